@@ -1,0 +1,72 @@
+# Two commands do everything: `make reproduce` and `make test`. The rest: `make help`.
+
+PYTHON  ?= python3
+PROFILE ?= demo
+DATA    ?= synthetic
+DEVICE  ?= auto
+SEED    ?= 0
+OUT     ?=
+RUN     ?= $(or $(OUT),runs/$(PROFILE)-$(if $(filter synthetic,$(DATA)),synthetic,$(notdir $(abspath $(DATA)))))
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+# One BLAS thread a process: the arrays are small, and two busy cores make threads spin.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup reproduce smoke test test-all bench lab report check lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make reproduce   set up, run all notebooks, print the paper's numbers beside ours"
+	@echo "make test        set up, run the tests (under 6 minutes on two cores)"
+	@echo "make smoke       the notebooks at their smallest (about a minute)"
+	@echo "make test-all    the slow tests too"
+	@echo "make bench       speed, as ratios against a named peer"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
+	@echo "make check       validate a folder of attachments (DATA=folder)"
+	@echo "make lint        ruff"
+	@echo "make clean       remove runs/ and caches; 'make clean ALL=1' removes $(VENV) too"
+	@echo
+	@echo "Variables: PROFILE=smoke|demo|full  DATA=synthetic|<folder of attachments>  DEVICE=auto|cpu|cuda  SEED=0  OUT=<folder>"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'bowerbird needs Python 3.11 or newer, found %s; make ... PYTHON=python3.12' % sys.version.split()[0])"
+	@echo "Setting up $(VENV) (once; a few minutes, most of it for torch) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+reproduce: setup
+	@$(PY) -m bowerbird reproduce --profile $(PROFILE) --data "$(DATA)" --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
+
+smoke: setup
+	@$(PY) -m bowerbird reproduce --profile smoke --data "$(DATA)" --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
+
+test: setup
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+test-all: setup
+	$(PY) -m pytest -q -n 2 --dist loadfile
+
+bench: setup
+	$(PY) tests/benchmarks.py
+
+lab: setup
+	$(PY) -m jupyterlab notebooks
+
+report: setup
+	@$(PY) -m bowerbird report "$(RUN)"
+
+check: setup
+	@$(PY) -m bowerbird check "$(DATA)"
+
+lint: setup
+	$(PY) -m ruff check src tests notebooks
+
+clean:
+	rm -rf runs .pytest_cache .ruff_cache .hypothesis build
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	$(if $(ALL),rm -rf $(VENV) src/*.egg-info)
