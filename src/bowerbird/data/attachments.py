@@ -1,0 +1,190 @@
+"""Read the six attachments and refuse what cannot be used, naming file, row, column, value and cure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.files import find_file, read_text_table, sha256
+from bowerbird.data.schema import ATTACHMENTS, LABELS, AttachmentSpec
+from bowerbird.errors import DataError
+
+EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
+DAY = r"^(?P<year>\d{4})[-/年](?P<month>\d{1,2})[-/月](?P<day>\d{1,2})日?(?:[ T]0?0:00(?::00)?)?$"
+EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
+PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
+LARGEST_QTY = 2**53  # from there on a float64 no longer tells neighbouring whole numbers apart
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The validated attachments of one folder; 附件5 and 附件6 are None where absent.
+
+    Ids are str, dates Timestamps, qty int64. `warehouses` keeps the rows that stand twice in the original, since the
+    paper's merge depends on them. `files` maps 附件1 ... to the path read.
+    """
+
+    shipments: pd.DataFrame
+    products: pd.DataFrame
+    sellers: pd.DataFrame
+    warehouses: pd.DataFrame
+    new_items: pd.DataFrame | None
+    promotion: pd.DataFrame | None
+    files: dict[str, Path]
+
+    def manifest(self) -> dict[str, dict]:
+        """File name and sha256 of every attachment read; a run stores it to say which data it used."""
+        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
+
+
+def read_attachments(folder) -> Attachments:
+    """Read and validate a folder of attachments.
+
+    Parameters
+    ----------
+    folder : path
+        Holds 附件1 to 附件4, and 附件5 and 附件6 if there are any, each as csv or Excel.
+
+    Returns
+    -------
+    Attachments
+
+    Raises
+    ------
+    DataError
+        Missing file or column, empty file, unknown id, unreadable date, qty that is no whole number >= 0, repeated
+        key, contradictory rows.
+    """
+    tables, files = {}, {}
+    for spec in ATTACHMENTS:
+        path = find_file(Path(folder), spec)
+        tables[spec.name] = None if path is None else _read_one(path, spec)
+        if path is not None:
+            files[spec.label] = path
+    for name in ("shipments", "new_items", "promotion"):
+        if tables[name] is not None:
+            _check_ids(tables, name, files)
+    renumbered = {name: table if table is None else table.reset_index(drop=True) for name, table in tables.items()}
+    return Attachments(**renumbered, files=files)
+
+
+def _read_one(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
+    table = read_text_table(path, spec.columns)
+    for column in spec.columns:
+        if column == "date":
+            table[column] = parse_dates(table[column], path.name)
+        elif column == "qty":
+            table[column] = parse_quantities(table[column], path.name)
+        else:
+            table[column] = _parse_labels(table[column], path.name)
+    _check_keys(table, spec, path.name)
+    return table
+
+
+def _refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) -> None:
+    """Raise for the first bad cell of a column, and say how many more there are."""
+    if not bad.any():
+        return
+    more = f" ({bad.sum() - 1} more such rows)" if bad.sum() > 1 else ""
+    first = cells[bad].index[0]
+    raise DataError(f"{file}, row {first}, column {cells.name}: {cells[first]!r} {fault}{more}; {cure}")
+
+
+def _parse_labels(text: pd.Series, file: str) -> pd.Series:
+    bad = text.str.lower().isin(["", "nan", "none", "null"]).to_numpy()
+    _refuse(file, text, bad, "is no id or label", "fill in the cell or delete the row")
+    return text.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written again: 12.0
+
+
+def parse_dates(text: pd.Series, file: str) -> pd.Series:
+    """Turn text or Excel day numbers into Timestamps at midnight.
+
+    Parameters
+    ----------
+    text : Series of str
+        2023-05-01, 2023/5/1, 20230501, 2023-05-01 00:00:00, 2023年5月1日 or an Excel day number such as 45047;
+        no blanks around.
+    file : str
+        Name for the message.
+
+    Returns
+    -------
+    Series of Timestamps.
+
+    Raises
+    ------
+    DataError
+        A cell that is none of these, has a time of day, or lies outside 2000 to 2099.
+    """
+    codes, unique = pd.factorize(text)  # some hundred different days among 331,336 rows
+    unique = pd.Series(unique, dtype=str)
+    parts = unique.str.replace(EIGHT_DIGITS, r"\1-\2-\3", regex=True).str.extract(DAY)  # year, month, day
+    numbers = pd.to_numeric(unique, errors="coerce").where(lambda n: n.between(20_000, 80_000))
+    dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
+    good = dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize())
+    _refuse(file, text, ~good.to_numpy()[codes], "is no day", "write it as 2023-05-01, from 2000 to 2099")
+    return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index, name=text.name)
+
+
+def parse_quantities(text: pd.Series, file: str) -> pd.Series:
+    """Turn text into whole units shipped.
+
+    Parameters
+    ----------
+    text : Series of str, no blanks around
+    file : str
+        Name for the message.
+
+    Returns
+    -------
+    Series of int64.
+
+    Raises
+    ------
+    DataError
+        Empty, text, NaN, infinite, negative, fractional, or 2^53 and more.
+    """
+    cure = "qty is the whole number of units shipped that day, 0 or more"
+    numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=float)
+    for bad, fault in (
+        ((text == "").to_numpy(), "is empty"),
+        (np.isnan(numbers), "is not a number"),
+        (np.isinf(numbers), "is infinite"),
+        (numbers < 0, "is negative"),
+        (numbers != np.floor(numbers), "is fractional"),
+        (numbers >= LARGEST_QTY, "is too large"),
+    ):
+        _refuse(file, text, bad, fault, cure)
+    return pd.Series(numbers.astype(np.int64), index=text.index, name=text.name)
+
+
+def _check_keys(table: pd.DataFrame, spec: AttachmentSpec, file: str) -> None:
+    # A row repeated whole, as wh_29 and wh_38 in 附件4, says nothing false; among shipments it might count twice.
+    key = list(spec.key)
+    unique = table if "qty" in spec.columns else table.drop_duplicates()
+    repeated = unique.duplicated(key).to_numpy()
+    if not repeated.any():
+        return
+    row = unique.index[repeated][0]
+    first = unique.index[(unique[key] == unique.loc[row, key]).all(axis=1)][0]
+    told = ", ".join(f"{column} {_show(unique.loc[row, column])}" for column in key)
+    contradiction = "".join(
+        f", there with {column} {_show(unique.loc[first, column])!r}, here {_show(unique.loc[row, column])!r}"
+        for column in unique.columns[unique.loc[first] != unique.loc[row]]
+    )
+    raise DataError(
+        f"{file}, row {row}, columns {', '.join(key)}: {told} stands already in row {first}{contradiction} "
+        f"({repeated.sum()} such rows in all); keep one row a key"
+    )
+
+
+def _show(value) -> str:
+    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _check_ids(tables: dict, name: str, files: dict[str, Path]) -> None:
+    for column, source in (("product_no", "products"), ("seller_no", "sellers"), ("warehouse_no", "warehouses")):
+        cells, other = tables[name][column], files[LABELS[source]].name
+        unknown = ~cells.isin(tables[source][column]).to_numpy()
+        _refuse(files[LABELS[name]].name, cells, unknown, f"is not in {other}", "add it there or delete the row")

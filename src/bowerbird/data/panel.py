@@ -1,0 +1,81 @@
+"""The panel: every demand series on one common grid of days."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.schema import SERIES_KEY
+from bowerbird.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Demand of many series on the same days; what everything downstream takes.
+
+    Attributes
+    ----------
+    series : DataFrame, n_series rows
+        seller_no, product_no, warehouse_no and the eight attributes of each series.
+    dates : DatetimeIndex, n_days
+        Consecutive calendar days.
+    demand : float64 array (n_series, n_days)
+        Units shipped per day; NaN marks a missing day.
+    filled_days : int
+        How many series-days the source did not list when the panel was built; zero or NaN here, as was asked.
+    """
+
+    series: pd.DataFrame
+    dates: pd.DatetimeIndex
+    demand: np.ndarray
+    filled_days: int = 0
+
+    def __post_init__(self):
+        if self.demand.shape != (len(self.series), len(self.dates)):
+            raise ParameterError(
+                f"demand has shape {self.demand.shape}, but there are {len(self.series)} series and {len(self.dates)} "
+                "days; give it one row a series and one column a day"
+            )
+
+    @property
+    def n_series(self) -> int:
+        return len(self.series)
+
+    @property
+    def n_days(self) -> int:
+        return len(self.dates)
+
+    @property
+    def keys(self) -> list[str]:
+        """One readable name a series: seller_6/product_1312/wh_43."""
+        return ["/".join(row) for row in self.series[list(SERIES_KEY)].itertuples(index=False)]
+
+    def select(self, rows) -> "Panel":
+        """The panel of some series only; `rows` is a boolean mask or row numbers."""
+        rows = np.asarray(rows)
+        return replace(self, series=self.series.iloc[rows].reset_index(drop=True), demand=self.demand[rows])
+
+    def until(self, n_days: int) -> "Panel":
+        """The panel as it was known after its first `n_days` days; nothing later is kept."""
+        if not 0 < n_days <= self.n_days:
+            raise ParameterError(f"n_days is {n_days}; give a number from 1 to {self.n_days}")
+        return replace(self, dates=self.dates[:n_days], demand=self.demand[:, :n_days])
+
+    def to_records(self) -> pd.DataFrame:
+        """The long table: one row a series and day, with key, date, qty and attributes."""
+        long = self.series.loc[self.series.index.repeat(self.n_days)].reset_index(drop=True)
+        long.insert(len(SERIES_KEY), "date", np.tile(self.dates.to_numpy(), self.n_series))
+        long.insert(len(SERIES_KEY) + 1, "qty", self.demand.reshape(-1))
+        return long
+
+    def to_frame(self) -> pd.DataFrame:
+        """The wide table: one row a series, its attributes, then one column a day (2022-12-01, ...)."""
+        days = pd.DataFrame(self.demand, columns=[f"{day:%Y-%m-%d}" for day in self.dates])
+        return pd.concat([self.series.reset_index(drop=True), days], axis=1)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> "Panel":
+        """The panel that `to_frame` laid out."""
+        days = [column for column in frame.columns if column[:1].isdigit()]
+        dates = pd.DatetimeIndex(pd.to_datetime(days), freq="D", name="date")
+        return cls(frame.drop(columns=days), dates, frame[days].to_numpy(dtype=float))

@@ -1,0 +1,88 @@
+"""What is in a folder of attachments, in a short text."""
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.attachments import Attachments
+from bowerbird.data.merge import build_panel, correct_merge, naive_merge
+from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+
+
+def describe(attachments: Attachments) -> str:
+    """Say what the attachments hold, for `python -m bowerbird check`.
+
+    Parameters
+    ----------
+    attachments : Attachments
+
+    Returns
+    -------
+    str of some fifteen lines: every file with its rows and the first 12 digits of its sha256; series, days, units,
+    missing days, repeated rows, new items, promotion; and why the two merges differ.
+    """
+    panel = build_panel(attachments, fill_gaps="nan")
+    known = panel.demand[~np.isnan(panel.demand)]
+    lines = {
+        "Series": f"{panel.n_series:,} on {panel.n_days} days, {_span(attachments.shipments)}",
+        "Units": f"{known.sum():,.0f}; {np.mean(known == 0):.1%} of the days listed are zero",
+        "Missing days": _missing_days(panel.demand),
+        "New items": _new_items(attachments),
+        "Promotion": _promotion(attachments),
+        "Merge": _merges(attachments, panel.series),
+    }
+    return "\n".join([*_files(attachments), "", *(f"{name:<14}{text}" for name, text in lines.items())])
+
+
+def _span(shipments: pd.DataFrame) -> str:
+    return f"{shipments['date'].min():%Y-%m-%d} to {shipments['date'].max():%Y-%m-%d}"
+
+
+def _files(attachments: Attachments) -> list[str]:
+    manifest = attachments.manifest()
+    lines = {spec.label: f"{spec.label}  absent" for spec in ATTACHMENTS}
+    for spec in ATTACHMENTS:
+        if file := manifest.get(spec.label):
+            rows = len(getattr(attachments, spec.name))
+            lines[spec.label] = f"{spec.label}  {rows:>9,} rows  sha256 {file['sha256'][:12]}  {file['file']}"
+    return list(lines.values())
+
+
+def _missing_days(demand: np.ndarray) -> str:
+    groups = ("none", "1", "2 to 6", "7 to 27", "28 or more")
+    counts, _ = np.histogram(np.isnan(demand).sum(axis=1), [0, 1, 2, 7, 28, np.inf])
+    return "; ".join(f"{group} in {n:,} series" for group, n in zip(groups, counts, strict=True) if n)
+
+
+def _new_items(attachments: Attachments) -> str:
+    if attachments.new_items is None:
+        return "no 附件5"
+    days = attachments.new_items.groupby(list(SERIES_KEY)).size()
+    known = days.index.isin(attachments.shipments.set_index(list(SERIES_KEY)).index).sum()
+    length = f"{days.min()} to {days.max()} days"
+    return f"{len(days):,} series of {length}, {_span(attachments.new_items)}; {known} of them in 附件1"
+
+
+def _promotion(attachments: Attachments) -> str:
+    if attachments.promotion is None:
+        return "no 附件6"
+    promoted, series = (
+        pd.MultiIndex.from_frame(table[list(SERIES_KEY)].drop_duplicates())
+        for table in (attachments.promotion, attachments.shipments)
+    )
+    return f"{series.isin(promoted).sum():,} of the {len(series):,} series, {_span(attachments.promotion)}"
+
+
+def _merges(attachments: Attachments, series: pd.DataFrame) -> str:
+    naive, correct = len(naive_merge(attachments)), len(correct_merge(attachments))
+    repeated, concerned = [], np.zeros(len(series), dtype=bool)
+    for table in (attachments.products, attachments.sellers, attachments.warehouses):
+        ids = table.iloc[:, 0]
+        again = ids[ids.duplicated()].unique()
+        repeated += list(again)
+        concerned |= series[ids.name].isin(again).to_numpy()
+    if not repeated:
+        return f"{correct:,} rows; no row of 附件2 to 附件4 is repeated"
+    return (
+        f"{naive:,} rows as the tables stand, {correct:,} with repeated rows dropped\n{'':<14}"
+        f"{', '.join(repeated)} stand more than once: a plain join repeats each day of their {concerned.sum()} series"
+    )

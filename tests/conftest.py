@@ -1,0 +1,89 @@
+"""Fixtures: six small attachments made by hand, and the folder of the original ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bowerbird.data.attachments import Attachments, read_attachments
+from bowerbird.data.schema import ATTACHMENTS, SHIPMENT_COLUMNS
+
+VARIABLE = "BOWERBIRD_ATTACHMENTS"
+SERIES = (
+    ("seller_1", "product_1", "wh_1"),
+    ("seller_1", "product_1", "wh_29"),
+    ("seller_2", "product_2", "wh_38"),
+    ("seller_2", "product_3", "wh_1"),
+)
+NEW_SERIES = ("seller_3", "product_4", "wh_1")
+
+
+def shipments(series, days: pd.DatetimeIndex, qty) -> pd.DataFrame:
+    rows = [(*key, f"{day:%Y-%m-%d}") for key in series for day in days]
+    return pd.DataFrame(rows, columns=SHIPMENT_COLUMNS[:-1]).assign(qty=[str(q) for q in np.ravel(qty)])
+
+
+@pytest.fixture
+def tables() -> dict[str, pd.DataFrame]:
+    """Six small attachments, all cells text, so that a test can spoil any one.
+
+    4 series x 10 days; wh_29 and wh_38, which hold one series each, stand twice; qty of series i on day j is 10 i + j.
+    """
+    warehouses = [("wh_1", "中心仓", "华东"), ("wh_29", "区域仓", "华东"), ("wh_38", "区域仓", "西南")]
+    return {
+        "附件1": shipments(SERIES, pd.date_range("2022-12-01", periods=10), np.arange(40)),
+        "附件2": pd.DataFrame(
+            [(f"product_{k}", "宠物生活", f"宠物生活_{k % 2}", f"宠物生活_{k}") for k in range(1, 6)],
+            columns=["product_no", "category1", "category2", "category3"],
+        ),
+        "附件3": pd.DataFrame(
+            [("seller_1", "宠物", "A", "Large"), ("seller_2", "宠物", "B", "Small"), ("seller_3", "宠物", "B", "New")],
+            columns=["seller_no", "seller_category", "inventory_category", "seller_level"],
+        ),
+        "附件4": pd.DataFrame(
+            [*warehouses, *warehouses[1:]], columns=["warehouse_no", "warehouse _category", "warehouse _region"]
+        ),
+        "附件5": shipments([NEW_SERIES], pd.date_range("2022-12-08", periods=3), [1, 2, 3]),
+        "附件6": shipments(SERIES[:3], pd.date_range("2022-11-01", periods=2), [5, 6, 7, 8, 9, 10]),
+    }
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write tables to a folder as csv or xlsx: write(tables, kind="csv", encoding="utf-8", tag="") -> folder."""
+
+    def write(tables, kind: str = "csv", encoding: str = "utf-8", tag: str = "") -> Path:
+        for spec in ATTACHMENTS:
+            if spec.label in tables:
+                path = tmp_path / f"{spec.label}-{spec.title}{tag}.{kind}"
+                if kind == "csv":
+                    tables[spec.label].to_csv(path, index=False, encoding=encoding)
+                else:
+                    tables[spec.label].to_excel(path, index=False)
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def tiny(tables, write) -> Attachments:
+    """The small attachments, read."""
+    return read_attachments(write(tables))
+
+
+@pytest.fixture(scope="session")
+def attachments_folder() -> Path:
+    """The folder of the original attachments, which the project may not ship."""
+    default = Path(__file__).parents[1] / "data" / "raw"
+    folder = Path(os.environ.get(VARIABLE) or default)
+    if not any(folder.glob("附件1*")):
+        pytest.skip(f"no 附件1 in {folder}; set {VARIABLE} to the folder that holds the original attachments")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def original(attachments_folder) -> Attachments:
+    """The original attachments, read once."""
+    return read_attachments(attachments_folder)

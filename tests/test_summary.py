@@ -1,0 +1,81 @@
+"""The text of `python -m bowerbird check`, against counts by hand."""
+
+from dataclasses import replace
+
+from click.testing import CliRunner
+
+from bowerbird.__main__ import cli
+from bowerbird.data.attachments import read_attachments
+from bowerbird.data.files import sha256
+from bowerbird.data.summary import describe
+
+
+def lines_of(text: str) -> dict[str, str]:
+    """First word or two -> the rest of the line."""
+    return {line[:14].strip(): line[14:].strip() for line in text.splitlines() if line}
+
+
+def test_tiny_attachments(tiny):
+    text = describe(tiny)
+    for label, rows in (("附件1", 40), ("附件2", 5), ("附件3", 3), ("附件4", 5), ("附件5", 3), ("附件6", 6)):
+        path = tiny.files[label]
+        assert f"{label}  {rows:>9} rows  sha256 {sha256(path)[:12]}  {path.name}\n" in text
+    lines = lines_of(text)
+    assert lines["Series"] == "4 on 10 days, 2022-12-01 to 2022-12-10"
+    assert lines["Units"] == "780; 2.5% of the days listed are zero"  # 0 + 1 + ... + 39; one of 40 is zero
+    assert lines["Missing days"] == "none in 4 series"
+    assert lines["New items"] == "1 series of 3 to 3 days, 2022-12-08 to 2022-12-10; 0 of them in 附件1"
+    assert lines["Promotion"] == "3 of the 4 series, 2022-11-01 to 2022-11-02"
+    assert lines["Merge"] == "60 rows as the tables stand, 40 with repeated rows dropped"
+    assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 2 series")
+
+
+def test_missing_days_are_counted_by_series(tables, write):
+    tables["附件1"] = tables["附件1"].drop(index=[0, 11, 12, *range(21, 28)])  # 1, 2 and 7 days of three series
+    lines = lines_of(describe(read_attachments(write(tables))))
+    assert lines["Missing days"] == "none in 1 series; 1 in 1 series; 2 to 6 in 1 series; 7 to 27 in 1 series"
+    assert lines["Units"] == f"{780 - 11 - 12 - sum(range(21, 28))}; 0.0% of the days listed are zero"
+
+
+def test_without_new_items_promotion_and_repeats(tables, write):
+    del tables["附件5"], tables["附件6"]
+    tables["附件4"] = tables["附件4"].drop_duplicates()
+    text = describe(read_attachments(write(tables)))
+    assert "\n附件5  absent\n附件6  absent\n" in text
+    assert lines_of(text)["New items"] == "no 附件5"
+    assert lines_of(text)["Promotion"] == "no 附件6"
+    assert lines_of(text)["Merge"] == "40 rows; no row of 附件2 to 附件4 is repeated"
+
+
+def test_new_items_that_are_not_new(tiny):
+    text = describe(replace(tiny, new_items=tiny.shipments.head(15)))
+    assert "2 series of 5 to 10 days, 2022-12-01 to 2022-12-10; 2 of them in 附件1" in text
+
+
+def test_repeated_products_count_beside_repeated_warehouses(tables, write):
+    tables["附件2"] = tables["附件2"].iloc[[0, 1, 2, 2, 3, 4]]  # product_3: one series, in wh_1
+    text = describe(read_attachments(write(tables)))
+    assert lines_of(text)["Merge"] == "70 rows as the tables stand, 40 with repeated rows dropped"
+    assert text.endswith(
+        "product_3, wh_29, wh_38 stand more than once: a plain join repeats each day of their 3 series"
+    )
+
+
+def test_command_line(tables, write):
+    folder = write(tables)
+    result = CliRunner().invoke(cli, ["check", str(folder)])
+    assert result.exit_code == 0
+    assert result.output == describe(read_attachments(folder)) + "\n"
+
+
+def test_original(original):
+    text = describe(original)
+    assert "附件1    331,336 rows" in text
+    lines = lines_of(text)
+    assert lines["Series"] == "1,996 on 166 days, 2022-12-01 to 2023-05-15"
+    assert lines["Units"].endswith("; 18.9% of the days listed are zero")
+    assert lines["Missing days"] == "none in 1,996 series"
+    assert lines["New items"] == "210 series of 23 to 45 days, 2023-04-01 to 2023-05-15; 0 of them in 附件1"
+    assert lines["Promotion"] == "1,957 of the 1,996 series, 2022-11-01 to 2022-11-11"
+    assert lines["Merge"] == "340,798 rows as the tables stand, 331,336 with repeated rows dropped"
+    assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 57 series")
