@@ -1,0 +1,268 @@
+"""Fillers and outlier rules against hand-worked numbers and slow loops; statistics from the training days alone."""
+
+from statistics import fmean, median, pstdev
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bowerbird.data.cleaning import drop_duplicates, fill_missing, outlier_bounds, stock_outs, treat_outliers
+from bowerbird.errors import ParameterError
+
+NAN = np.nan
+FILLERS = ("mean", "median", "nearest", "linear")
+RULES = ("3 sigma", "box plot", "Hampel")
+
+units = st.integers(0, 50).map(float)
+holed = hnp.arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 24)), elements=units | st.just(NAN))
+whole = hnp.arrays(float, st.tuples(st.integers(1, 3), st.integers(4, 24)), elements=units)
+
+
+# Missing days
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mean", [2, 16 / 3, 4, 10, 16 / 3, 16 / 3, 16 / 3, 6, 16 / 3]),  # (2 + 4 + 10) / 3
+        ("median", [2, 4, 4, 10, 4, 4, 4, 6, 4]),
+        ("nearest", [2, 2, 4, 10, 10, 10, 6, 6, 6]),  # days 1 and 5 lie halfway: the earlier neighbour
+        ("linear", [2, 3, 4, 10, 9, 8, 7, 6, 6]),
+    ],
+)
+def test_fillers_by_hand(how, expected):
+    demand = np.array([[2, NAN, 4, 10, NAN, NAN, NAN, 6, NAN]])
+    cleaned = fill_missing(demand, how, n_train=4)
+    np.testing.assert_allclose(cleaned.demand, [expected], rtol=1e-15)
+    assert cleaned.record == {"step": "missing values", "choice": how, "cells": 5}
+    assert np.isnan(demand).sum() == 5  # the argument is left alone
+
+
+@pytest.mark.parametrize(("how", "expected"), [("nearest", [3, 3, 3, 7]), ("linear", [3, 3, 3, 7])])
+def test_days_before_the_first_known_day(how, expected):
+    assert fill_missing(np.array([[NAN, NAN, 3, 7.0]]), how).demand.tolist() == [expected]
+
+
+def filled_slowly(row: list[float], how: str, n_train: int) -> list[float]:
+    known = [day for day, value in enumerate(row) if value == value]
+    training = [row[day] for day in known if day < n_train]
+    filled = []
+    for day, value in enumerate(row):
+        if value == value:
+            filled.append(value)
+        elif how in ("mean", "median"):
+            filled.append((fmean if how == "mean" else median)(training) if training else NAN)
+        elif not known:
+            filled.append(NAN)
+        elif how == "nearest":
+            filled.append(row[min(known, key=lambda other: (abs(other - day), other))])
+        else:
+            filled.append(np.interp(day, known, [row[other] for other in known]))
+    return filled
+
+
+@pytest.mark.parametrize("how", FILLERS)
+@given(demand=holed, n_train=st.integers(1, 24))
+def test_fillers_equal_a_slow_loop(how, demand, n_train):
+    cleaned = fill_missing(demand, how, n_train)
+    expected = np.array([filled_slowly(list(row), how, n_train) for row in demand])
+    np.testing.assert_allclose(cleaned.demand, expected, rtol=1e-12, atol=1e-12)
+    assert cleaned.record["cells"] == np.isnan(demand).sum() - np.isnan(expected).sum()
+    known = ~np.isnan(demand)
+    np.testing.assert_array_equal(cleaned.demand[known], demand[known])
+
+
+@pytest.mark.parametrize("how", ["mean", "median"])
+@given(demand=holed.filter(lambda demand: demand.shape[1] > 1), later=units, data=st.data())
+def test_later_days_do_not_change_what_training_days_are_filled_with(how, demand, later, data):
+    n_train = data.draw(st.integers(1, demand.shape[1] - 1))
+    changed = np.column_stack([demand[:, :n_train], demand[:, n_train:] + later])
+    first, second = (fill_missing(each, how, n_train).demand[:, :n_train] for each in (demand, changed))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("how", FILLERS)
+def test_a_series_without_a_known_day_stays_missing(how):
+    cleaned = fill_missing(np.array([[NAN] * 5, [1.0] * 5]), how)
+    assert np.isnan(cleaned.demand[0]).all()
+    assert cleaned.record["cells"] == 0
+
+
+# Duplicates
+
+
+@pytest.mark.parametrize(("keep", "qty"), [("first", [1, 2, 4]), ("last", [3, 2, 5])])
+def test_duplicates(keep, qty):
+    records = pd.DataFrame({"product_no": list("abacc"), "date": 1, "qty": [1, 2, 3, 4, 5]})
+    unique, record = drop_duplicates(records, ["product_no", "date"], keep)
+    assert unique.set_index("product_no").loc[list("abc"), "qty"].to_list() == qty
+    assert unique.index.to_list() == [0, 1, 2]
+    assert record == {"step": "duplicates", "choice": keep, "cells": 2}
+
+
+# Outliers
+
+
+def test_three_sigma_by_hand():
+    # mean 5, standard deviation 2: sum of squares 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32 over 8 days
+    low, high = outlier_bounds(np.array([[2, 4, 4, 4, 5, 5, 7, 9, 1000.0]]), "3 sigma", n_train=8)
+    assert (low.tolist(), high.tolist()) == ([[-1]], [[11]])
+
+
+def test_box_plot_by_hand():
+    low, high = outlier_bounds(np.array([[9, 1, 8, 2, 7, 3, 6, 4, 5, NAN, 1000]]), "box plot", n_train=10)
+    assert (low.tolist(), high.tolist()) == ([[3 - 1.5 * 4]], [[7 + 1.5 * 4]])
+
+
+def test_hampel_by_hand():
+    low, high = outlier_bounds(np.array([[10, 12, 11, 13, 9, 100.0]]), "Hampel")
+    assert (low[0, :4] == -np.inf).all()  # fewer than five days known
+    assert (high[0, :4] == np.inf).all()
+    # day 5: median 11, deviations 1 1 0 2 2; day 6: median 11.5, deviations 1.5 .5 .5 1.5 2.5 88.5
+    np.testing.assert_allclose(low[0, 4:], [11 - 3 * 1.4826, 11.5 - 3 * 1.4826 * 1.5])
+    np.testing.assert_allclose(high[0, 4:], [11 + 3 * 1.4826, 11.5 + 3 * 1.4826 * 1.5])
+
+
+def test_hampel_forgets_after_fifteen_days():
+    demand = np.array([[1000.0] * 10 + [1.0] * 15])
+    low, high = outlier_bounds(demand, "Hampel")
+    assert (low[0, -1], high[0, -1]) == (1, 1)
+    assert high[0, 9] == 1000
+
+
+def bounds_slowly(row: list[float], rule: str, n_train: int) -> list[tuple[float, float]]:
+    def quantile(values, share):  # linear between order statistics
+        values = sorted(values)
+        place = share * (len(values) - 1)
+        below = int(place)
+        return values[below] + (place - below) * (values[min(below + 1, len(values) - 1)] - values[below])
+
+    training = [value for value in row[:n_train] if value == value]
+    if not training and rule != "Hampel":
+        return [(NAN, NAN)] * len(row)
+    if rule == "3 sigma":
+        return [(fmean(training) - 3 * pstdev(training), fmean(training) + 3 * pstdev(training))] * len(row)
+    if rule == "box plot":
+        q1, q3 = quantile(training, 0.25), quantile(training, 0.75)
+        return [(q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1))] * len(row)
+    bounds = []
+    for day in range(len(row)):
+        window = [value for value in row[max(0, day - 14) : day + 1] if value == value]
+        if len(window) < 5:
+            bounds.append((-np.inf, np.inf))
+        else:
+            spread = 1.4826 * median(abs(value - median(window)) for value in window)
+            bounds.append((median(window) - 3 * spread, median(window) + 3 * spread))
+    return bounds
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(demand=holed, n_train=st.integers(1, 24))
+def test_bounds_equal_a_slow_loop(rule, demand, n_train):
+    expected = np.array([bounds_slowly(list(row), rule, n_train) for row in demand])  # (n_series, n_days, 2)
+    low, high = outlier_bounds(demand, rule, n_train)
+    np.testing.assert_allclose(np.broadcast_to(low, demand.shape), expected[..., 0], rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(np.broadcast_to(high, demand.shape), expected[..., 1], rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["3 sigma", "box plot"])
+@given(demand=whole, data=st.data())
+def test_later_days_leave_the_bounds_bit_equal(rule, demand, data):
+    n_train = data.draw(st.integers(1, demand.shape[1] - 1))
+    changed = demand.copy()
+    changed[:, n_train:] = data.draw(units) * 100
+    np.testing.assert_array_equal(outlier_bounds(changed, rule, n_train), outlier_bounds(demand, rule, n_train))
+    for treatment in ("cut", "replace"):
+        first, second = (treat_outliers(each, rule, treatment, n_train).demand for each in (demand, changed))
+        np.testing.assert_array_equal(first[:, :n_train], second[:, :n_train])
+    changed[0, n_train - 1] += 1e6  # a change of a training day does show
+    assert outlier_bounds(changed, "3 sigma", n_train)[1][0] != outlier_bounds(demand, "3 sigma", n_train)[1][0]
+
+
+@given(demand=whole, data=st.data())
+def test_hampel_looks_back_only(demand, data):
+    day = data.draw(st.integers(1, demand.shape[1] - 1))
+    changed = demand.copy()
+    changed[:, day:] = 1e6
+    for one, other in zip(outlier_bounds(changed, "Hampel"), outlier_bounds(demand, "Hampel"), strict=True):
+        np.testing.assert_array_equal(one[:, :day], other[:, :day])
+
+
+@pytest.mark.parametrize(("treatment", "last"), [("cut", 11), ("replace", 4.5)])  # median of the first eight: 4.5
+def test_treatment_by_hand(treatment, last):
+    demand = np.array([[2, 4, 4, 4, 5, 5, 7, 9, NAN, 11, 12.0]])
+    cleaned = treat_outliers(demand, "3 sigma", treatment, n_train=8)
+    np.testing.assert_array_equal(cleaned.demand, [[2, 4, 4, 4, 5, 5, 7, 9, NAN, 11, last]])
+    assert cleaned.record == {"step": "outliers", "choice": f"3 sigma, {treatment}", "cells": 1}
+    assert demand[0, -1] == 12
+
+
+def test_low_outliers_are_treated_too():
+    cleaned = treat_outliers(np.array([[9, 1, 8, 2, 7, 3, 6, 4, 5, -100.0]]), "box plot", n_train=9)
+    assert cleaned.demand[0, -1] == -3
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("treatment", ["cut", "replace"])
+@given(demand=holed, n_train=st.integers(1, 24))
+def test_only_outliers_change_and_all_of_them(rule, treatment, demand, n_train):
+    cleaned = treat_outliers(demand, rule, treatment, n_train)
+    low, high = (np.broadcast_to(bound, demand.shape) for bound in outlier_bounds(demand, rule, n_train))
+    changed = ~np.isclose(cleaned.demand, demand, rtol=0, atol=0, equal_nan=True)
+    np.testing.assert_array_equal(changed, (demand < low) | (demand > high))
+    assert cleaned.record["cells"] == changed.sum()
+    if treatment == "cut":
+        np.testing.assert_array_equal(cleaned.demand[changed], np.where(demand < low, low, high)[changed])
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("treatment", ["cut", "replace"])
+def test_a_series_unknown_in_training_is_left_alone(rule, treatment):
+    demand = np.array([[NAN, NAN, NAN, 5.0, 900.0], [NAN] * 5])
+    cleaned = treat_outliers(demand, rule, treatment, n_train=3)
+    np.testing.assert_array_equal(cleaned.demand, demand)
+    assert cleaned.record["cells"] == 0
+
+
+@pytest.mark.parametrize("rule", ["box plot", "Hampel"])
+def test_where_sales_are_rare_every_sale_is_an_outlier(rule):
+    demand = np.zeros((1, 40))
+    demand[0, [10, 20, 30]] = 1, 2, 3
+    assert treat_outliers(demand, rule).record["cells"] == 3
+
+
+def test_unknown_choices_are_named_with_the_cure():
+    demand = np.ones((1, 5))
+    with pytest.raises(ParameterError, match="how is 'mode'; choose 'mean', 'median', 'nearest' or 'linear'"):
+        fill_missing(demand, "mode")
+    with pytest.raises(ParameterError, match="rule is 'sigma'; choose '3 sigma', 'box plot' or 'Hampel'"):
+        outlier_bounds(demand, "sigma")
+    with pytest.raises(ParameterError, match="treatment is 'drop'; choose 'cut' or 'replace'"):
+        treat_outliers(demand, "3 sigma", "drop")
+
+
+# Stock-outs
+
+
+@given(
+    demand=hnp.arrays(int, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=st.sampled_from([0, 0, 0, 9])),
+    least_days=st.integers(1, 8),
+    least_mean=st.floats(0, 4),
+)
+def test_stock_outs_equal_a_slow_loop(demand, least_days, least_mean):
+    expected = np.zeros(demand.shape, dtype=bool)
+    for i, row in enumerate(demand):
+        for first in range(len(row)):
+            for last in range(first + least_days - 1, len(row)):
+                run = row[first : last + 1]
+                if row[:first].sum() and row[last + 1 :].sum() and not run.any() and row.mean() > least_mean:
+                    expected[i, first : last + 1] = True
+    np.testing.assert_array_equal(stock_outs(demand.astype(float), least_days, least_mean), expected)
+
+
+def test_missing_days_are_no_stock_out():
+    demand = np.array([[30.0, *[0] * 6, NAN, 0, 30], [NAN] * 10])
+    assert np.flatnonzero(stock_outs(demand)).tolist() == [1, 2, 3, 4, 5, 6, 8]
