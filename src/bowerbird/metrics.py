@@ -1,0 +1,272 @@
+"""How good a forecast is: errors over series and days, and what Table 3 may mean by accuracy, recall, precision, F1.
+
+Two rules hold throughout. Days without a known demand (NaN in `actual`) are ignored. An error whose denominator is
+zero is nan, even for an exact forecast: where nothing was demanded there is no scale to judge by.
+"""
+
+import numpy as np
+from scipy.stats import poisson
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from bowerbird.errors import ParameterError
+
+CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
+"""The readings of Table 3's classification columns; the paper defines none."""
+
+
+def one_minus_wmape(actual, forecast) -> float:
+    """1 - WMAPE, the contest's score: 1 is exact, 0 is as good as forecasting zero, and there is no lower limit.
+
+    Parameters
+    ----------
+    actual : array (n_series, horizon), or any shape
+        Units demanded a day [y]; NaN marks a missing day.
+    forecast : array of the same shape
+        Units forecast a day [y-hat].
+
+    Returns
+    -------
+    float, 1 - sum |y - y-hat| / sum |y|; nan when the total demand is zero.
+
+    Raises
+    ------
+    ParameterError
+        When the shapes differ, or the forecast of a known day is NaN. So do all functions here.
+
+    Source
+    ------
+    MathorCup Big Data Challenge 2023, track B, with sum y below: the same for demand, which is never negative.
+    """
+    actual, forecast = _known_days(actual, forecast)
+    return 1 - _ratio(np.abs(actual - forecast).sum(), np.abs(actual).sum())
+
+
+def bias(actual, forecast) -> float:
+    """Total forecast error relative to total demand, sum(y-hat - y) / sum(y); below zero, the forecast is too low."""
+    actual, forecast = _known_days(actual, forecast)
+    return _ratio((forecast - actual).sum(), actual.sum())
+
+
+def mse(actual, forecast) -> float:
+    """Mean squared error in units²; nan without a known day."""
+    actual, forecast = _known_days(actual, forecast)
+    return _ratio(np.square(actual - forecast).sum(), actual.size)
+
+
+def rmse(actual, forecast) -> float:
+    """Root mean squared error in units, over all series and days at once; nan without a known day."""
+    return float(np.sqrt(mse(actual, forecast)))
+
+
+def mae(actual, forecast) -> float:
+    """Mean absolute error in units; nan without a known day."""
+    actual, forecast = _known_days(actual, forecast)
+    return _ratio(np.abs(actual - forecast).sum(), actual.size)
+
+
+def r2(actual, forecast) -> float:
+    """Coefficient of determination, 1 - sum(y - y-hat)² / sum(y - mean y)²; nan when the demand is constant.
+
+    The mean is that of all series and days together, so a forecast that only tells large series from small ones
+    already scores high.
+    """
+    actual, forecast = _known_days(actual, forecast)
+    if actual.size == 0 or np.ptp(actual) == 0:  # summed squares of a constant may miss zero by a rounding
+        return np.nan
+    return 1 - _ratio(np.square(actual - forecast).sum(), np.square(actual - actual.mean()).sum())
+
+
+def rmsse(actual, forecast, train) -> float:
+    """Root mean squared scaled error: each series' RMSE over that of the naive forecast in training, then the mean.
+
+    Parameters
+    ----------
+    actual, forecast : arrays (n_series, horizon)
+        Units a day.
+    train : array (n_series, n_days)
+        Units a day before the origin; the scale is the root mean squared change between neighbouring known days.
+
+    Returns
+    -------
+    float, the mean over the series that have a scale: a series with constant or unknown training demand, or without a
+    known day in `actual`, is left out; nan when none remains.
+
+    Source
+    ------
+    Hyndman & Koehler, Int. J. Forecasting 22, 2006; M5 Accuracy competition, 2020 (there with weights over series).
+    """
+    _known_days(actual, forecast)
+    actual, forecast, train = (np.atleast_2d(np.asarray(a, dtype=float)) for a in (actual, forecast, train))
+    if train.shape[:-1] != actual.shape[:-1]:
+        raise ParameterError(f"train has shape {train.shape}, actual {actual.shape}; give both one row for each series")
+    errors = np.square(actual - forecast)
+    changes = np.square(np.diff(train, axis=-1))  # NaN where either day is missing
+    n_errors, n_changes = (np.count_nonzero(~np.isnan(a), axis=-1) for a in (errors, changes))
+    error = np.nansum(errors, axis=-1) / np.maximum(n_errors, 1)  # (n_series,)
+    scale = np.nansum(changes, axis=-1) / np.maximum(n_changes, 1)  # (n_series,)
+    scored = (n_errors > 0) & (scale > 0)
+    return _ratio(np.sqrt(error[scored] / scale[scored]).sum(), np.count_nonzero(scored))
+
+
+def quantile_loss(actual, forecast, quantile: float) -> float:
+    """Mean pinball loss in units: a unit short costs `quantile`, a unit over costs 1 - `quantile`.
+
+    Parameters
+    ----------
+    actual, forecast : arrays of one shape
+        Units a day; `forecast` is the forecast quantile.
+    quantile : float in (0, 1)
+        Its level [q].
+
+    Returns
+    -------
+    float, half the mean absolute error at q = 0.5; nan without a known day.
+
+    Source
+    ------
+    Koenker & Bassett, Econometrica 46, 1978.
+    """
+    total, _, n_days = _pinball(actual, forecast, quantile)
+    return _ratio(total, n_days)
+
+
+def weighted_quantile_loss(actual, forecasts, quantiles) -> float:
+    """Twice the summed pinball loss over the total demand, averaged over quantiles; WMAPE when the only one is 0.5.
+
+    Parameters
+    ----------
+    actual : array (n_series, horizon)
+        Units a day.
+    forecasts : array (n_quantiles, n_series, horizon)
+        One forecast for each quantile.
+    quantiles : sequence of float in (0, 1), length n_quantiles
+        Their levels.
+
+    Returns
+    -------
+    float; nan when the total demand is zero.
+    """
+    if len(quantiles) == 0 or len(forecasts) != len(quantiles):
+        raise ParameterError(f"there are {len(forecasts)} forecasts and {len(quantiles)} quantiles; give one for each")
+    parts = [_pinball(actual, forecast, q) for forecast, q in zip(forecasts, quantiles, strict=True)]
+    return float(np.mean([2 * _ratio(total, demand) for total, demand, _ in parts]))
+
+
+def scores(actual, forecast, train=None) -> dict[str, float]:
+    """One table row: 1-WMAPE never stands without the bias and the squared errors, for alone it rewards low forecasts.
+
+    Parameters
+    ----------
+    actual, forecast : arrays (n_series, horizon)
+        Units a day.
+    train : array (n_series, n_days), optional
+        Units a day before the origin; RMSSE is given only with it.
+
+    Returns
+    -------
+    dict with keys 1-WMAPE, bias, RMSE, MSE, MAE, R2 and, given `train`, RMSSE.
+    """
+    functions = {"1-WMAPE": one_minus_wmape, "bias": bias, "RMSE": rmse, "MSE": mse, "MAE": mae, "R2": r2}
+    row = {name: function(actual, forecast) for name, function in functions.items()}
+    return row if train is None else {**row, "RMSSE": rmsse(actual, forecast, train)}
+
+
+def poisson_ceiling(means) -> float:
+    """Best possible expected 1 - WMAPE for independent Poisson demand with known means.
+
+    Parameters
+    ----------
+    means : array
+        Mean demand, units a day.
+
+    Returns
+    -------
+    float: 1 - sum E|Y - median| / sum of means; the median minimises the expected absolute error.
+    """
+    means = np.asarray(means, dtype=float)
+    median = poisson.ppf(0.5, means)
+    # E|Y - m| = mu (1 - 2 F(m - 1)) - m (1 - 2 F(m)), as E[Y; Y <= m] = mu F(m - 1)
+    error = means * (1 - 2 * poisson.cdf(median - 1, means)) - median * (1 - 2 * poisson.cdf(median, means))
+    return float(1 - _ratio(error.sum(), means.sum()))
+
+
+def classification_scores(actual, forecast, definition: str, edges=None, average: str = "weighted") -> dict[str, float]:
+    """Table 3's accuracy, recall, precision and F1 under one named reading of what a class is.
+
+    Parameters
+    ----------
+    actual, forecast : arrays of one shape
+        Units a day.
+    definition : str
+        - "rounded units": each whole number of units is a class; halves round up.
+        - "within ±10 %": a day is right when |y - y-hat| <= |y|/10, so a day without demand needs a forecast of exactly
+          zero. There are no classes, hence recall, precision and F1 are nan.
+        - "demand or none": two classes, at least one unit after rounding or none; recall, precision and F1 are those
+          of "demand", whatever `average` says.
+        - "quantile classes": intervals (edge, next edge], with everything up to the first edge and above the last.
+    edges : increasing sequence of float, for "quantile classes" only
+        Units; quantiles of the training demand, never of the scored days.
+    average : "weighted" or "macro"
+        Mean over classes, weighted by how often each occurs, or plain. The weighted recall always equals the accuracy.
+
+    Returns
+    -------
+    dict with keys accuracy, recall, precision, F1. A class never forecast has precision 0, one that never occurs
+    recall 0, as in scikit-learn: unlike nan, which a mean would skip, 0 does not flatter. All nan without a known day.
+    """
+    actual, forecast = _known_days(actual, forecast)
+    if average not in ("weighted", "macro"):
+        raise ParameterError(f"average is {average!r}; choose 'weighted' or 'macro'")
+    if definition not in CLASS_DEFINITIONS:
+        raise ParameterError(f"definition is {definition!r}; choose one of {', '.join(map(repr, CLASS_DEFINITIONS))}")
+    if (definition == "quantile classes") != (edges is not None):
+        raise ParameterError(f"edges is {edges!r} for {definition!r}; give edges for 'quantile classes' and only there")
+    if actual.size == 0:
+        return dict.fromkeys(("accuracy", "recall", "precision", "F1"), np.nan)
+
+    if definition == "within ±10 %":
+        hits = 10 * np.abs(actual - forecast) <= np.abs(actual)  # times 10, not divided: exact for whole units
+        return {"accuracy": float(hits.mean()), "recall": np.nan, "precision": np.nan, "F1": np.nan}
+    if definition == "rounded units":
+        true, predicted = _half_up(actual), _half_up(forecast)
+    elif definition == "demand or none":
+        true, predicted, average = _half_up(actual) > 0, _half_up(forecast) > 0, "binary"
+    else:
+        edges = np.asarray(edges, dtype=float)
+        if edges.size == 0 or not (np.diff(edges) > 0).all():
+            raise ParameterError(f"edges is {edges.tolist()}; give increasing numbers, each once")
+        true, predicted = np.searchsorted(edges, actual), np.searchsorted(edges, forecast)
+    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, average=average, zero_division=0)
+    values = {"accuracy": accuracy_score(true, predicted), "recall": recall, "precision": precision, "F1": f1}
+    return {name: float(value) for name, value in values.items()}
+
+
+def _known_days(actual, forecast) -> tuple[np.ndarray, np.ndarray]:
+    """Demand and forecast of the days whose demand is known, in one line each."""
+    actual, forecast = np.asarray(actual, dtype=float), np.asarray(forecast, dtype=float)
+    if actual.shape != forecast.shape:
+        raise ParameterError(f"actual has shape {actual.shape}, forecast {forecast.shape}; give the same days of both")
+    known = ~np.isnan(actual)
+    missing = np.count_nonzero(np.isnan(forecast[known]))
+    if missing:
+        raise ParameterError(f"forecast is NaN on {missing} days whose demand is known; give a number for each")
+    return actual[known], forecast[known]
+
+
+def _ratio(numerator, denominator) -> float:
+    """The module's rule: nan when the denominator is zero."""
+    return float(numerator / denominator) if denominator else np.nan
+
+
+def _pinball(actual, forecast, quantile) -> tuple[float, float, int]:
+    """Summed pinball loss, total demand, number of known days."""
+    if not 0 < quantile < 1:
+        raise ParameterError(f"quantile is {quantile}; give a number between 0 and 1")
+    actual, forecast = _known_days(actual, forecast)
+    short = actual - forecast
+    return np.maximum(quantile * short, (quantile - 1) * short).sum(), np.abs(actual).sum(), actual.size
+
+
+def _half_up(units: np.ndarray) -> np.ndarray:
+    """The nearest whole number, halves upwards (numpy would round 2.5 to 2)."""
+    return np.floor(units + 0.5).astype(np.int64)

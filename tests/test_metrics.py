@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sk
+
+from bowerbird import metrics
+from bowerbird.errors import ParameterError
+
+# Errors -1, 0, 2 and 0, 2; demand 10 in all; the day without demand known must not count.
+ACTUAL = np.array([[2, 0, 4], [1, 3, np.nan]])
+FORECAST = np.array([[1, 0, 6], [1, 5, 100]])
+TRAIN = np.array([[1, 3, 1, 3], [2, np.nan, 1, 2]])  # mean squared changes 4 and 1
+
+ERRORS = (metrics.one_minus_wmape, metrics.bias, metrics.mse, metrics.rmse, metrics.mae, metrics.r2)
+
+
+def test_hand_worked_errors():
+    expected = (0.5, 0.3, 9 / 5, np.sqrt(9 / 5), 1.0, 1 - 9 / 10)
+    assert [error(ACTUAL, FORECAST) for error in ERRORS] == pytest.approx(expected)
+
+
+def test_hand_worked_rmsse():
+    # series 1: errors (1 + 0 + 4)/3 over 4; series 2: (0 + 4)/2 over 1
+    assert metrics.rmsse(ACTUAL, FORECAST, TRAIN) == pytest.approx((np.sqrt(5 / 12) + np.sqrt(2)) / 2)
+
+
+def test_hand_worked_quantile_losses():
+    actual, forecast = [10, 10], [8, 13]  # 2 short, 3 over
+    assert metrics.quantile_loss(actual, forecast, 0.9) == pytest.approx((0.9 * 2 + 0.1 * 3) / 2)
+    assert metrics.weighted_quantile_loss(actual, [forecast], [0.9]) == pytest.approx(2 * 2.1 / 20)
+    # at 0.1: 0.1 x 2 + 0.9 x 3 = 2.9
+    expected = (2 * 2.1 / 20 + 2 * 2.9 / 20) / 2
+    assert metrics.weighted_quantile_loss(actual, [forecast, forecast], [0.9, 0.1]) == pytest.approx(expected)
+
+
+def test_the_best_score_for_poisson_demand_of_the_papers_example():
+    # The paper forecasts 2, 2, 3. With these means known exactly, the median forecast scores 0.497, not 0.946.
+    means = np.array([2, 2, 3])
+    demand = np.random.default_rng(0).poisson(means, (100_000, 3))
+    forecast = np.broadcast_to(stats.poisson(means).median(), demand.shape)
+    assert metrics.one_minus_wmape(demand, forecast) == pytest.approx(0.497, abs=0.003)
+
+
+def test_same_as_scikit_learn():
+    rng = np.random.default_rng(1)
+    actual, forecast = rng.poisson(3, (20, 15)).astype(float), rng.gamma(3, 1, (20, 15))
+    flat = actual.ravel(), forecast.ravel()
+    assert metrics.r2(actual, forecast) == pytest.approx(sk.r2_score(*flat))
+    assert metrics.rmse(actual, forecast) == pytest.approx(sk.root_mean_squared_error(*flat))
+    assert metrics.mae(actual, forecast) == pytest.approx(sk.mean_absolute_error(*flat))
+    assert metrics.quantile_loss(actual, forecast, 0.8) == pytest.approx(sk.mean_pinball_loss(*flat, alpha=0.8))
+
+
+def test_median_quantile_loss_is_half_the_absolute_error_and_weighted_it_is_wmape():
+    assert metrics.quantile_loss(ACTUAL, FORECAST, 0.5) == pytest.approx(metrics.mae(ACTUAL, FORECAST) / 2)
+    wmape = 1 - metrics.one_minus_wmape(ACTUAL, FORECAST)
+    assert metrics.weighted_quantile_loss(ACTUAL, [FORECAST], [0.5]) == pytest.approx(wmape)
+
+
+def test_anchors_of_the_scale():
+    demand = np.array([[1.0, 4, 2]])
+    assert metrics.one_minus_wmape(demand, demand) == 1
+    assert metrics.one_minus_wmape(demand, 0 * demand) == 0
+    assert metrics.one_minus_wmape(demand, 3 * demand) == -1
+    assert metrics.bias(demand, 0 * demand) == -1
+    assert metrics.one_minus_wmape([[-1, 4]], [[0, 4]]) == pytest.approx(4 / 5)  # denoised demand may be negative
+    assert metrics.r2(demand, np.full((1, 3), demand.mean())) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("forecast", [0.0, 1.0])
+def test_zero_denominators_are_nan_even_for_an_exact_forecast(forecast):
+    nothing, forecast = np.zeros((2, 3)), np.full((2, 3), forecast)
+    assert np.isnan(metrics.one_minus_wmape(nothing, forecast))
+    assert np.isnan(metrics.bias(nothing, forecast))
+    assert np.isnan(metrics.r2(nothing, forecast))
+    assert np.isnan(metrics.r2(np.full((1, 3), 0.1), np.full((1, 3), 0.1)))  # its mean is not exactly 0.1
+    assert np.isnan(metrics.rmsse(nothing, forecast, np.full((2, 9), 5)))
+    assert np.isnan(metrics.weighted_quantile_loss(nothing, [forecast], [0.5]))
+    assert metrics.rmse(nothing, forecast) == forecast[0, 0]
+
+
+def test_rmsse_leaves_out_series_without_a_scale():
+    for no_scale in ([7, 7, 7, 7], [np.nan, 2, np.nan, 9]):
+        train = np.array([TRAIN[0], no_scale])
+        assert metrics.rmsse(ACTUAL, FORECAST, train) == pytest.approx(np.sqrt(5 / 12))
+
+
+def test_no_known_day_is_nan_everywhere():
+    unknown, forecast = np.full((2, 3), np.nan), np.ones((2, 3))
+    assert all(np.isnan(error(unknown, forecast)) for error in ERRORS)
+    assert np.isnan(metrics.rmsse(unknown, forecast, TRAIN))
+    assert np.isnan(metrics.quantile_loss(unknown, forecast, 0.5))
+    edges = {"quantile classes": [1]}
+    for definition in metrics.CLASS_DEFINITIONS:
+        row = metrics.classification_scores(unknown, forecast, definition, edges.get(definition))
+        assert np.isnan(list(row.values())).all()
+
+
+def test_scores_is_a_table_row():
+    row = metrics.scores(ACTUAL, FORECAST)
+    assert list(row) == ["1-WMAPE", "bias", "RMSE", "MSE", "MAE", "R2"]
+    assert list(row.values()) == [metrics.scores(ACTUAL, FORECAST, TRAIN)[name] for name in row]
+    assert row["bias"] == pytest.approx(0.3)
+    assert metrics.scores(ACTUAL, FORECAST, TRAIN)["RMSSE"] == metrics.rmsse(ACTUAL, FORECAST, TRAIN)
+
+
+def classes_by_hand(true, predicted, average):
+    """Accuracy, recall, precision, F1 counted class by class."""
+    rows, weights = [], []
+    for c in sorted(set(true) | set(predicted)):
+        hits = sum(t == p == c for t, p in zip(true, predicted, strict=True))
+        occurs, forecast = true.count(c), predicted.count(c)
+        rows.append(
+            (hits / occurs if occurs else 0, hits / forecast if forecast else 0, 2 * hits / (occurs + forecast))
+        )
+        weights.append(occurs if average == "weighted" else 1)
+    accuracy = sum(t == p for t, p in zip(true, predicted, strict=True)) / len(true)
+    return accuracy, *np.average(rows, axis=0, weights=weights)
+
+
+def test_hand_worked_rounded_units():
+    # Halves round up, so 2.5 is a 3; units 0, 1, 1, 2, twice over, forecast as 0, 1, 3, 2.
+    actual, forecast = [0, 1, 1, 2] * 2, [0.4, 1.2, 2.5, 1.5] * 2
+    weighted = metrics.classification_scores(actual, forecast, "rounded units")
+    assert weighted == pytest.approx(
+        {"accuracy": 3 / 4, "recall": 3 / 4, "precision": 1, "F1": (1 + 2 * 2 / 3 + 1) / 4}
+    )
+    macro = metrics.classification_scores(actual, forecast, "rounded units", average="macro")
+    assert macro == pytest.approx({"accuracy": 3 / 4, "recall": 2.5 / 4, "precision": 3 / 4, "F1": (1 + 2 / 3 + 1) / 4})
+
+
+def test_hand_worked_within_ten_percent():
+    actual, forecast = [10, 10, 30, 30, 0, 0, np.nan], [11, 11.1, 27, 26, 0, 0.1, 5]
+    row = metrics.classification_scores(actual, forecast, "within ±10 %")
+    assert row["accuracy"] == pytest.approx(3 / 6)
+    assert np.isnan([row["recall"], row["precision"], row["F1"]]).all()
+
+
+def test_hand_worked_demand_or_none():
+    # demand on four days, three of them forecast; of four days forecast one had none
+    actual, forecast = [1, 2, 3, 4, 0, 0], [0.6, 5, 1, 0.4, 0.5, 0.2]
+    row = metrics.classification_scores(actual, forecast, "demand or none")
+    assert row == pytest.approx({"accuracy": 4 / 6, "recall": 3 / 4, "precision": 3 / 4, "F1": 3 / 4})
+    assert metrics.classification_scores(actual, forecast, "demand or none", average="macro") == row
+
+
+def test_hand_worked_quantile_classes():
+    # up to 1, (1, 4], (4, 11], above 11: classes 0 0 1 1 2 3 forecast as 0 1 1 2 2 3
+    actual, forecast = [0, 1, 1.1, 4, 11, 12], [1, 2, 4, 4.1, 5, 99]
+    row = metrics.classification_scores(actual, forecast, "quantile classes", edges=[1, 4, 11])
+    assert list(row.values()) == pytest.approx(classes_by_hand([0, 0, 1, 1, 2, 3], [0, 1, 1, 2, 2, 3], "weighted"))
+    assert row["accuracy"] == pytest.approx(4 / 6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=20), st.sampled_from(["weighted", "macro"]))
+def test_classes_counted_one_by_one_and_weighted_recall_is_the_accuracy(days, average):
+    true, predicted = (list(column) for column in zip(*days, strict=True))
+    row = metrics.classification_scores(true, predicted, "rounded units", average=average)
+    assert list(row.values()) == pytest.approx(classes_by_hand(true, predicted, average))
+    if average == "weighted":
+        assert row["recall"] == pytest.approx(row["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.mae([1, 2], [1, 2, 3]), r"\(2,\), forecast \(3,\)"),
+        (lambda: metrics.mae([1, 2], [1, np.nan]), "NaN on 1 day"),
+        (lambda: metrics.rmsse(ACTUAL, FORECAST, TRAIN[:1]), "train has shape"),
+        (lambda: metrics.quantile_loss([1], [1], 1.0), "quantile is 1.0"),
+        (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "2 forecasts and 1 quantiles"),
+        (lambda: metrics.classification_scores([1], [1], "accuracy"), "choose one of 'rounded units'"),
+        (lambda: metrics.classification_scores([1], [1], "quantile classes"), "edges is None"),
+        (lambda: metrics.classification_scores([1], [1], "rounded units", edges=[1]), "edges is"),
+        (lambda: metrics.classification_scores([1], [1], "quantile classes", edges=[1, 1]), "increasing"),
+        (lambda: metrics.classification_scores([1], [1], "rounded units", average="micro"), "average is 'micro'"),
+    ],
+)
+def test_errors_name_the_cure(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()
