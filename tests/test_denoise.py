@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import pywt
+from scipy import ndimage
+
+from bowerbird.denoise import gaussian, paper_denoise, symlet
+from bowerbird.errors import ParameterError
+
+FILTERS = {
+    "gaussian": lambda series, causal: gaussian(series, 2.0, causal),
+    "symlet": lambda series, causal: symlet(series, causal=causal),
+    "both": lambda series, causal: paper_denoise(series, 1.5, causal=causal),
+}
+all_filters = pytest.mark.parametrize("filtered", FILTERS.values(), ids=FILTERS)
+both_ways = pytest.mark.parametrize("causal", [False, True], ids=["whole", "causal"])
+
+
+def demand(n_series=7, n_days=166, seed=0):
+    rng = np.random.default_rng(seed)
+    series = rng.negative_binomial(3, 3 / (3 + rng.gamma(2, 4, (n_series, 1))), (n_series, n_days)).astype(float)
+    series[0] = 0
+    series[1] *= rng.random(n_days) < 0.2  # intermittent
+    return series
+
+
+def shrink_one(series, wavelet, level):
+    """One series by pywt's own functions."""
+    level = min(level, pywt.dwt_max_level(len(series), wavelet))
+    if level == 0:
+        return series
+    coefficients = pywt.wavedec(series, wavelet, level=level)
+    threshold = np.median(abs(coefficients[-1])) / 0.6745 * np.sqrt(2 * np.log(len(series)))
+    if threshold > 0:
+        coefficients[1:] = [pywt.threshold(d, threshold, "soft") for d in coefficients[1:]]
+    return pywt.waverec(coefficients, wavelet)[: len(series)]
+
+
+def test_gaussian_is_scipys_series_by_series():
+    series = demand()
+    expected = [ndimage.gaussian_filter1d(row, 2.0) for row in series]
+    np.testing.assert_allclose(gaussian(series, 2.0), expected, rtol=1e-13)
+
+
+def test_causal_gaussian_is_a_weighted_mean_of_the_past():
+    series, sigma = demand(n_days=40), 2.5
+    for day in range(40):
+        lags = np.arange(min(day, 10) + 1)  # the kernel ends after 4 sigma
+        weights = np.exp(-(lags**2) / (2 * sigma**2))
+        expected = series[:, day - lags] @ weights / weights.sum()
+        np.testing.assert_allclose(gaussian(series, sigma, causal=True)[:, day], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("wavelet", "level"), [("sym8", 3), ("sym4", 2), ("sym8", 9)])
+@pytest.mark.parametrize("n_days", [166, 101, 30])
+def test_symlet_is_pywt_series_by_series(wavelet, level, n_days):
+    series = demand(n_days=n_days)
+    expected = [shrink_one(row, wavelet, level) for row in series]
+    np.testing.assert_allclose(symlet(series, wavelet, level), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_causal_symlet_filters_every_prefix():
+    series = demand(n_series=3, n_days=70)
+    expected = [[shrink_one(row[:day], "sym8", 3)[-1] for day in range(1, 71)] for row in series]
+    np.testing.assert_allclose(symlet(series, causal=True), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_prefix_too_short_for_the_wavelet_stays_as_it_is():
+    series = demand(n_days=29)
+    np.testing.assert_array_equal(symlet(series), series)
+    np.testing.assert_array_equal(symlet(series, causal=True), series)
+
+
+def test_both_filters_in_a_row():
+    series = demand()
+    np.testing.assert_array_equal(paper_denoise(series, 1.5), gaussian(symlet(series), 1.5))
+
+
+@all_filters
+@pytest.mark.parametrize("day", [0, 17, 60, 120, 164])
+def test_the_future_moves_the_whole_series_filter_and_not_the_causal_one(filtered, day):
+    series, other = demand(), demand(seed=1)
+    other[:, : day + 1] = series[:, : day + 1]
+    np.testing.assert_array_equal(filtered(series, True)[:, : day + 1], filtered(other, True)[:, : day + 1])
+    longer = np.concatenate([series[:, : day + 1], 99 + other], axis=1)
+    np.testing.assert_array_equal(filtered(series, True)[:, : day + 1], filtered(longer, True)[:, : day + 1])
+    assert not np.allclose(filtered(series, False)[:, day], filtered(other, False)[:, day])
+
+
+def test_changing_the_test_days_moves_training_days_of_the_papers_protocol():
+    series = demand()
+    other = series.copy()
+    other[:, 141:] += 50
+    moved = np.abs(symlet(series) - symlet(other))[2:, :141].max(axis=1)
+    assert (moved > 0.1).all()  # units, in every series with noise
+
+
+@all_filters
+@both_ways
+def test_constants_are_preserved(filtered, causal):
+    np.testing.assert_allclose(filtered(np.full((2, 166), 7.0), causal), 7, rtol=1e-11)  # pywt tabulates sym8 to 1e-12
+    np.testing.assert_array_equal(filtered(np.zeros((2, 166)), causal), 0)
+
+
+@all_filters
+@both_ways
+def test_noise_is_reduced_and_the_signal_kept(filtered, causal):
+    days = np.arange(166)
+    signal = 20 + 5 * np.sin(2 * np.pi * days / 120)
+    noise = np.random.default_rng(2).normal(0, 2, (50, 166))
+    settled = slice(60, None)
+    error = (filtered(signal + noise, causal) - signal)[:, settled]
+    assert np.mean(error**2) < 0.75 * 4
+
+
+def test_gaussian_reduces_white_noise_as_its_kernel_says():
+    # The variance of a weighted mean is the sum of squared weights, 1/(2 sigma sqrt(pi)).
+    noise = np.random.default_rng(3).normal(size=(500, 166))
+    assert gaussian(noise, 2.0)[:, 20:-20].var() == pytest.approx(1 / (4 * np.sqrt(np.pi)), rel=0.05)
+
+
+@all_filters
+@both_ways
+def test_any_leading_shape_and_series_do_not_touch_each_other(filtered, causal):
+    series = demand(n_series=6)
+    np.testing.assert_array_equal(filtered(series.reshape(2, 3, 166), causal).reshape(6, 166), filtered(series, causal))
+    np.testing.assert_allclose(filtered(series[4], causal), filtered(series, causal)[4], rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gaussian([[1, np.nan]], 1.0), "1 missing days"),
+        (lambda: symlet([[1, np.nan]]), "1 missing days"),
+        (lambda: gaussian(np.ones((2, 0)), 1.0), "at least one day"),
+        (lambda: gaussian([[1, 2]], 0), "sigma is 0"),
+        (lambda: symlet([[1, 2]], "sym99"), "wavelet is 'sym99'"),
+        (lambda: symlet([[1, 2]], level=0), "level is 0"),
+    ],
+)
+def test_errors_name_the_cure(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()
