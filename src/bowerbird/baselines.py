@@ -1,0 +1,177 @@
+"""Simple forecasters that every table must show: a model that does not beat them has learnt nothing.
+
+All take the demand before the origin and return the days after it, for all series at once:
+`f(demand (n_series, n_days), horizon) -> (n_series, horizon)`, in units a day. They are causal because they are handed
+nothing later. Missing days (NaN) are skipped; where nothing is known, the forecast is zero.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from bowerbird.errors import ParameterError
+
+
+def zero(demand, horizon: int) -> np.ndarray:
+    """No demand at all: the forecast that scores exactly 0 in 1 - WMAPE."""
+    return _flat(np.zeros(len(_table(demand))), horizon)
+
+
+def historical_mean(demand, horizon: int) -> np.ndarray:
+    """Mean of all known days."""
+    return _flat(_mean(demand), horizon)
+
+
+def recent_mean(demand, horizon: int, days: int = 28) -> np.ndarray:
+    """Mean of the last `days` days."""
+    return _flat(_mean(_last(demand, days)), horizon)
+
+
+def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
+    """Median of the last `days` days: best in absolute error and, on intermittent series, far too low in sum."""
+    recent = _last(demand, days)
+    unknown = np.isnan(recent).all(axis=1, keepdims=True)
+    return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
+
+
+def seasonal_naive(demand, horizon: int, period: int = 7) -> np.ndarray:
+    """The last known day of the same weekday; the historical mean when no such day is known."""
+    last = np.repeat(_mean(demand)[:, None], period, axis=1)  # (n_series, period)
+    for cycle in np.moveaxis(_cycles(demand, period), 1, 0):
+        last = np.where(np.isnan(cycle), last, cycle)
+    return _repeat(last, horizon)
+
+
+def seasonal_mean(demand, horizon: int, period: int = 7, days: int = 28) -> np.ndarray:
+    """Each weekday's share of the historical mean, times the mean of the last `days` days."""
+    cycles = _cycles(demand, period)
+    overall = _mean(demand)[:, None]  # (n_series, 1)
+    by_weekday = np.stack([_mean(cycles[:, :, day]) for day in range(period)], axis=1)  # (n_series, period)
+    known = ~np.isnan(cycles).all(axis=1) & (overall > 0)
+    profile = np.divide(by_weekday, overall, out=np.ones_like(by_weekday), where=known)
+    return _repeat(profile * _mean(_last(demand, days))[:, None], horizon)
+
+
+def exponential_smoothing(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
+    """Simple exponential smoothing (SES): the level moves a share alpha towards each day's demand.
+
+    Parameters
+    ----------
+    demand : array (n_series, n_days)
+        Units a day.
+    horizon : int
+        Days to forecast.
+    alpha : float in (0, 1]
+        Smoothing constant; the level starts at the first known day.
+
+    Returns
+    -------
+    float64 array (n_series, horizon), the last level on every day.
+
+    Source
+    ------
+    Brown, Statistical Forecasting for Inventory Control, 1959.
+    """
+    return _flat(_smooth(_table(demand), alpha, "alpha"), horizon)
+
+
+def croston_sba(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
+    """Croston's method with the Syntetos-Boylan correction: smoothed size over smoothed interval, less alpha/2 of it.
+
+    Parameters are those of `exponential_smoothing`. Sizes and intervals are updated on days with demand only, so a long
+    run of zeros leaves the forecast where it was. The first interval counts from the first known day.
+
+    Source
+    ------
+    Croston, Oper. Res. Quarterly 23, 1972; Syntetos & Boylan, Int. J. Forecasting 21, 2005.
+    """
+    demand = _table(demand)
+    occurs = demand > 0  # False on missing days
+    age = np.cumsum(~np.isnan(demand), axis=1)  # (n_series, n_days), known days so far
+    last_age = np.maximum.accumulate(np.where(occurs, age, 0), axis=1)
+    previous_age = np.concatenate([np.zeros_like(last_age[:, :1]), last_age[:, :-1]], axis=1)
+    size = _smooth(np.where(occurs, demand, np.nan), alpha, "alpha")
+    interval = _smooth(np.where(occurs, age - previous_age, np.nan), alpha, "alpha")
+    rate = np.divide(size, interval, out=np.zeros_like(size), where=interval > 0)
+    return _flat((1 - alpha / 2) * rate, horizon)
+
+
+def tsb(demand, horizon: int, alpha: float = 0.1, beta: float = 0.1) -> np.ndarray:
+    """Teunter-Syntetos-Babai: smoothed size times smoothed chance of any demand, which sinks on every empty day.
+
+    Parameters are those of `exponential_smoothing`, with `beta` the smoothing constant of the chance of demand.
+
+    Source
+    ------
+    Teunter, Syntetos & Babai, Eur. J. Operational Research 214, 2011.
+    """
+    demand = _table(demand)
+    size = _smooth(np.where(demand > 0, demand, np.nan), alpha, "alpha")
+    chance = _smooth(np.where(np.isnan(demand), np.nan, demand > 0), beta, "beta")
+    return _flat(chance * size, horizon)
+
+
+BASELINES = {
+    "zero": zero,
+    "mean": historical_mean,
+    "mean 28": recent_mean,
+    "mean 14": partial(recent_mean, days=14),
+    "median 21": recent_median,
+    "seasonal naive": seasonal_naive,
+    "seasonal mean": seasonal_mean,
+    "SES": exponential_smoothing,
+    "SBA": croston_sba,
+    "TSB": tsb,
+}
+"""Name in the tables -> forecaster, each with its default parameters."""
+
+
+def _table(demand) -> np.ndarray:
+    demand = np.asarray(demand, dtype=float)
+    if demand.ndim != 2 or demand.shape[1] == 0:
+        raise ParameterError(f"demand has shape {demand.shape}; give (n_series, n_days) with at least one day")
+    return demand
+
+
+def _mean(values) -> np.ndarray:
+    """Mean of each row's known days, 0 for a row without any; (n_series,)."""
+    values = _table(values)
+    return np.nansum(values, axis=1) / np.maximum(np.count_nonzero(~np.isnan(values), axis=1), 1)
+
+
+def _last(demand, days: int) -> np.ndarray:
+    if days < 1:
+        raise ParameterError(f"days is {days}; give a whole number from 1")
+    return _table(demand)[:, -days:]
+
+
+def _smooth(values: np.ndarray, constant: float, name: str) -> np.ndarray:
+    """Smoothed level after the last day, started at the first known one; (n_series,), 0 where none is known."""
+    if not 0 < constant <= 1:
+        raise ParameterError(f"{name} is {constant}; give a number above 0 and up to 1")
+    level = np.full(len(values), np.nan)
+    for day in np.ascontiguousarray(values.T):  # (n_series,)
+        # l_t = l_{t-1} + alpha (y_t - l_{t-1})
+        moved = np.where(np.isnan(level), day, level + constant * (day - level))
+        level = np.where(np.isnan(day), level, moved)
+    return np.nan_to_num(level, nan=0.0)
+
+
+def _cycles(demand, period: int) -> np.ndarray:
+    """Demand cut into cycles that end on the last day, missing days before the first; (n_series, n_cycles, period)."""
+    demand = _table(demand)
+    if period < 1:
+        raise ParameterError(f"period is {period}; give a whole number of days from 1")
+    padding = np.full((len(demand), -demand.shape[1] % period), np.nan)
+    return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, period)
+
+
+def _repeat(cycle: np.ndarray, horizon: int) -> np.ndarray:
+    """One cycle, again and again; (n_series, horizon)."""
+    if horizon < 1:
+        raise ParameterError(f"horizon is {horizon}; give a whole number of days from 1")
+    return cycle[:, np.arange(horizon) % cycle.shape[1]]
+
+
+def _flat(level: np.ndarray, horizon: int) -> np.ndarray:
+    return _repeat(level[:, None], horizon)

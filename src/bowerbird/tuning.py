@@ -1,0 +1,109 @@
+"""SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from bowerbird.data.panel import Panel
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster import Settings, fit, predict_rolling
+from bowerbird.metrics import one_minus_wmape
+from bowerbird.sbo import Choice, Float, Integer, Result, minimize
+
+SPACE = {
+    "hidden_size": Integer(16, 64),
+    "layers": Integer(1, 2),
+    "learning_rate": Float(1e-3, 1e-2, log=True),
+    "dropout": Float(0.0, 0.4),
+    "point_weight": Float(0.3, 3.0, log=True),
+    "clusters": Choice((0, 8)),
+}
+"""Which settings SBO chooses, and from what. The paper names none of its hyperparameters."""
+
+
+def validation_loss(
+    panel: Panel, settings: Settings, *, n_origins: int = 8, seed: int = 0, device: torch.device | str = "cpu"
+) -> float:
+    """WMAPE of a forecaster on origins it was not trained on.
+
+    Parameters
+    ----------
+    panel : Panel
+        The training days only; the last `n_origins - 1 + horizon` of them validate.
+    settings : Settings
+    n_origins : int
+        Consecutive validation origins.
+    seed : int
+    device : torch.device or str
+
+    Returns
+    -------
+    float, WMAPE over all series, origins and days ahead.
+    """
+    first = panel.n_days - settings.horizon - n_origins + 1  # days known at the first validation origin
+    if first <= settings.first_origin + settings.horizon:
+        raise ParameterError(f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins")
+    forecaster = fit(panel.until(first), settings, seed=seed, device=device)
+    point = predict_rolling(forecaster, panel.until(panel.n_days - settings.horizon), first)[2]
+    days = np.lib.stride_tricks.sliding_window_view(panel.demand[:, first:], settings.horizon, axis=1)
+    return 1 - one_minus_wmape(days, point)
+
+
+def tune(
+    panel: Panel,
+    settings: Settings = Settings(),
+    *,
+    n_bowers: int = 10,
+    max_evaluations: int = 30,
+    target: float | None = None,
+    n_series: int | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> tuple[Settings, Result]:
+    """Let SBO choose hidden size, layers, learning rate, dropout, loss weight and the use of clusters.
+
+    Parameters
+    ----------
+    panel : Panel
+        Training days only.
+    settings : Settings
+        Everything that is not searched.
+    n_bowers : int
+        Population [NB].
+    max_evaluations : int
+        Networks trained in all.
+    target : float, optional
+        WMAPE at which the search stops, "the given error value" of section 4.3, step 4.
+    n_series : int, optional
+        Tune on this many series drawn at random, to save time; all by default.
+    seed : int
+    device : torch.device or str
+    progress : bool
+
+    Returns
+    -------
+    (Settings, Result): the best settings, and the search's history.
+
+    Source
+    ------
+    Section 4.3, steps 2 to 5. The paper minimises RMSE; WMAPE is what it reports and what is scored here.
+    """
+    if n_series is not None and n_series < panel.n_series:
+        rows = np.random.default_rng(np.random.SeedSequence([seed, 1])).choice(panel.n_series, n_series, replace=False)
+        panel = panel.select(np.sort(rows))
+
+    def objective(x: dict) -> float:
+        return validation_loss(panel, replace(settings, **x), seed=seed, device=device)
+
+    result = minimize(
+        objective,
+        SPACE,
+        n_bowers=n_bowers,
+        max_evaluations=max_evaluations,
+        target=target,
+        seed=seed,
+        progress=progress,
+    )
+    return replace(settings, **result.x), result

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+
+from bowerbird.baselines import (
+    BASELINES,
+    croston_sba,
+    exponential_smoothing,
+    historical_mean,
+    recent_mean,
+    recent_median,
+    seasonal_mean,
+    seasonal_naive,
+    tsb,
+    zero,
+)
+from bowerbird.errors import ParameterError
+
+NAN = np.nan
+all_baselines = pytest.mark.parametrize("forecast", BASELINES.values(), ids=BASELINES)
+
+
+def demand(n_series=30, n_days=61, missing=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    series = rng.poisson(rng.gamma(1, 2, (n_series, 1)), (n_series, n_days)).astype(float)
+    series[rng.random(series.shape) < missing] = NAN
+    series[0], series[1], series[2, :-1] = 0, NAN, NAN
+    return series
+
+
+def ses_slow(series, alpha):
+    level = None
+    for y in series:
+        if not np.isnan(y):
+            level = y if level is None else alpha * y + (1 - alpha) * level
+    return level or 0.0
+
+
+def sba_slow(series, alpha):
+    size = interval = None
+    waited = 0
+    for y in series:
+        if np.isnan(y):
+            continue
+        waited += 1
+        if y > 0:
+            if size is None:
+                size, interval = y, waited
+            else:
+                size, interval = alpha * y + (1 - alpha) * size, alpha * waited + (1 - alpha) * interval
+            waited = 0
+    return 0.0 if size is None else (1 - alpha / 2) * size / interval
+
+
+def tsb_slow(series, alpha, beta):
+    size = chance = None
+    for y in series:
+        if np.isnan(y):
+            continue
+        chance = float(y > 0) if chance is None else beta * (y > 0) + (1 - beta) * chance
+        if y > 0:
+            size = y if size is None else alpha * y + (1 - alpha) * size
+    return 0.0 if size is None else size * chance
+
+
+def seasonal_slow(series, horizon, period):
+    """The last known day a whole number of periods before each forecast day."""
+    known = [y for y in series if not np.isnan(y)]
+    forecast = []
+    for step in range(horizon):
+        day = len(series) + step
+        past = [series[d] for d in range(day % period, len(series), period) if not np.isnan(series[d])]
+        forecast.append(past[-1] if past else np.mean(known) if known else 0.0)
+    return forecast
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0])
+def test_smoothers_are_the_slow_loop(alpha):
+    series = demand()
+    for fast, slow in (
+        (exponential_smoothing(series, 2, alpha), [ses_slow(row, alpha) for row in series]),
+        (croston_sba(series, 2, alpha), [sba_slow(row, alpha) for row in series]),
+        (tsb(series, 2, alpha, 0.2), [tsb_slow(row, alpha, 0.2) for row in series]),
+    ):
+        np.testing.assert_allclose(fast, np.column_stack([slow, slow]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_days", [5, 7, 61])
+def test_seasonal_naive_is_the_slow_loop(n_days):
+    series = demand(n_days=n_days, missing=0.4)
+    np.testing.assert_allclose(seasonal_naive(series, 10), [seasonal_slow(row, 10, 7) for row in series], rtol=1e-12)
+
+
+def test_hand_worked_smoothing():
+    # level 2 -> 2.4 -> 2.16, the missing day skipped
+    assert exponential_smoothing([[2, 6, NAN, 0]], 2, 0.1).tolist() == [[pytest.approx(2.16)] * 2]
+
+
+def test_hand_worked_intermittent():
+    series = [[0, 4, 0, 0, 8, 0]]
+    # sizes 4 -> 4.4; intervals 2 -> 2.1; the last zero changes nothing
+    assert croston_sba(series, 1)[0, 0] == pytest.approx(0.95 * 4.4 / 2.1)
+    assert croston_sba([[*series[0], 0, 0]], 1) == croston_sba(series, 1)
+    # chances 0 -> .1 -> .09 -> .081 -> .1729 -> .15561
+    assert tsb(series, 1)[0, 0] == pytest.approx(4.4 * 0.15561)
+
+
+def test_hand_worked_averages():
+    series = [[9, 1, 2, 3, NAN, 4, 11]]
+    assert zero(series, 2).tolist() == [[0, 0]]
+    assert historical_mean(series, 2).tolist() == [[5, 5]]
+    assert recent_mean(series, 1, days=4).tolist() == [[6]]  # of 3, 4, 11
+    assert recent_median(series, 1, days=6).tolist() == [[3]]  # of 1, 2, 3, 4, 11
+    assert seasonal_naive(series, 5, period=3).tolist() == [
+        [1, 4, 11, 1, 4]
+    ]  # the 1 is 6 days old, for 3 days ago is missing
+    assert recent_mean([[1, NAN, NAN]], 1, days=2).tolist() == [[0]]
+
+
+def test_hand_worked_seasonal_mean():
+    # positions of the period 2: mean 2 (1, 3) and 6 (5, 7), overall 4; level of the last two days 5
+    assert seasonal_mean([[1, 5, 3, 7]], 3, period=2, days=2) == pytest.approx(np.array([[2.5, 7.5, 2.5]]))
+    # a day of the period never seen takes the level as it is: mean 6, shares (unseen), 4/6, 8/6 of the last day's 8
+    assert seasonal_mean([[4, 8]], 3, period=3, days=1) == pytest.approx(np.array([[8, 16 / 3, 32 / 3]]))
+
+
+@pytest.mark.parametrize("days", [14, 21, 28])
+def test_recent_days_only(days):
+    series, other = demand(), demand(seed=1)
+    other[:, -days:] = series[:, -days:]
+    for forecast in (recent_mean, recent_median):
+        np.testing.assert_array_equal(forecast(series, 3, days=days), forecast(other, 3, days=days))
+        assert not np.array_equal(forecast(series, 3, days=days + 10), forecast(other, 3, days=days + 10))
+
+
+@all_baselines
+def test_each_series_by_itself_and_in_proportion(forecast):
+    series = demand()
+    together = forecast(series, 15)
+    assert together.shape == (30, 15)
+    assert (together >= 0).all()  # and so no NaN
+    np.testing.assert_array_equal(together[[5, 3]], forecast(series[[5, 3]], 15))
+    np.testing.assert_allclose(forecast(10 * series, 15), 10 * together, rtol=1e-12)
+    np.testing.assert_array_equal(forecast(series, 4), together[:, :4])
+    np.testing.assert_array_equal(together[:2], 0)  # no demand, no known day
+
+
+@all_baselines
+def test_constant_demand(forecast):
+    level = forecast(np.full((1, 40), 3.0), 9)
+    factor = {BASELINES["zero"]: 0, BASELINES["SBA"]: 0.95}.get(forecast, 1)  # SBA takes alpha/2 off, whatever comes
+    np.testing.assert_allclose(level, 3 * factor)
+
+
+def test_seasonal_forecasts_repeat_a_weekly_pattern():
+    week = np.array([1, 2, 3, 4, 5, 6, 14])
+    series = np.tile(week, 6)[None, 4:]
+    for forecast in (seasonal_naive, seasonal_mean):
+        np.testing.assert_allclose(forecast(series, 10)[0], np.tile(week, 2)[:10], rtol=0.12)
+    np.testing.assert_array_equal(seasonal_naive(series, 10)[0], np.tile(week, 2)[:10])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: zero([1, 2, 3], 5), "demand has shape"),
+        (lambda: recent_mean([[1, 2]], 0), "horizon is 0"),
+        (lambda: recent_mean([[1, 2]], 5, days=0), "days is 0"),
+        (lambda: seasonal_naive([[1, 2]], 5, period=0), "period is 0"),
+        (lambda: exponential_smoothing([[1, 2]], 5, alpha=0), "alpha is 0"),
+        (lambda: tsb([[1, 2]], 5, beta=2), "beta is 2"),
+    ],
+)
+def test_errors_name_the_cure(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()

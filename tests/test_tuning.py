@@ -1,0 +1,148 @@
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bowerbird import tuning as module
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.sbo import Choice, Float
+from bowerbird.tuning import SPACE, tune, validation_loss
+
+SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, first_origin=8)
+N_DAYS = 40
+N_ORIGINS = 3
+N_KNOWN = 34  # known at the first validation origin: the days 34 ... 39 are its 4 and those of two more origins
+
+
+@pytest.fixture
+def panel() -> Panel:
+    rng = np.random.default_rng(0)
+    demand = rng.poisson(rng.gamma(2, 5, (12, 1)), (12, N_DAYS)).astype(float)
+    demand[2, 37] = np.nan
+    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(12)] for column in ATTRIBUTES})
+    for column in ("seller_no", "product_no", "warehouse_no"):
+        series[column] = [f"{column}_{i}" for i in range(12)]
+    return Panel(series, pd.date_range("2022-12-01", periods=N_DAYS, name="date"), demand)
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """Records the panel and the result of every fit."""
+    calls = []
+
+    def spy(panel, *args, **kwargs):
+        calls.append((panel, fit(panel, *args, **kwargs)))
+        return calls[-1][1]
+
+    monkeypatch.setattr(module, "fit", spy)
+    return calls
+
+
+def test_validation_days_are_never_trained_on(panel, fitted):
+    validation_loss(panel, SMALL, n_origins=N_ORIGINS)
+    other = panel.demand.copy()
+    other[:, N_KNOWN:] = 500 - np.nan_to_num(other[:, N_KNOWN:])
+    losses = {validation_loss(replace(panel, demand=d), SMALL, n_origins=N_ORIGINS) for d in (panel.demand, other)}
+    assert len(losses) == 2  # they are scored,
+    for known, forecaster in fitted:  # but not seen
+        np.testing.assert_array_equal(known.demand, panel.demand[:, :N_KNOWN])
+        for one, first in zip(forecaster.networks[0].parameters(), fitted[0][1].networks[0].parameters(), strict=True):
+            np.testing.assert_array_equal(one.detach(), first.detach())
+
+
+def test_loss_is_the_wmape_of_every_origin_forecast_by_itself(panel):
+    forecaster = fit(panel.until(N_KNOWN), SMALL, seed=5)
+    error = total = 0.0
+    for origin in range(N_KNOWN, N_KNOWN + N_ORIGINS):
+        forecast = predict(forecaster, panel.until(origin))
+        for i in range(panel.n_series):
+            for date, value in zip(forecast.dates, forecast.point[i], strict=True):
+                actual = panel.demand[i, panel.dates.get_loc(date)]
+                if not np.isnan(actual):
+                    error += abs(actual - value)
+                    total += actual
+    assert forecast.dates[-1] == panel.dates[-1]  # the last origin ends with the panel
+    assert validation_loss(panel, SMALL, n_origins=N_ORIGINS, seed=5) == pytest.approx(error / total, rel=1e-5)
+
+
+def test_too_few_days_are_refused(panel):
+    # 8 warm up, 4 ahead, one more, then 6 for validation
+    assert validation_loss(panel.until(19), SMALL, n_origins=N_ORIGINS) > 0
+    with pytest.raises(ParameterError, match="18 days leave too few to train on beside 3 validation origins"):
+        validation_loss(panel.until(18), SMALL, n_origins=N_ORIGINS)
+
+
+def in_space(settings: Settings) -> bool:
+    for name, dimension in SPACE.items():
+        value = getattr(settings, name)
+        if isinstance(dimension, Choice):
+            inside = value in dimension.values
+        else:
+            inside = dimension.low <= value <= dimension.high and (
+                isinstance(dimension, Float) or isinstance(value, int)
+            )
+        if not inside:
+            return False
+    return True
+
+
+def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypatch):
+    # A stand-in for training whose best settings are known, so that the search is seen alone.
+    tried = []
+
+    def stand_in(panel, settings, **options):
+        tried.append(settings)
+        return (settings.hidden_size - 48) ** 2 / 100 + abs(np.log(settings.learning_rate / 3e-3)) + settings.layers
+
+    monkeypatch.setattr(module, "validation_loss", stand_in)
+    base = replace(SMALL, members=2)
+    best, result = tune(panel, base, n_bowers=5, max_evaluations=40, seed=3)
+    assert len(tried) == result.n_evaluations == 40
+    assert all(in_space(settings) for settings in tried)
+    values = [stand_in(panel, settings) for settings in tried[:40]]
+    assert best == tried[int(np.argmin(values))]
+    assert result.value == min(values) < min(values[:5])  # better than the first generation
+    searched = set(SPACE)
+    assert {k: v for k, v in asdict(best).items() if k not in searched} == {
+        k: v for k, v in asdict(base).items() if k not in searched
+    }
+    assert (best.layers, {s.clusters for s in tried}) == (1, {0, 8})
+
+
+def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(panel, fitted):
+    options = {"n_bowers": 2, "max_evaluations": 4}
+    best, result = tune(panel, SMALL, seed=1, **options)
+    assert len(fitted) == 4
+    assert np.isfinite(result.history["value"]).all() and (result.history["failure"] == "").all()
+    assert all(in_space(forecaster.settings) for _, forecaster in fitted)
+    again, same = tune(panel, SMALL, seed=1, **options)
+    assert again == best
+    pd.testing.assert_frame_equal(same.history, result.history)
+    other = tune(panel, SMALL, seed=2, **options)[1]
+    assert not other.history["value"].equals(result.history["value"])
+    stopped = tune(panel, SMALL, seed=1, target=result.history["value"].max() + 0.01, **options)[1]
+    assert (stopped.stopped, stopped.n_evaluations) == ("target", 2)  # after the first generation
+
+
+def test_validation_loss_is_what_the_search_minimises(panel):
+    best, result = tune(panel, SMALL, n_bowers=2, max_evaluations=2, seed=1)
+    assert result.value == validation_loss(panel, best, seed=1)
+
+
+def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "validation_loss", lambda panel, settings, **options: seen.append(panel) or 1.0)
+    for seed in (0, 0, 1):
+        tune(panel, SMALL, n_bowers=2, max_evaluations=4, n_series=5, seed=seed)
+    keys = [tuple(p.keys) for p in seen]
+    assert len(set(keys[:8])) == 1 and keys[8] != keys[0]
+    assert all(p.n_series == len(set(p.keys)) == 5 for p in seen)
+    rows = [panel.keys.index(key) for key in keys[0]]
+    np.testing.assert_array_equal(seen[0].demand, panel.demand[rows])
+    seen.clear()
+    tune(panel, SMALL, n_bowers=2, max_evaluations=2, n_series=99)
+    assert seen[0].n_series == 12
