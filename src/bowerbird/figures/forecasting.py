@@ -1,0 +1,85 @@
+"""Figures of notebooks 05 to 07: training, fans, scores."""
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.panel import Panel
+from bowerbird.figures.style import BLUE, GREY, ORANGE, RED, format_days, new_figure
+from bowerbird.forecast import Forecast
+
+
+def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 60):
+    """Recent demand of some series, the forecast's median and its 80 % interval, and what came where it is known."""
+    n_columns = min(3, len(rows))
+    n_rows = -(-len(rows) // n_columns)
+    figure, axes = new_figure(n_rows, n_columns, width=10.5, height=2.3 * n_rows, squeeze=False)
+    low, high = forecast.quantile(0.1), forecast.quantile(0.9)
+    origin = panel.dates.searchsorted(forecast.dates[0])
+    for axis in axes.flat[len(rows) :]:
+        axis.set_visible(False)
+    for axis, row in zip(axes.flat, rows, strict=False):
+        past = slice(max(0, origin - history_days), origin)
+        axis.plot(panel.dates[past], panel.demand[row, past], color=GREY, lw=0.9, label="demand")
+        known = panel.demand[row, origin : origin + len(forecast.dates)]
+        axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="what came")
+        axis.fill_between(forecast.dates, low[row], high[row], color=BLUE, alpha=0.25, lw=0, label="80 % interval")
+        axis.plot(forecast.dates, forecast.point[row], color=BLUE, lw=2, label="forecast")
+        axis.set_title(panel.keys[row].replace("product_", "p_").replace("seller_", "s_"), fontsize=8)
+        axis.set_ylim(bottom=0)
+        format_days(axis)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    figure.supylabel("units a day", fontsize=9)
+    return figure
+
+
+def scores(table: pd.DataFrame, best_constant: float | None = None):
+    """1 - WMAPE and bias of every method on the same held-out days."""
+    ordered = table.sort_values("1-WMAPE")
+    height = 0.28 * len(ordered) + 1.1
+    figure, axes = new_figure(1, 2, width=9, height=height, sharey=True, width_ratios=[3, 2])
+    colours = [ORANGE if "LSTM" in name else BLUE for name in ordered["method"]]
+    axes[0].barh(ordered["method"], ordered["1-WMAPE"].clip(lower=0), color=colours)
+    for row, value in enumerate(ordered["1-WMAPE"]):
+        axes[0].text(max(value, 0) + 0.005, row, f"{value:.3f}", va="center", fontsize=8)
+    axes[0].set(
+        title="15 days from one origin", xlabel="1 − WMAPE", xlim=(0, max(0.75, ordered["1-WMAPE"].max() + 0.1))
+    )
+    if best_constant is not None:
+        axes[0].axvline(best_constant, color=GREY, ls="--")
+        axes[0].text(best_constant, -0.4, " best constant\n in hindsight", fontsize=7, color="0.3", va="bottom")
+    axes[1].barh(ordered["method"], ordered["bias"], color=colours)
+    axes[1].axvline(0, color="black", lw=0.8)
+    axes[1].set(title="too little (left), too much (right)", xlabel="bias, share of demand")
+    for axis in axes:
+        axis.grid(axis="y", visible=False)
+    return figure
+
+
+def table_3(table: pd.DataFrame, printed: float):
+    """Test scores of every protocol against its own target and against raw demand; the paper's figure as a line."""
+    test = table[table["Index"] == "Test"]
+    names = test["model"] + ", " + test["filter"] + ", " + test["protocol"]
+    position = np.arange(len(test))
+    figure, axis = new_figure(width=9, height=0.36 * len(test) + 1.2)
+    axis.barh(position + 0.19, test["1-WMAPE, own target"], 0.36, color=ORANGE, label="against its own target")
+    axis.barh(position - 0.19, test["1-WMAPE, raw demand"], 0.36, color=BLUE, label="against raw demand")
+    for row, value in enumerate(test["1-WMAPE, own target"]):
+        axis.text(value + 0.005, row + 0.19, f"{value:.3f}", va="center", fontsize=7)
+    for row, value in enumerate(test["1-WMAPE, raw demand"]):
+        axis.text(value + 0.005, row - 0.19, f"{value:.3f}", va="center", fontsize=7)
+    axis.axvline(printed, color=RED, ls="--", lw=1.2, label=f"Table 3: {printed}")
+    axis.set_yticks(position, names, fontsize=8)
+    axis.set(title="One day ahead, test days: what is scored decides", xlabel="1 − WMAPE", xlim=(0, 1.08))
+    axis.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def calibration(levels: np.ndarray, coverage: np.ndarray):
+    """Share of held-out days below each forecast quantile, against the quantile's own level."""
+    figure, axis = new_figure(width=3.8, height=3.6)
+    axis.plot([0, 1], [0, 1], color=GREY, ls="--")
+    axis.plot(levels, coverage, "o-", color=BLUE)
+    axis.set(title="Calibration of the quantiles", xlabel="level of the quantile", ylabel="share of days at or below")
+    return figure

@@ -1,0 +1,104 @@
+"""Figures: every axis says what it shows, and no text is cut off at the edge of the canvas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from bowerbird.data.panel import Panel
+from bowerbird.figures import clusters, data, denoising, forecasting, inventory, search
+from bowerbird.forecast import Forecast
+from bowerbird.inventory.policy import Levels
+from bowerbird.inventory.simulate import simulate
+from bowerbird.sbo import Float, minimize
+
+RNG = np.random.default_rng(0)
+DATES = pd.date_range("2022-12-01", periods=90, name="date")
+DEMAND = RNG.poisson(8, (12, 90)).astype(float)
+KEYS = {"seller_no": "seller_12", "product_no": [f"product_{k}" for k in range(1200, 1212)], "warehouse_no": "wh_43"}
+PANEL = Panel(pd.DataFrame(KEYS), DATES, DEMAND)
+AHEAD = Forecast(
+    pd.date_range(DATES[75], periods=15, name="date"),
+    np.full((12, 15), 8.0),
+    np.full((12, 15), 0.1),
+    np.full((12, 15), 7.5),
+)
+NAMES = ["whole series (as the paper)", "causal"]
+
+
+def sphere(x):
+    return sum(value**2 for value in x.values())
+
+
+SPACE = {"x1": Float(-5, 5), "x2": Float(-5, 5)}
+SEARCH = minimize(sphere, SPACE, n_bowers=6, max_evaluations=36)
+RUNS = pd.concat(
+    SEARCH.history.assign(function=f, method=m, seed=0) for f in ("sphere", "Ackley") for m in ("SBO", "random search")
+)
+SCORES = pd.DataFrame(
+    {
+        "method": ["SES", "SBO-LSTM", "average of SBO-LSTM, SES, median 21"],
+        "1-WMAPE": [0.5, 0.55, 0.6],
+        "bias": [-0.1, 0, 0.2],
+    }
+)
+PROTOCOLS = pd.DataFrame({
+    "Index": "Test", "model": ["ridge", "persistence"], "filter": ["sym8 + Gaussian 0.7 d", "none"],
+    "protocol": ["as the paper", "honest"], "1-WMAPE, own target": [0.95, 0.5], "1-WMAPE, raw demand": [0.68, 0.5],
+})  # fmt: skip
+LEVELS = Levels(np.full((12, 90), 30.0), np.full((12, 90), 40.0))
+WALK = simulate(DEMAND, LEVELS.s, LEVELS.S)
+SERVICE = pd.DataFrame(
+    {"forecast": ["SBO-LSTM, distribution"] * 2, "fill_rate": [0.8, 0.9], "mean_stock": [40.0, 60.0]}
+)
+RESPONSIBILITIES = [RNG.dirichlet(np.ones(3), 12) for _ in range(4)]
+
+FIGURES = {
+    "overview": lambda: data.overview(PANEL),
+    "cleaning": lambda: data.cleaning(
+        DATES, DEMAND[:3], {"3 sigma": np.minimum(DEMAND[:3], 12), "Hampel": DEMAND[:3]}, DEMAND[:3] == 0
+    ),
+    "likelihood": lambda: clusters.likelihood({"corrected": [-9e3, -8e3, -7.9e3]}),
+    "responsibilities": lambda: clusters.responsibilities(RESPONSIBILITIES, [1, 2, 4]),
+    "mean curves": lambda: clusters.mean_curves(
+        DATES, np.log1p(DEMAND), np.full((7, 90), 2.0), np.full(7, 0.2), np.arange(12) % 7
+    ),
+    "code slices": lambda: clusters.code_slices(np.arange(500) % 120, np.arange(500) // 50),
+    "filters": lambda: denoising.filters(DATES, DEMAND[:2], dict.fromkeys(NAMES, DEMAND[:2]), PANEL.keys[:2]),
+    "leak": lambda: denoising.leak(DATES, dict.fromkeys(NAMES, DEMAND), dict.fromkeys(NAMES, DEMAND + 1), 76),
+    "bowers": lambda: search.bowers(SEARCH.history, sphere, SPACE, [0, 1, 2]),
+    "convergence": lambda: search.convergence(RUNS),
+    "tuning": lambda: search.tuning(SEARCH.history),
+    "fans": lambda: forecasting.fans(PANEL, AHEAD, [0, 1, 2, 3]),
+    "scores": lambda: forecasting.scores(SCORES, 0.7),
+    "table 3": lambda: forecasting.table_3(PROTOCOLS, 0.946),
+    "calibration": lambda: forecasting.calibration(np.array([0.1, 0.9]), np.array([0.15, 0.88])),
+    "sawtooth": lambda: inventory.sawtooth(WALK, 3, LEVELS, PANEL.keys[3]),
+    "cost of service": lambda: inventory.cost_of_service(SERVICE),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_titled_labelled_and_whole(name):
+    figure = FIGURES[name]()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axes = [axis for axis in figure.axes if axis.get_visible()]
+    assert figure.get_suptitle() or any(axis.get_title() or axis.get_title(loc="left") for axis in axes), "no title"
+    texts = [figure.get_supylabel(), *(axis.get_ylabel() for axis in axes), *(axis.get_xlabel() for axis in axes)]
+    assert any(texts), "no axis says what it shows"
+    box = figure.get_tightbbox(canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    assert box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02, (
+        "something is cut off"
+    )
+
+
+def test_every_figure_function_is_tried():
+    made = {
+        f"{module.__name__.rsplit('.', 1)[1]}.{name}"
+        for module in (clusters, data, denoising, forecasting, inventory, search)
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", "") == module.__name__
+    }
+    assert len(made) == len(FIGURES), sorted(made)
