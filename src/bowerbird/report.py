@@ -1,0 +1,266 @@
+"""The paper's numbers beside ours, in three readings: as printed, as run, corrected; each with a verdict.
+
+Verdicts: exact (equal to the printed digits), explained (the as-run reading gives it, within what is said), refuted (an
+honest computation gives something else), new (the paper prints nothing), not comparable (synthetic data).
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bowerbird import paper
+from bowerbird.as_run import PRINTED_COLUMNS
+from bowerbird.errors import MissingResult
+from bowerbird.runs import project_root, read_json
+
+NOT_COMPARABLE = "not comparable"
+TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to count as an explanation of a printed one
+
+KEPT_TABLES = (
+    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "forecast_scores", "inventory_cost_of_service",
+    "sbo_functions", "errata", "disagreements",
+)  # fmt: skip
+KEPT_FIGURES = (
+    "table_3", "forecast_scores", "code_slices", "cost_of_service", "sbo_tuning", "sbo_convergence", "calibration",
+)  # fmt: skip
+"""What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
+
+
+def compare(printed, ours, decimals: int = 0) -> pd.DataFrame:
+    """Printed | ours | difference | verdict, row by row.
+
+    Parameters
+    ----------
+    printed, ours : sequences of float
+    decimals : int
+        Digits the paper prints; "exact" means equal after rounding to them.
+
+    Returns
+    -------
+    DataFrame: paper, ours, difference, verdict.
+    """
+    frame = pd.DataFrame({"paper": np.asarray(printed, float), "ours": np.asarray(ours, float)})
+    frame["difference"] = frame["ours"] - frame["paper"]
+    frame["verdict"] = np.where(frame["ours"].round(decimals) == frame["paper"].round(decimals), "exact", "differs")
+    return frame
+
+
+def table_1(frequencies: np.ndarray) -> pd.DataFrame:
+    """Table 1 beside ten as-run frequencies, total last."""
+    printed = [*paper.TABLE_1["frequency"], paper.TABLE_1_TOTAL]
+    rows = compare(printed, [*frequencies, np.sum(frequencies)])
+    rows.insert(0, "cluster", [*(str(k) for k in range(1, 11)), "total"])
+    return rows
+
+
+def table_2(centres: pd.DataFrame) -> pd.DataFrame:
+    """Table 2's hundred cells beside as-run centres (K, 12), one row a cell."""
+    ours = centres[list(PRINTED_COLUMNS)].to_numpy()
+    rows = compare(paper.TABLE_2[list(PRINTED_COLUMNS)].to_numpy().reshape(-1), ours.reshape(-1))
+    rows.insert(0, "cluster", np.repeat(np.arange(1, 11), len(PRINTED_COLUMNS)))
+    rows.insert(1, "column", np.tile(PRINTED_COLUMNS, 10))
+    return rows
+
+
+def nearest_protocol(protocols: pd.DataFrame) -> tuple[str, str]:
+    """Model and filter of the leaky protocol whose Table 3 row comes nearest the printed ones, train and test."""
+    leaky = protocols[protocols["protocol"] == "as the paper"]
+    distance = {
+        key: sum(
+            abs(row[_TABLE_3_COLUMNS[name]] - paper.TABLE_3.loc[row["Index"].lower(), name])
+            for _, row in part.iterrows()
+            for name in _TABLE_3_COLUMNS
+        )
+        for key, part in leaky.groupby(["model", "filter"])
+    }
+    return min(distance, key=distance.get)
+
+
+_TABLE_3_COLUMNS = {
+    "accuracy": "accuracy, quantile classes",
+    "recall": "recall, quantile classes",
+    "precision": "precision, quantile classes",
+    "f1": "F1, quantile classes",
+    "one_minus_wmape": "1-WMAPE, own target",
+}
+
+
+def table_3(protocols: pd.DataFrame) -> pd.DataFrame:
+    """Table 3 beside the leaky protocol that comes nearest and the honest LSTM.
+
+    Parameters
+    ----------
+    protocols : DataFrame
+        From `bowerbird.table_3.table_rows`, several protocols.
+
+    Returns
+    -------
+    DataFrame: index, column, paper, as_run, corrected, difference (as run - paper), verdict.
+    """
+    model, name = nearest_protocol(protocols)
+    leaky = (protocols["protocol"] == "as the paper") & (protocols["model"] == model) & (protocols["filter"] == name)
+    honest = (protocols["protocol"] == "honest") & (protocols["model"] == "lstm")
+    rows = []
+    for index in paper.TABLE_3.index:
+        of_index = protocols["Index"].str.lower() == index
+        as_run, corrected = protocols[leaky & of_index].iloc[0], protocols[honest & of_index].iloc[0]
+        for column in paper.TABLE_3.columns:
+            ours = _TABLE_3_COLUMNS.get(column, "RMSE / mean, own target")
+            printed, difference = paper.TABLE_3.loc[index, column], as_run[ours] - paper.TABLE_3.loc[index, column]
+            near = abs(difference) <= TABLE_3_TOLERANCE
+            rows.append(
+                {
+                    "index": index,
+                    "column": column,
+                    "paper": printed,
+                    "as run": as_run[ours],
+                    "corrected": corrected[ours],
+                    "difference": difference,
+                    "verdict": "explained" if near else "not reached",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def headline(results: dict, real: bool) -> pd.DataFrame:
+    """The paper's headline numbers in three readings.
+
+    Parameters
+    ----------
+    results : dict
+        Results of the earlier stages by name (see `runs.RESULTS`).
+    real : bool
+        Whether the data are the attachments; on synthetic data nothing printed can be compared.
+
+    Returns
+    -------
+    DataFrame: quantity, place, paper, as printed, as run, corrected, verdict; cells are text.
+    """
+    counts, dm, protocols = results["merge_counts"], results["dm_summary"], results["table_3"]
+    frequencies = results["table_1_as_run"]["ours"].to_numpy()[:10]
+    scores, plan = results["forecast_scores"], results["inventory_summary"]
+    cells = results["table_2_as_run"]
+    third = table_3(protocols).set_index(["index", "column"])
+    honest_15 = scores.set_index("method").loc["SBO-LSTM"]
+    test = third.loc["test"]
+
+    equal = int((frequencies == paper.TABLE_1["frequency"].to_numpy()).sum())
+    off = int(np.abs(frequencies - paper.TABLE_1["frequency"].to_numpy()).sum())
+    agree = int((cells["verdict"] == "exact").sum())
+    print_eq9 = f"eq. 9 leaves {dm['clusters_printed']}"
+
+    def row(quantity, place, printed, as_printed, as_run, corrected, verdict, any_data=False):
+        verdict = verdict if real or any_data else NOT_COMPARABLE
+        return dict(zip(_HEADLINE, (quantity, place, printed, as_printed, as_run, corrected, verdict), strict=True))
+
+    matching = [f"{equal} ({off:,} records off)", f"{agree}"] if real else ["–", "–"]
+    rows = [
+        row("records clustered", "Table 1, total", f"{paper.TABLE_1_TOTAL:,}", "–", f"{counts['records_naive']:,}",
+            f"{counts['records_correct']:,}",
+            "exact" if counts["records_naive"] == paper.TABLE_1_TOTAL else "differs"),
+        row("frequencies equal, of 10", "Table 1", "10", "–", matching[0], "–",
+            "explained" if off <= 20 else "differs"),
+        row("centre cells equal, of 100", "Table 2", "100", "–", matching[1], "–",
+            "exact" if agree == 100 else "explained"),
+        row("clusters", "3.2", "10", print_eq9, "10 of records", f"{dm['clusters_corrected']} of curves",
+            "refuted as printed", any_data=True),
+        *(
+            row(label, "Table 3, test", f"{paper.TABLE_3.loc['test', column]:.3f}", "–",
+                f"{test.loc[column, 'as run']:.3f}", f"{test.loc[column, 'corrected']:.3f}",
+                f"{test.loc[column, 'verdict']} by a leak" if test.loc[column, "verdict"] == "explained"
+                else "not reached")
+            for column, label in (("accuracy", "accuracy (quartile classes)"), ("f1", "F1 (quartile classes)"),
+                                  ("one_minus_wmape", "1-WMAPE, 1 day ahead"), ("rmse", "RMSE / mean demand"))
+        ),
+        row("1-WMAPE, 15 days ahead", "abstract: 05-16 to 05-30", "–", "–", "–", f"{honest_15['1-WMAPE']:.3f}", "new",
+            any_data=True),
+        row("forecast, seller 6, wh 43", "Figure 1", "2, 2, 3", "–", "–", figure_1_text(results["figure_1"]),
+            results["figure_1"]["verdict"]),
+        row("fill rate of the plan", "title", "–", "–", "–", f"{plan['fill_rate']:.3f}", "new", any_data=True),
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def nearest_text(protocols: pd.DataFrame) -> str:
+    """Which protocol stands for Table 3 "as run", in words."""
+    model, name = nearest_protocol(protocols)
+    return f"Table 3 as run: {model} on series filtered whole with {name}, scored against the filtered series."
+
+
+_HEADLINE = ("quantity", "place", "paper", "as printed", "as run", "corrected", "verdict")
+
+
+def figure_1(forecasts: pd.DataFrame) -> dict:
+    """Our forecasts for Figure 1's example, seller_6 and wh_43, beside 2, 2, 3.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        From `Forecast.to_frame`, from 2023-05-16 on.
+
+    Returns
+    -------
+    dict: "series" (product -> first three days, rounded) and "verdict".
+    """
+    rows = forecasts[(forecasts["seller_no"] == "seller_6") & (forecasts["warehouse_no"] == "wh_43")]
+    printed = list(paper.FIGURE_1["forecast"])
+    series = {
+        product: [round(value) for value in part.sort_values("date")["forecast_qty"].iloc[: len(printed)]]
+        for product, part in rows.groupby("product_no")
+    }
+    within = any(max(abs(a - b) for a, b in zip(three, printed, strict=True)) <= 1 for three in series.values())
+    return {"series": series, "verdict": "within 1 unit" if within else "differs"}
+
+
+def figure_1_text(example: dict) -> str:
+    """Figure 1's example as text: product: 1, 1, 2; ..."""
+    return "; ".join(f"{p}: {', '.join(map(str, three))}" for p, three in example["series"].items()) or "no such series"
+
+
+def headline_text(run: Path) -> str:
+    """The headline table of a finished run, for the terminal."""
+    path = Path(run) / "tables" / "headline.md"
+    if not path.is_file():
+        return f"No headline table in {run}: 09_verdict has not run."
+    return path.read_text(encoding="utf-8").rstrip()
+
+
+def keep(run: str) -> Path:
+    """Copy what is worth keeping of a finished run to reports/<run's name>/: tables, figures, run.json.
+
+    Parameters
+    ----------
+    run : str
+        The run's folder.
+
+    Returns
+    -------
+    Path of the report.
+
+    Raises
+    ------
+    MissingResult
+        The run is not complete.
+    """
+    source = Path(run)
+    if not (source / "run.json").is_file() or not (source / "tables" / "headline.csv").is_file():
+        raise MissingResult(f"{source}: no finished run there; run `make reproduce` or give another folder")
+    target = project_root() / "reports" / source.name
+    shutil.rmtree(target, ignore_errors=True)
+    for folder, names, suffixes in (("tables", KEPT_TABLES, (".csv", ".md")), ("figures", KEPT_FIGURES, (".png",))):
+        (target / folder).mkdir(parents=True)
+        for path in (source / folder / f"{name}{suffix}" for name in names for suffix in suffixes):
+            if path.is_file():
+                shutil.copy2(path, target / folder)
+    record = read_json(source / "run.json")
+    for parameters in record["parameters"].values():  # a report says which data, not where they lay
+        parameters.pop("out", None)
+        if parameters.get("data", "synthetic") != "synthetic":
+            parameters["data"] = "attachments"
+    record["command"] = record["command"].split(" --data ")[0]
+    from bowerbird.runs import write_json
+
+    write_json(target / "run.json", record)
+    return target

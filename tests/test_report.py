@@ -1,0 +1,124 @@
+"""The paper's numbers beside ours: comparisons, verdicts, what is kept."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bowerbird import paper, report
+from bowerbird.as_run import RECORD_COLUMNS
+from bowerbird.errors import MissingResult
+from bowerbird.metrics import CLASS_DEFINITIONS
+
+
+def centres(table):
+    return table.assign(category3=1.0, qty=1.0)[list(RECORD_COLUMNS)]
+
+
+def protocols(as_run, honest):
+    """Two protocols whose every score is `as_run`, or `honest`."""
+    rows = []
+    for index in ("Train", "Test"):
+        for protocol, value in (("as the paper", as_run), ("honest", honest)):
+            row = {"Index": index, "model": "lstm", "filter": "none", "protocol": protocol}
+            row |= {"1-WMAPE, own target": value, "RMSE / mean, own target": value}
+            for definition in CLASS_DEFINITIONS:
+                row |= {f"{m}, {definition}": value for m in ("accuracy", "recall", "precision", "F1")}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_compare_calls_equal_after_rounding_exact():
+    rows = report.compare([2.0, 0.946, 5], [2.4, 0.9456, 6], decimals=0)
+    assert list(rows["verdict"]) == ["exact", "exact", "differs"]
+    assert report.compare([0.946], [0.944], decimals=3)["verdict"][0] == "differs"
+
+
+def test_the_papers_own_numbers_agree_with_themselves():
+    first = report.table_1(paper.TABLE_1["frequency"].to_numpy())
+    assert (first["verdict"] == "exact").all() and first.iloc[-1]["paper"] == 340_798
+    second = report.table_2(centres(paper.TABLE_2 + 0.3))
+    assert (second["verdict"] == "exact").all() and len(second) == 100
+
+
+def test_a_miss_stays_visible():
+    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies[0] -= 8
+    first = report.table_1(frequencies)
+    assert first.loc[0, "difference"] == -8 and first.loc[0, "verdict"] == "differs"
+
+
+def test_table_3_says_explained_only_within_tolerance():
+    near = report.table_3(protocols(0.9455, 0.6))
+    assert set(near["verdict"]) == {"explained"} and (near["corrected"] == 0.6).all()
+    assert set(report.table_3(protocols(0.90, 0.6))["verdict"]) == {"not reached"}
+
+
+def test_the_nearest_leaky_protocol_is_found():
+    far = protocols(0.80, 0.6).assign(model="ridge")
+    both = pd.concat([far, protocols(0.944, 0.6)], ignore_index=True)
+    assert report.nearest_protocol(both) == ("lstm", "none")
+
+
+def test_figure_1_is_compared_day_by_day():
+    days = pd.date_range(paper.FORECAST_FIRST_DAY, periods=15)
+    frame = pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312", "date": days,
+                          "forecast_qty": [1.6, 2.4, 2.9, *[9.0] * 12]})  # fmt: skip
+    found = report.figure_1(frame)
+    assert found == {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"}
+    assert report.figure_1(frame.assign(forecast_qty=5.0))["verdict"] == "differs"
+    assert report.figure_1_text(report.figure_1(frame.assign(seller_no="seller_1"))) == "no such series"
+
+
+@pytest.fixture
+def results():
+    return {
+        "merge_counts": {"records_naive": 340_798, "records_correct": 331_336},
+        "dm_summary": {"clusters_printed": 1, "clusters_corrected": 10},
+        "table_1_as_run": report.table_1(paper.TABLE_1["frequency"].to_numpy()),
+        "table_2_as_run": report.table_2(centres(paper.TABLE_2.astype(float))),
+        "table_3": protocols(0.945, 0.6),
+        "forecast_scores": pd.DataFrame({"method": ["SBO-LSTM"], "1-WMAPE": [0.56]}),
+        "inventory_summary": {"fill_rate": 0.8},
+        "figure_1": {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"},
+    }
+
+
+def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
+    real = report.headline(results, real=True).set_index("quantity")
+    assert real.loc["records clustered", "verdict"] == "exact"
+    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
+        "0.945", "0.600", "explained by a leak",
+    ]  # fmt: skip
+    synthetic = report.headline(results, real=False).set_index("quantity")["verdict"]
+    printed = real.index[real["paper"] != "–"].drop("clusters")
+    assert (synthetic[printed] == report.NOT_COMPARABLE).all()
+
+
+def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "project_root", lambda: tmp_path)
+    run = tmp_path / "runs" / "demo-raw"
+    with pytest.raises(MissingResult, match="no finished run"):
+        report.keep(str(run))
+    for name in ("tables/headline.csv", "tables/merge_counts.csv", "figures/table_3.png", "figures/forecast_fans.png"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text("x")
+    (run / "forecasts.csv").write_text("x")
+    (run / "run.json").write_text(json.dumps({
+        "command": "python -m bowerbird reproduce --data /home/someone/raw",
+        "parameters": {"01_data": {"data": "/home/someone/raw", "out": "/home/someone/run", "seed": 0}},
+    }))  # fmt: skip
+    kept = report.keep(str(run))
+    assert sorted(str(p.relative_to(kept)) for p in kept.rglob("*") if p.is_file()) == [
+        "figures/table_3.png", "run.json", "tables/headline.csv",
+    ]  # fmt: skip
+    assert "someone" not in (kept / "run.json").read_text(), "no path of the machine is kept"
+
+
+def test_headline_text_of_an_unfinished_run(tmp_path):
+    assert "09_verdict has not run" in report.headline_text(tmp_path)
+
+
+def test_differences_are_ours_minus_the_papers():
+    assert np.allclose(report.compare([1.0], [3.0])["difference"], 2.0)
