@@ -1,0 +1,135 @@
+"""The notebooks: their form, and the whole way through them at the smoke profile."""
+
+import json
+import re
+import time
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+from bowerbird import pipeline
+from bowerbird.parameters import declared, notebook_paths
+from bowerbird.runs import RESULTS, project_root, read_json
+
+NOTEBOOKS = notebook_paths()
+NAMES = [path.stem for path in NOTEBOOKS]
+
+
+def code(path):
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
+def test_the_ten_notebooks_are_there_and_the_pipeline_knows_them():
+    assert NAMES == [
+        "00_start_here", "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3",
+        "07_forecast", "08_inventory", "09_verdict",
+    ]  # fmt: skip
+    assert list(pipeline.READS) == NAMES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_form(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = notebook.cells
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert 8 <= len(cells) <= 25
+    assert all(not cell.outputs and cell.execution_count is None for cell in cells if cell.cell_type == "code")
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert re.fullmatch(r'\w+: (int|float|str|bool) = ("[^"|=#]*"|[\w.]+)  # [^|=#]+', line), line
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert cells[0].source.startswith(f"# {path.stem[:2]} · ")
+    for heading in ("## What we run", "## Checks", "## Exercises", "<details><summary>Answers"):
+        assert heading in text or path.stem == "00_start_here", heading
+    source = code(path)
+    assert not re.search(r"^\s*(def|class) ", source, re.MULTILINE), "notebooks are thin: functions live in the package"
+    assert "../" not in source and "/home" not in source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_what_is_read_and_written_is_declared(path):
+    source = code(path)
+    for name in re.findall(r'stage\.write\(\s*"(\w+)"', source):
+        assert RESULTS[name] == path.stem
+    makers = {RESULTS[name] for name in re.findall(r'stage\.read\("(\w+)"\)', source)}
+    if path.stem == "09_verdict":  # reads a list of names
+        listed = re.search(r"names = \((.*?)\)", source, re.DOTALL).group(1)
+        makers = {RESULTS[name] for name in re.findall(r'"(\w+)"', listed)}
+    if '"attachments"' in source and path.stem != "01_data":
+        makers |= {"01_data"}
+    assert makers == set(pipeline.READS[path.stem])
+
+
+def test_every_result_is_written_by_its_notebook():
+    for name, stem in RESULTS.items():
+        assert f'"{name}"' in code(project_root() / "notebooks" / f"{stem}.ipynb"), f"{stem} never writes {name}"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    return pipeline.reproduce(profile="smoke", out=str(tmp_path_factory.mktemp("smoke") / "run"), quiet=True)
+
+
+def test_the_whole_way_through(smoke):
+    for stem in NAMES:
+        assert (smoke / "notebooks" / f"{stem}.ipynb").is_file() and (smoke / "notebooks" / f"{stem}.html").is_file()
+        record = read_json(smoke / "records" / f"{stem}.json")
+        assert all((smoke / file).is_file() for file in record["files"])
+    forecasts, plan = pd.read_csv(smoke / "forecasts.csv"), pd.read_csv(smoke / "replenishment.csv")
+    assert len(forecasts) == len(plan) == 60 * 15
+    assert list(plan.columns[:6]) == ["seller_no", "product_no", "warehouse_no", "date", "s", "S"]
+    assert forecasts["date"].min() == "2023-05-16" and forecasts["date"].max() == "2023-05-30"
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(smoke / "forecasts.parquet")[["forecast_qty"]].round(3), forecasts[["forecast_qty"]]
+    )
+
+
+def test_run_json_says_how_it_was_made(smoke):
+    run = read_json(smoke / "run.json")
+    assert run["data"] == "synthetic" and run["seed"] == 0 and run["profile"] == "smoke"
+    assert set(run["seconds"]) == set(NAMES)
+    assert len(run["data_files"]) == 6 and all(len(f["sha256"]) == 64 for f in run["data_files"].values())
+    assert run["versions"]["torch"] and run["device"]
+
+
+def test_the_index_links_to_files_that_exist_and_asks_nothing_of_the_network(smoke):
+    page = (smoke / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert len(links) > 30
+    for link in links:
+        assert not link.startswith("http") and (smoke / link).is_file(), link
+
+
+def test_nothing_runs_twice(smoke, capsys):
+    started = time.perf_counter()
+    pipeline.reproduce(profile="smoke", out=str(smoke), quiet=True)
+    assert capsys.readouterr().out.count("up to date") == len(NAMES)
+    assert time.perf_counter() - started < 30
+
+
+def test_one_notebook_alone_as_a_user_would(smoke, tmp_path):
+    notebook = project_root() / "notebooks" / "04_sbo.ipynb"
+    parameters = {"out": str(tmp_path), "seed": 3, "max_evaluations": 60, "n_bowers": 5, "n_seeds": 1}
+    papermill.execute_notebook(str(notebook), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
+    assert (tmp_path / "tables" / "sbo_functions.csv").is_file()
+
+
+def test_a_notebook_without_its_input_says_what_makes_it(tmp_path):
+    notebook = project_root() / "notebooks" / "05_sbo_lstm.ipynb"
+    with pytest.raises(papermill.PapermillExecutionError) as error:
+        papermill.execute_notebook(str(notebook), str(tmp_path / "o.ipynb"), {"out": str(tmp_path)}, progress_bar=False)
+    assert "notebooks/01_data.ipynb" in str(error.value)
+
+
+def test_no_notebook_holds_an_attachments_row():
+    for path in NOTEBOOKS:
+        assert not re.search(r"seller_\d+,product_\d+", json.dumps(nbformat.read(path, as_version=4)))
+
+
+def test_common_parameters():
+    for path in NOTEBOOKS:
+        assert {"data", "out", "seed"} <= set(declared(path)), path.stem
