@@ -1,0 +1,170 @@
+"""Speed, as ratios against a named peer in the same run: `make bench`. Nothing here is a test; machines differ.
+
+Each row: what, our time, the peer and its time, their ratio, and the target where one is set.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pywt
+import torch
+from sklearn.mixture import GaussianMixture
+from torch.utils.data import DataLoader, TensorDataset
+
+from bowerbird import denoise, sbo
+from bowerbird.data.attachments import read_attachments
+from bowerbird.data.files import find_file
+from bowerbird.data.merge import build_panel
+from bowerbird.data.schema import ATTACHMENTS
+from bowerbird.data.twin import write_twin
+from bowerbird.dm import PolynomialRegressionMixture
+from bowerbird.forecaster import Settings, fit
+from bowerbird.inventory.simulate import simulate
+
+
+def seconds(function, repeats: int = 5) -> float:
+    """Median wall time of a few calls, after one to warm up."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def reading(folder: Path) -> list[dict]:
+    path = find_file(folder, ATTACHMENTS[0])
+    reader = pd.read_csv if path.suffix == ".csv" else pd.read_excel
+    ours = seconds(lambda: build_panel(read_attachments(folder)), 3)
+    theirs = seconds(lambda: reader(path), 3)
+    return [
+        row(
+            "all attachments, validated, to a panel", ours, f"pandas.{reader.__name__} of 附件1 alone", theirs, "<= 2 s"
+        )
+    ]
+
+
+def excel(folder: Path) -> list[dict]:
+    path = find_file(folder, ATTACHMENTS[5])
+    times = [
+        seconds(lambda engine=engine: pd.read_excel(path, engine=engine), 3) for engine in ("calamine", "openpyxl")
+    ]
+    return [row("附件6 from xlsx, calamine", times[0], "openpyxl", times[1])]
+
+
+def em(curves: np.ndarray) -> list[dict]:
+    start = np.random.default_rng(0).dirichlet(np.ones(10), len(curves))
+    n_iter = 50
+    mixture = PolynomialRegressionMixture(10, 3, max_iter=n_iter, tol=0)
+    peer = GaussianMixture(10, covariance_type="spherical", max_iter=10, tol=0, init_params="random", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = seconds(lambda: mixture.fit(curves, start), 3) / n_iter
+        theirs = seconds(lambda: peer.fit(curves), 3) / 10
+    name = f"EM, {curves.shape[0]} x {curves.shape[1]}, K = 10, an iteration"
+    return [row(name, ours, "scikit-learn GaussianMixture, spherical", theirs, "<= 2 ms")]
+
+
+def filtering(demand: np.ndarray) -> list[dict]:
+    def loop():
+        for series in demand:
+            details = pywt.wavedec(series, "sym8", level=3)
+            pywt.waverec([details[0], *(pywt.threshold(d, 1.0, "soft") for d in details[1:])], "sym8")
+
+    ours = seconds(lambda: denoise.symlet(demand))
+    return [row("sym8 filter of all series, batched", ours, "pywt, a loop over series", seconds(loop, 3))]
+
+
+def search() -> list[dict]:
+    space = {f"x{k}": sbo.Float(-5, 5) for k in range(10)}
+    calls = 3000
+
+    def objective(x):
+        return sum(value * value for value in x.values())
+
+    points = np.random.default_rng(0).uniform(-5, 5, (calls, 10))
+    names = list(space)
+    ours = seconds(lambda: sbo.minimize(objective, space, n_bowers=30, max_evaluations=calls), 3)
+    theirs = seconds(lambda: [objective(dict(zip(names, p, strict=True))) for p in points], 3)
+    return [row("SBO, 3,000 evaluations", ours, "the objective alone", theirs)]
+
+
+def training(panel) -> list[dict]:
+    settings = Settings(epochs=2, clusters=0)
+    windows = panel.n_series * (panel.n_days - settings.horizon - settings.first_origin) * settings.epochs
+    ours = seconds(lambda: fit(panel, settings), 1)
+
+    demand = torch.tensor(panel.demand[:200], dtype=torch.float32)
+    inputs = demand[:, :-15].unfold(1, 28, 1).reshape(-1, 28, 1)
+    targets = demand[:, 28:].unfold(1, 15, 1).reshape(-1, 15)
+    lstm, head = torch.nn.LSTM(1, 32, batch_first=True), torch.nn.Linear(32, 15)
+    optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()])
+
+    def windowed():
+        for x, y in DataLoader(TensorDataset(inputs, targets), batch_size=256, shuffle=True):
+            optimizer.zero_grad()
+            (head(lstm(x)[0][:, -1]) - y).abs().mean().backward()
+            optimizer.step()
+
+    theirs = seconds(windowed, 1)
+    per_million = [ours / windows * 1e6, theirs / len(inputs) * 1e6]
+    return [
+        row(
+            "LSTM training, a million windows",
+            per_million[0],
+            "one window a sample through a DataLoader",
+            per_million[1],
+        )
+    ]
+
+
+def walking(demand: np.ndarray) -> list[dict]:
+    s = np.full(demand.shape, 20.0)
+    few = demand[:5]
+
+    def loop():
+        for item in few:
+            stock, pipeline = 5.0, [0.0, 0.0, 0.0]
+            for units in item:
+                stock += pipeline.pop(0)
+                position = stock + sum(pipeline)
+                pipeline.append(30.0 - position if position < 20 else 0.0)
+                stock = max(stock - units, 0.0)
+
+    ours = seconds(lambda: simulate(demand, s, s + 10)) / demand.size * 1e6
+    return [row("(s, S) simulation, a million item-days", ours, "a plain loop", seconds(loop) / few.size * 1e6)]
+
+
+def row(what: str, ours: float, peer: str, theirs: float, target: str = "") -> dict:
+    return {
+        "what": what,
+        "seconds": ours,
+        "peer": peer,
+        "peer's seconds": theirs,
+        "peer / ours": theirs / ours,
+        "target": target,
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(os.environ.get("BOWERBIRD_ATTACHMENTS", temporary))
+        if str(folder) == temporary:
+            write_twin(folder, 1996, 0)
+        panel = build_panel(read_attachments(folder))
+        rows = [*reading(folder), *excel(folder), *em(np.log1p(panel.demand)), *filtering(panel.demand), *search(),
+                *training(panel), *walking(panel.demand)]  # fmt: skip
+    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".4g"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
