@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from bowerbird.data.attachments import Attachments, read_attachments
 from bowerbird.data.schema import ATTACHMENTS, SHIPMENT_COLUMNS
+
+# The same examples on every machine, however slow it is: a run that passed passes again.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 VARIABLE = "BOWERBIRD_ATTACHMENTS"
 SERIES = (

@@ -103,9 +103,8 @@ def reproduce(
         if _up_to_date(Stage(path.stem, job.folder), job.fingerprints[path.stem]):
             click.echo(f"{label} up to date")
             continue
-        click.echo(f"{label} ...", nl=False)
-        seconds = _run(path, job, quiet)
-        click.echo(f"\r{label} {seconds:6.1f} s")
+        seconds = _run(path, job, label, quiet)
+        click.echo(f"{label} {seconds:6.1f} s")
     _write_run_json(job)
     index_page.write(job.folder)
     return job.folder
@@ -163,7 +162,7 @@ def _up_to_date(stage: Stage, fingerprint: str) -> bool:
     return record["fingerprint"] == fingerprint and all((stage.folder / file).is_file() for file in record["files"])
 
 
-def _run(path: Path, job: Job, quiet: bool) -> float:
+def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
     stage = Stage(path.stem, job.folder)
     stage.record_path.unlink(missing_ok=True)
     folder = job.folder / "notebooks"
@@ -173,7 +172,8 @@ def _run(path: Path, job: Job, quiet: bool) -> float:
     started = time.perf_counter()
     try:
         papermill.execute_notebook(
-            str(path), str(running), job.parameters[path.stem], kernel_name="python3", progress_bar=not quiet,
+            str(path), str(running), job.parameters[path.stem], kernel_name="python3",
+            progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
             cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:

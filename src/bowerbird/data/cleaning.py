@@ -145,6 +145,7 @@ def treat_outliers(demand: np.ndarray, rule: str, treatment: str = "cut", n_trai
         instead = pd.DataFrame(demand[:, :n_train].T).median().to_numpy()[:, None]
     else:
         raise ParameterError(f"treatment is {treatment!r}; choose 'cut' or 'replace'")
+    outlier &= ~np.isnan(instead)  # without a known training day there is no median to put in its place
     record = {"step": "outliers", "choice": f"{rule}, {treatment}", "cells": int(outlier.sum())}
     return Cleaned(np.where(outlier, instead, demand), record)
 
