@@ -11,7 +11,8 @@ def responsibilities(history: list[np.ndarray], iterations: list[int]):
     order = np.lexsort((-history[-1].max(axis=1), history[-1].argmax(axis=1)))
     figure, axes = new_figure(1, len(iterations), width=9, height=3.2, sharey=True)
     for axis, iteration in zip(axes, iterations, strict=True):
-        image = axis.imshow(history[iteration - 1][order], aspect="auto", cmap="cividis", vmin=0, vmax=1)
+        shown = history[iteration - 1][order]
+        image = axis.imshow(shown, aspect="auto", cmap="cividis", interpolation="nearest", vmin=0, vmax=1)
         axis.set(title=f"iteration {iteration}", xlabel="cluster")
         axis.set_xticks(range(history[0].shape[1]), range(1, history[0].shape[1] + 1), fontsize=7)
         axis.grid(False)

@@ -47,5 +47,5 @@ def cleaning(dates, demand: np.ndarray, treated: dict[str, np.ndarray], stock_ou
         axes[row, 0].set_ylabel(f"{rule}\nunits a day")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("What each outlier rule would change: sales at their peaks, never the stock-outs")
+    figure.suptitle("What each outlier rule would change (dots): mostly sales at their peaks")
     return figure
