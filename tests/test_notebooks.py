@@ -133,3 +133,23 @@ def test_no_notebook_holds_an_attachments_row():
 def test_common_parameters():
     for path in NOTEBOOKS:
         assert {"data", "out", "seed"} <= set(declared(path)), path.stem
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bits(smoke, tmp_path):
+    again = pipeline.reproduce(profile="smoke", out=str(tmp_path / "again"), quiet=True)
+    for name in ("forecasts.csv", "replenishment.csv", "tables/headline.csv", "tables/sbo_history.csv"):
+        assert (again / name).read_bytes() == (smoke / name).read_bytes(), name
+    other = pipeline.reproduce(profile="smoke", seed=1, out=str(tmp_path / "other"), quiet=True)
+    assert (other / "forecasts.csv").read_bytes() != (smoke / "forecasts.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_paper_on_its_own_data(attachments_folder, tmp_path):
+    run = pipeline.reproduce(profile="demo", data=str(attachments_folder), out=str(tmp_path / "run"), quiet=True)
+    headline = pd.read_csv(run / "tables" / "headline.csv").set_index("quantity")
+    assert headline.loc["records clustered", "verdict"] == "exact"
+    assert headline.loc["centre cells equal, of 100", "as run"] == "100"
+    assert headline.loc["1-WMAPE, 1 day ahead", "verdict"] == "explained by a leak"
+    assert 0.54 < float(headline.loc["1-WMAPE, 15 days ahead", "corrected"]) < 0.60
+    assert len(pd.read_csv(run / "forecasts.csv")) == 1996 * 15

@@ -101,7 +101,7 @@ def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
     run = tmp_path / "runs" / "demo-raw"
     with pytest.raises(MissingResult, match="no finished run"):
         report.keep(str(run))
-    for name in ("tables/headline.csv", "tables/merge_counts.csv", "figures/table_3.png", "figures/forecast_fans.png"):
+    for name in ("tables/headline.csv", "tables/as_run_demand.csv", "figures/table_3.png", "figures/forecast_fans.png"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text("x")
     (run / "forecasts.csv").write_text("x")

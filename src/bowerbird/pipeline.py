@@ -129,7 +129,8 @@ def _prepare(profile, data, device, seed, out, settings, notebooks) -> Job:
         manifest = read_attachments(data).manifest()  # refuses a wrong folder before anything runs
     folder = Path(out).resolve() if out else run_folder(profile, data)
     common = {"data": data, "out": str(folder), "seed": seed, "device": device}
-    parameters = resolve(notebooks, changes, common, f"profile {profile}")
+    source = f"profile {profile}" + (" with --set" if settings else "")
+    parameters = resolve(notebooks, changes, common, source)
     return Job(profile, data, seed, device, folder, parameters, _digest(manifest), manifest)
 
 

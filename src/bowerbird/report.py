@@ -19,8 +19,9 @@ NOT_COMPARABLE = "not comparable"
 TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to count as an explanation of a printed one
 
 KEPT_TABLES = (
-    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "forecast_scores", "inventory_cost_of_service",
-    "sbo_functions", "errata", "disagreements",
+    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "table_1_corrected", "dm_members", "merge_counts",
+    "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_history", "lstm_summary", "forecast_scores",
+    "inventory_cost_of_service", "inventory_summary", "errata", "disagreements",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "forecast_scores", "code_slices", "cost_of_service", "sbo_tuning", "sbo_convergence", "calibration",
@@ -42,6 +43,8 @@ def compare(printed, ours, decimals: int = 0) -> pd.DataFrame:
     DataFrame: paper, ours, difference, verdict.
     """
     frame = pd.DataFrame({"paper": np.asarray(printed, float), "ours": np.asarray(ours, float)})
+    if (frame == frame.round()).all(axis=None):
+        frame = frame.astype("int64")  # counts read as counts
     frame["difference"] = frame["ours"] - frame["paper"]
     frame["verdict"] = np.where(frame["ours"].round(decimals) == frame["paper"].round(decimals), "exact", "differs")
     return frame
