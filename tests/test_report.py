@@ -10,6 +10,7 @@ from bowerbird import paper, report
 from bowerbird.as_run import RECORD_COLUMNS
 from bowerbird.errors import MissingResult
 from bowerbird.metrics import CLASS_DEFINITIONS
+from bowerbird.runs import project_root
 
 
 def centres(table):
@@ -122,3 +123,16 @@ def test_headline_text_of_an_unfinished_run(tmp_path):
 
 def test_differences_are_ours_minus_the_papers():
     assert np.allclose(report.compare([1.0], [3.0])["difference"], 2.0)
+
+
+def test_the_readme_shows_the_committed_report():
+    headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
+    assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_is_kept_is_what_a_stage_makes():
+    source = "".join(path.read_text(encoding="utf-8") for path in (project_root() / "notebooks").glob("*.ipynb"))
+    for name in report.KEPT_TABLES:
+        assert f'stage.table(\\"{name}\\"' in source, f"no notebook makes the table {name}"
+    for name in report.KEPT_FIGURES:
+        assert f'\\"{name}\\"' in source, f"no notebook makes the figure {name}"

@@ -28,8 +28,8 @@ TEMPLATE = """<!DOCTYPE html>
  {{ run.seconds_total }} s in all, commit {{ run.commit }}.</p>
 {% if headline %}<h2>The paper's numbers beside ours</h2>
 <div class="scroll">{{ headline }}</div>
-{% if run.data == "synthetic" %}<p>The data are synthetic: they show that every stage works and what it finds, but no
- number of the paper can be confirmed or refuted by them.</p>{% endif %}{% endif %}
+{% if "not comparable" in headline %}<p>These are not the paper's attachments: they show that every stage works and what
+ it finds, but no number of the paper can be confirmed or refuted by them.</p>{% endif %}{% endif %}
 <h2>Notebooks</h2><ul>
 {% for name, seconds in notebooks %}<li><a href="notebooks/{{ name }}.html">{{ name }}</a>
  (<a href="notebooks/{{ name }}.ipynb">ipynb</a>), {{ seconds }} s</li>
