@@ -99,7 +99,7 @@ def search() -> list[dict]:
 
 def training(panel) -> list[dict]:
     settings = Settings(epochs=2, clusters=0)
-    windows = panel.n_series * (panel.n_days - settings.horizon - settings.first_origin) * settings.epochs
+    windows = panel.n_series * (panel.n_days - settings.horizon - settings.warm_up) * settings.epochs
     ours = seconds(lambda: fit(panel, settings), 1)
 
     demand = torch.tensor(panel.demand[:200], dtype=torch.float32)

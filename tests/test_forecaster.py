@@ -24,7 +24,7 @@ from bowerbird.forecaster import (
 )
 from bowerbird.metrics import one_minus_wmape
 
-SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, first_origin=10)
+SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
 ORIGIN = 60
 OUTPUTS = ("mean", "dispersion", "point")
 
@@ -166,11 +166,11 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
     for rows, forecast in zip(actual, mean, strict=True):
         i = int(rows.max() // 1000)
         seen.add(i)
-        for column, t in enumerate(range(SMALL.first_origin, n_days - SMALL.horizon)):  # the last day known is t
+        for column, t in enumerate(range(SMALL.warm_up, n_days - SMALL.horizon)):  # the last day known is t
             expected = demand[i, t + 1 : t + 1 + SMALL.horizon]
             np.testing.assert_array_equal(rows[column], np.nan_to_num(expected))
-        assert rows.shape == (n_days - SMALL.horizon - SMALL.first_origin, SMALL.horizon)
-        level = running_level(demand)[i, SMALL.first_origin : n_days - SMALL.horizon]
+        assert rows.shape == (n_days - SMALL.horizon - SMALL.warm_up, SMALL.horizon)
+        level = running_level(demand)[i, SMALL.warm_up : n_days - SMALL.horizon]
         np.testing.assert_allclose(forecast / level[:, None], 1, atol=0.3)  # hardly trained: the level of the same day
     assert seen == set(range(n_series))
 
@@ -277,7 +277,7 @@ def test_unknown_labels_carry_no_information(panel, trained):
 
 # ---- does it learn --------------------------------------------------------------------------------------------------
 
-LEARNING = Settings(hidden_size=16, epochs=25, batch_size=8, clusters=0, horizon=7, first_origin=14, learning_rate=0.01)
+LEARNING = Settings(hidden_size=16, epochs=25, batch_size=8, clusters=0, horizon=7, warm_up=14, learning_rate=0.01)
 
 
 def wmape_of_level_and_forecast(demand, n_test=14):
@@ -328,8 +328,8 @@ def test_recorded_losses_fall():
 
 def test_the_fewest_days():
     panel = random_panel(n_days=16)
-    assert np.isfinite(predict(fit(panel, SMALL), panel).mean).all()  # first_origin 10 + horizon 5 + 1
-    with pytest.raises(ParameterError, match="15 days are too few to train on: first_origin 10"):
+    assert np.isfinite(predict(fit(panel, SMALL), panel).mean).all()  # warm_up 10 + horizon 5 + 1
+    with pytest.raises(ParameterError, match="15 days are too few to train on: warm_up 10"):
         fit(panel.until(15), SMALL)
 
 

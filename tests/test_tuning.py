@@ -12,7 +12,7 @@ from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.sbo import Choice, Float
 from bowerbird.tuning import SPACE, tune, validation_loss
 
-SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, first_origin=8)
+SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, warm_up=8)
 N_DAYS = 40
 N_ORIGINS = 3
 N_KNOWN = 34  # known at the first validation origin: the days 34 ... 39 are its 4 and those of two more origins

@@ -42,8 +42,8 @@ class Settings:
         DM clusters whose posteriors are inputs [K]; 0 leaves them out.
     horizon : int
         Days ahead.
-    first_origin : int
-        Day from which forecasts are trained; earlier days only warm the state up.
+    warm_up : int
+        Days that only warm the state up; forecasts are trained from the next day on.
     members : int
         Networks trained with different seeds and averaged.
     """
@@ -57,7 +57,7 @@ class Settings:
     point_weight: float = 1.0
     clusters: int = 8
     horizon: int = 15
-    first_origin: int = 21
+    warm_up: int = 21
     members: int = 1
 
 
@@ -152,12 +152,12 @@ def fit(
     Raises
     ------
     ParameterError
-        Fewer days than the first origin and the horizon need.
+        Fewer days than the warm-up and the horizon need.
     """
-    if panel.n_days <= settings.first_origin + settings.horizon:
+    if panel.n_days <= settings.warm_up + settings.horizon:
         raise ParameterError(
-            f"{panel.n_days} days are too few to train on: first_origin {settings.first_origin} + horizon "
-            f"{settings.horizon} need more; give a longer panel or a smaller first_origin"
+            f"{panel.n_days} days are too few to train on: warm_up {settings.warm_up} + horizon "
+            f"{settings.horizon} need more; give a longer panel or a smaller warm_up"
         )
     device = torch.device(device)
     mixture = None
@@ -274,7 +274,7 @@ def _tensors(panel: Panel, settings: Settings, codes: dict, mixture, device) -> 
 
 def _train(network: Network, data: _Tensors, settings: Settings, bar: str | None) -> tuple[float, ...]:
     n_series, n_days = data.demand.shape
-    origins = slice(settings.first_origin, n_days - settings.horizon)
+    origins = slice(settings.warm_up, n_days - settings.horizon)
     targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-3)
     steps = settings.epochs * -(-n_series // settings.batch_size)

@@ -13,7 +13,7 @@ import pandas as pd
 from bowerbird import paper
 from bowerbird.as_run import PRINTED_COLUMNS
 from bowerbird.errors import MissingResult
-from bowerbird.runs import project_root, read_json
+from bowerbird.runs import project_root, read_json, write_json
 
 NOT_COMPARABLE = "not comparable"
 TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to count as an explanation of a printed one
@@ -263,7 +263,5 @@ def keep(run: str) -> Path:
         if parameters.get("data", "synthetic") != "synthetic":
             parameters["data"] = "attachments"
     record["command"] = record["command"].split(" --data ")[0]
-    from bowerbird.runs import write_json
-
     write_json(target / "run.json", record)
     return target

@@ -42,7 +42,7 @@ def validation_loss(
     float, WMAPE over all series, origins and days ahead.
     """
     first = panel.n_days - settings.horizon - n_origins + 1  # days known at the first validation origin
-    if first <= settings.first_origin + settings.horizon:
+    if first <= settings.warm_up + settings.horizon:
         raise ParameterError(f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins")
     forecaster = fit(panel.until(first), settings, seed=seed, device=device)
     point = predict_rolling(forecaster, panel.until(panel.n_days - settings.horizon), first)[2]
