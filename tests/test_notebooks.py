@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import nbformat
 import pandas as pd
@@ -105,10 +104,8 @@ def test_the_index_links_to_files_that_exist_and_asks_nothing_of_the_network(smo
 
 
 def test_nothing_runs_twice(smoke, capsys):
-    started = time.perf_counter()
     pipeline.reproduce(profile="smoke", out=str(smoke), quiet=True)
     assert capsys.readouterr().out.count("up to date") == len(NAMES)
-    assert time.perf_counter() - started < 30
 
 
 def test_one_notebook_alone_as_a_user_would(smoke, tmp_path):
