@@ -25,7 +25,7 @@ TEMPLATE = """<!DOCTYPE html>
 </style></head><body>
 <h1>Meng, Zhao &amp; Bi (2024), reproduced</h1>
 <p>Profile <b>{{ run.profile }}</b>, data <b>{{ run.data }}</b>, seed {{ run.seed }}, {{ run.device }},
- {{ run.seconds_total }} s in all, commit {{ run.commit }}.</p>
+ {{ run.seconds_total }} s in all, commit {{ run.commit[:10] }}{{ run.commit[40:] }}.</p>
 {% if headline %}<h2>The paper's numbers beside ours</h2>
 <div class="scroll">{{ headline }}</div>
 {% if "not comparable" in headline %}<p>These are not the paper's attachments: they show that every stage works and what

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import nbconvert
 import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from bowerbird import index_page
+from bowerbird import index_page, notebook_html
 from bowerbird.data.attachments import read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.parameters import load_profile, notebook_paths, parse_setting, resolve
-from bowerbird.runs import Stage, atomic_path, project_root, read_json, run_folder, write_json
+from bowerbird.runs import Stage, project_root, read_json, run_folder, write_json
 
 READS = {
     "00_start_here": (),
@@ -189,7 +188,7 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
         raise
     done = folder / f"{path.stem}.ipynb"
     running.replace(done)
-    _write_html(done)
+    notebook_html.write(done)
     seconds = time.perf_counter() - started
     write_json(
         stage.record_path,
@@ -232,12 +231,6 @@ def _commit() -> str:
     except FileNotFoundError:
         return "unknown"
     return (commit or "unknown") + (" with uncommitted changes" if changed else "")
-
-
-def _write_html(notebook: Path) -> None:
-    body, _ = nbconvert.HTMLExporter(embed_images=True).from_filename(str(notebook))
-    with atomic_path(notebook.with_suffix(".html")) as temporary:
-        temporary.write_text(body, encoding="utf-8")
 
 
 def _write_run_json(job: Job) -> None:
