@@ -61,28 +61,6 @@ def test_until_forgets_all_later_days(panel):
             panel.until(n_days)
 
 
-def test_records_are_the_cells_in_a_double_loop(panel):
-    expected = [
-        (
-            *panel.series.loc[i, list(SERIES_KEY)],
-            panel.dates[j],
-            panel.demand[i, j],
-            *panel.series.loc[i, list(ATTRIBUTES)],
-        )
-        for i in range(3)
-        for j in range(4)
-    ]
-    records = panel.to_records()
-    pd.testing.assert_frame_equal(
-        records, pd.DataFrame(expected, columns=[*SERIES_KEY, "date", "qty", *ATTRIBUTES]), check_dtype=False
-    )
-
-
-def test_records_give_the_panel_back(panel):
-    wide = panel.to_records().pivot(index="seller_no", columns="date", values="qty")
-    np.testing.assert_array_equal(wide.to_numpy(), panel.demand)
-
-
 def test_wide_table(panel):
     frame = panel.to_frame()
     assert list(frame.columns[-4:]) == ["2022-12-30", "2022-12-31", "2023-01-01", "2023-01-02"]

@@ -97,6 +97,25 @@ def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
     assert (synthetic[printed] == report.NOT_COMPARABLE).all()
 
 
+def test_every_verdict_of_the_headline_can_turn_out_otherwise(results):
+    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies[:2] += [8, -8]
+    near = results | {"table_1_as_run": report.table_1(frequencies)}
+    frequencies[:2] += [80, -80]
+    far = results | {
+        "table_1_as_run": report.table_1(frequencies),
+        "table_2_as_run": report.table_2(centres(paper.TABLE_2 + 3.0)),
+        "dm_summary": {"clusters_printed": 10, "clusters_corrected": 10},
+        "merge_counts": {"records_naive": 331_336, "records_correct": 331_336},
+        "table_3": protocols(0.80, 0.6),
+    }
+    same, near, far = (report.headline(r, real=True).set_index("quantity")["verdict"] for r in (results, near, far))
+    assert same["frequencies equal, of 10"] == "exact" and near["frequencies equal, of 10"] == "explained"
+    assert far["frequencies equal, of 10"] == far["centre cells equal, of 100"] == far["records clustered"] == "differs"
+    assert same["clusters"] == "refuted as printed" and far["clusters"] == "possible as printed"
+    assert far["1-WMAPE, 1 day ahead"] == "not reached"
+
+
 def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "project_root", lambda: tmp_path)
     run = tmp_path / "runs" / "demo-raw"

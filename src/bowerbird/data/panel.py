@@ -61,13 +61,6 @@ class Panel:
             raise ParameterError(f"n_days is {n_days}; give a number from 1 to {self.n_days}")
         return replace(self, dates=self.dates[:n_days], demand=self.demand[:, :n_days])
 
-    def to_records(self) -> pd.DataFrame:
-        """The long table: one row a series and day, with key, date, qty and attributes."""
-        long = self.series.loc[self.series.index.repeat(self.n_days)].reset_index(drop=True)
-        long.insert(len(SERIES_KEY), "date", np.tile(self.dates.to_numpy(), self.n_series))
-        long.insert(len(SERIES_KEY) + 1, "qty", self.demand.reshape(-1))
-        return long
-
     def to_frame(self) -> pd.DataFrame:
         """The wide table: one row a series, its attributes, then one column a day (2022-12-01, ...)."""
         days = pd.DataFrame(self.demand, columns=[f"{day:%Y-%m-%d}" for day in self.dates])

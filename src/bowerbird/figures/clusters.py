@@ -60,7 +60,7 @@ def mean_curves(dates, curves: np.ndarray, means: np.ndarray, variances: np.ndar
 
 
 def code_slices(product_code: np.ndarray, labels: np.ndarray):
-    """Where each as-run cluster lies along the product code: K-means cut the list of products into slices."""
+    """Where each as-run cluster lies along the product code."""
     n_clusters = labels.max() + 1
     figure, axis = new_figure(width=7.2, height=3.4)
     bins = np.linspace(product_code.min(), product_code.max() + 1, 80)
@@ -72,8 +72,6 @@ def code_slices(product_code: np.ndarray, labels: np.ndarray):
             centres, row, row + 0.9 * counts / max(counts.max(), 1), color=COLOURS[row % 10], lw=0, step="mid"
         )
     axis.set_yticks(np.arange(n_clusters) + 0.35, [f"cluster {k + 1}" for k in order], fontsize=8)
-    axis.set(
-        title="The as-run clusters are slices of the product code", xlabel="product code (order of first appearance)"
-    )
+    axis.set(title="Which product codes each as-run cluster holds", xlabel="product code (order of first appearance)")
     axis.grid(axis="y", visible=False)
     return figure
