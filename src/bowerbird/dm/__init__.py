@@ -1,0 +1,10 @@
+"""DM clustering (eqs 1-10): a mixture of regressions over demand curves.
+
+`basis` builds eq. 2's design matrix, `statistics` condenses the curves to it, `em` iterates eqs 6-10, `starts` finds
+where to begin, `mixture` is the estimator that users see.
+"""
+
+from bowerbird.dm.em import EmptyClusterWarning
+from bowerbird.dm.mixture import PolynomialRegressionMixture
+
+__all__ = ["EmptyClusterWarning", "PolynomialRegressionMixture"]

@@ -1,0 +1,61 @@
+"""Where EM begins.
+
+Small EM (Biernacki, Celeux & Govaert 2003): many short runs from k-means++ clusters of the curves' own coefficients;
+the likeliest goes on.
+"""
+
+import warnings
+
+import numpy as np
+from scipy.cluster.vq import kmeans2
+
+from bowerbird.dm.em import Parameters, Rules, m_step, run
+from bowerbird.dm.statistics import Curves
+
+STARTS = ("small_em", "k-means++", "random")
+SHORT_RUNS = 10
+SHORT_ITERATIONS = 8
+ENOUGH = 20_000  # curves; of more, a random sample chooses the start
+
+
+def start(curves: Curves, n_components: int, how: str, rules: Rules, rng: np.random.Generator) -> Parameters:
+    """Parameters to begin with.
+
+    Parameters
+    ----------
+    curves : Curves
+    n_components : int
+        Number of clusters [K].
+    how : {"small_em", "k-means++", "random"}
+        Short runs; k-means++ clusters of the curves' own coefficients; a random cluster for every curve.
+    rules : Rules
+    rng : Generator
+
+    Returns
+    -------
+    Parameters
+    """
+    if curves.n_curves > ENOUGH:
+        curves = curves.take(np.sort(rng.choice(curves.n_curves, ENOUGH, replace=False)))
+    if how == "random":
+        return _from_labels(curves, rng.integers(n_components, size=curves.n_curves), n_components, rules)
+    points = curves.own_fits()
+    if how == "k-means++":
+        return _from_labels(curves, _k_means(points, n_components, rng), n_components, rules)
+    best = None
+    for _ in range(SHORT_RUNS):
+        begin = _from_labels(curves, _k_means(points, n_components, rng), n_components, rules)
+        short = run(curves, begin, rules, max_iter=SHORT_ITERATIONS)
+        if best is None or short.history[-1] > best.history[-1]:
+            best = short
+    return best.parameters
+
+
+def _from_labels(curves: Curves, labels: np.ndarray, n_components: int, rules: Rules) -> Parameters:
+    return m_step(np.eye(n_components)[labels].T @ curves.features.T, curves, rules)[0]
+
+
+def _k_means(points: np.ndarray, n_components: int, rng: np.random.Generator) -> np.ndarray:
+    with warnings.catch_warnings():  # an empty k-means cluster is no fault here; EM has its rule for it
+        warnings.simplefilter("ignore")
+        return kmeans2(points, n_components, minit="++", iter=5, rng=rng)[1]
