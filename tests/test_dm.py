@@ -1,15 +1,20 @@
 import json
+import multiprocessing
 import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm import PolynomialRegressionMixture
+from bowerbird.dm import EmptyClusterWarning, PolynomialRegressionMixture, em, statistics
+from bowerbird.dm.basis import BASES, Basis
 from bowerbird.errors import ParameterError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +32,8 @@ def golden():
 
 def fit(curves, start=None, **parameters):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "EM did not converge")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", EmptyClusterWarning)
         return PolynomialRegressionMixture(**parameters).fit(curves, start)
 
 
@@ -217,10 +223,10 @@ def test_what_a_fit_says_of_itself():
     assert [call[0] for call in calls] == list(range(1, mixture.n_iter_ + 1))
     assert [call[2] for call in calls] == mixture.history_
     assert mixture.log_likelihood_ == mixture.history_[-1]
-    np.testing.assert_array_equal(calls[-1][1], mixture.responsibilities_)
+    np.testing.assert_allclose(calls[-1][1], mixture.responsibilities_, atol=1e-9)
     np.testing.assert_allclose(mixture.predict_proba(curves), mixture.responsibilities_, atol=1e-9)
     np.testing.assert_allclose(mixture.weights_.sum(), 1)
-    with pytest.warns(UserWarning, match="did not converge in 2 iterations"):
+    with pytest.warns(ConvergenceWarning, match="did not converge in 2 iterations"):
         PolynomialRegressionMixture(5, tol=NEVER, max_iter=2).fit(curves)
 
 
@@ -258,6 +264,369 @@ def test_an_empty_cluster_stays_in_the_count_and_harms_nobody():
     np.testing.assert_array_equal(mixture.predict_proba(curves)[:, 2], 0)
     alone = fit(curves, start[:, :2], n_components=2)
     np.testing.assert_allclose(mixture.history_, alone.history_, rtol=1e-12)
+
+
+# ---- missing days, other bases, other rules -------------------------------------------------------------------------
+
+
+def ragged():
+    """Curves with missing days, start and results of flexmix, as `golden` for complete ones."""
+    curves = np.genfromtxt(GOLDEN / "dm_ragged_curves.csv", delimiter=",")  # (150, 40), empty cells are NaN
+    results = json.loads((GOLDEN / "dm_ragged_flexmix.json").read_text())
+    start = np.full((150, 3), 0.05)
+    start[np.arange(150), results["start_labels"]] = 0.9
+    return curves, start, results
+
+
+def with_gaps(curves, share=0.3, seed=0):
+    gaps = np.random.default_rng(seed).random(curves.shape) < share
+    return np.where(gaps, np.nan, curves)
+
+
+def slow_ragged_em(curves, w, X, iterations, flexmix=False):
+    """Eqs 8, 9, 10, then 6 with a design matrix of its own observed days for every curve."""
+    n, n_components = len(curves), w.shape[1]
+    seen = ~np.isnan(curves)
+    y = [curves[i, seen[i]] for i in range(n)]
+    Xi = [X[seen[i]] for i in range(n)]
+    n_points = seen.sum()
+    factor = n_points / (n_points - X.shape[1]) if flexmix else 1.0
+    history = []
+    for _ in range(iterations):
+        log_density, beta, variance = np.empty((n, n_components)), [], []
+        for k in range(n_components):
+            normal_matrix = sum(w[i, k] * Xi[i].T @ Xi[i] for i in range(n))
+            beta.append(np.linalg.solve(normal_matrix, sum(w[i, k] * Xi[i].T @ y[i] for i in range(n))))
+            squared = np.array([np.sum((y[i] - Xi[i] @ beta[k]) ** 2) for i in range(n)])
+            variance.append(factor * (w[:, k] @ squared) / (w[:, k] @ seen.sum(axis=1)))
+            log_density[:, k] = -0.5 * (seen.sum(axis=1) * np.log(2 * np.pi * variance[k]) + squared / variance[k])
+        joint = np.log(w.mean(axis=0)) + log_density
+        marginal = logsumexp(joint, axis=1, keepdims=True)
+        w = np.exp(joint - marginal)
+        history.append(marginal.sum())
+    return {"w": w, "beta": np.array(beta), "variance": np.array(variance), "history": history}
+
+
+def test_ragged_log_likelihoods_are_the_golden_ones():
+    curves, start, results = ragged()
+    expected = results["maximum_likelihood"]["loglik"]
+    history = fit(curves, start, n_components=3, degree=2, tol=NEVER, max_iter=100).history_
+    for iteration, value in expected.items():
+        assert history[int(iteration) - 1] == pytest.approx(value, rel=1e-10)
+
+
+def test_ragged_maximum_likelihood_parameters_are_the_golden_ones():
+    curves, start, results = ragged()
+    expected = results["maximum_likelihood"]
+    mixture = fit(curves, start, n_components=3, degree=2, tol=NEVER, max_iter=2000)
+    assert mixture.n_points_ == results["observations"]
+    assert mixture.log_likelihood_ == pytest.approx(expected["converged"]["loglik"], rel=1e-10)
+    np.testing.assert_allclose(mixture.coefficients_.T, expected["coefficients_by_power"], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(np.sqrt(mixture.variances_), expected["sigma"], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(mixture.weights_, expected["prior"], rtol=0, atol=1e-8)
+
+
+def test_the_slow_ragged_loop_with_its_factor_is_flexmix():
+    curves, start, results = ragged()
+    history = slow_ragged_em(curves, start, design(40, 2), 20, flexmix=True)["history"]
+    for iteration, value in results["loglik"].items():
+        assert history[int(iteration) - 1] == pytest.approx(value, rel=1e-10)
+
+
+@pytest.mark.parametrize("basis", [{"basis": "power"}, {"basis": "bspline", "n_knots": 2}, {"basis": "weekly"}])
+def test_missing_days_are_the_slow_loop_in_every_basis(basis):
+    curves = with_gaps(draw(1, n_curves=40, n_days=30, n_components=3)[0])
+    start = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    X = Basis(basis["basis"], 3, basis.get("n_knots", 0)).design(30)
+    slow = slow_ragged_em(curves, start, X, 5)
+    mixture = fit(curves, start, n_components=3, tol=NEVER, max_iter=5, **basis)
+    np.testing.assert_allclose(mixture.history_, slow["history"], rtol=1e-11)
+    np.testing.assert_allclose(mixture.responsibilities_, slow["w"], rtol=1e-7, atol=1e-11)
+    np.testing.assert_allclose(mixture.coefficients_, slow["beta"], rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(mixture.variances_, slow["variance"], rtol=1e-9)
+
+
+def test_a_complete_curve_is_a_ragged_one_without_gaps():
+    curves, _ = draw(12, spread=0.4)
+    start = np.random.default_rng(0).dirichlet(np.ones(5), 200)
+    complete = fit(curves, start, n_components=5, tol=NEVER, max_iter=40)
+    longer = np.pad(curves, ((0, 1), (0, 0)), constant_values=np.nan)  # one curve more, without any day
+    other = fit(longer, np.vstack([start, np.full(5, 0.2)]), n_components=5, tol=NEVER, max_iter=1)
+    np.testing.assert_allclose(
+        other.coefficients_, fit(curves, start, n_components=5, tol=NEVER, max_iter=1).coefficients_, rtol=1e-9
+    )
+    np.testing.assert_allclose(complete.predict_proba(curves), complete.responsibilities_, atol=1e-9)
+    assert complete.n_points_ == other.n_points_ == 200 * 50
+
+
+def test_powers_and_chebyshev_polynomials_give_the_same_fit():
+    curves = with_gaps(draw(13, spread=0.5)[0])
+    start = np.random.default_rng(0).dirichlet(np.ones(5), 200)
+    power, chebyshev = (
+        fit(curves, start, n_components=5, degree=6, basis=basis, tol=NEVER, max_iter=30)
+        for basis in ("power", "chebyshev")
+    )
+    np.testing.assert_allclose(chebyshev.history_, power.history_, rtol=1e-11)
+    np.testing.assert_allclose(chebyshev.coefficients_, power.coefficients_, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(chebyshev.mean_curves(), power.mean_curves(), rtol=1e-8, atol=1e-8)
+
+
+def test_one_shared_variance_is_the_mean_squared_distance():
+    curves, labels = draw(14)
+    mixture = fit(curves, n_components=5, shared_variance=True)
+    assert np.ptp(mixture.variances_) == 0
+    squared = [
+        (mixture.responsibilities_[:, k] * ((curves - m) ** 2).sum(axis=1)).sum()
+        for k, m in enumerate(mixture.mean_curves())
+    ]
+    assert mixture.variances_[0] == pytest.approx(np.sum(squared) / curves.size, rel=1e-8)
+    assert mixture.n_parameters_ == 5 * 4 + 4 + 1
+    assert adjusted_rand_score(labels, mixture.predict(curves)) > 0.99
+
+
+def test_classification_em_gives_every_curve_to_one_cluster():
+    curves, _ = draw(15, spread=0.3)
+    mixture = fit(curves, n_components=5, algorithm="classification")
+    assert set(np.unique(mixture.responsibilities_)) == {0.0, 1.0}
+    assert (np.diff(mixture.history_) >= -1e-9 * np.abs(mixture.history_[:-1])).all()
+    assert mixture.entropy_ == 0 and mixture.icl() == mixture.bic()
+    labels = mixture.responsibilities_.argmax(axis=1)
+    means = np.array([curves[labels == k].mean(axis=0) for k in range(5)])  # an M-step by hand from its own labels
+    X = design(50, 3)
+    expected = np.linalg.lstsq(X, means.T, rcond=None)[0].T
+    np.testing.assert_allclose(mixture.coefficients_, expected, rtol=1e-4, atol=1e-4)
+    density = [multivariate_normal(m, v * np.eye(50)).logpdf(curves) + np.log(a) for a, m, v in
+               zip(mixture.weights_, mixture.mean_curves(), mixture.variances_, strict=True)]  # fmt: skip
+    assert mixture.log_likelihood_ == pytest.approx(np.max(density, axis=0).sum(), rel=1e-9)
+
+
+# ---- where it starts ------------------------------------------------------------------------------------------------
+
+
+def test_labels_are_responsibilities_of_zero_and_one():
+    curves, labels = draw(16, spread=0.4)
+    by_labels = PolynomialRegressionMixture(5).fit(curves, labels=labels)
+    by_responsibilities = PolynomialRegressionMixture(5).fit(curves, np.eye(5)[labels])
+    assert by_labels.history_ == by_responsibilities.history_
+
+
+def test_parameters_start_with_an_e_step():
+    curves, _ = draw(17, spread=0.4)
+    start = np.random.default_rng(0).dirichlet(np.ones(5), 200)
+    whole = fit(curves, start, n_components=5, tol=NEVER, max_iter=12)
+    half = fit(curves, start, n_components=5, tol=NEVER, max_iter=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rest = PolynomialRegressionMixture(5, tol=NEVER, max_iter=7).fit(
+            curves, parameters=(half.weights_, half.coefficients_, half.variances_)
+        )
+    np.testing.assert_allclose(rest.history_, whole.history_[5:], rtol=1e-12)  # the sixth E-step is done twice
+
+
+def test_small_em_reaches_the_likelihood_of_the_true_labels_where_random_starts_do_not():
+    reached = {"small_em": 0, "random": 0}
+    for seed in range(40):
+        curves, labels = draw(seed, n_curves=150, n_components=6)
+        truth = PolynomialRegressionMixture(6).fit(curves, labels=labels).log_likelihood_
+        for init in reached:
+            found = fit(curves, n_components=6, init=init, random_state=seed).log_likelihood_
+            reached[init] += found > truth - 1
+    assert reached["small_em"] >= 38  # 95 %
+    assert reached["random"] <= 20
+
+
+def test_k_means_start_is_deterministic_and_finds_plain_clusters():
+    curves, labels = draw(18)
+    first, again = (fit(curves, n_components=5, init="k-means++", n_init=5, random_state=1) for _ in range(2))
+    assert first.history_ == again.history_
+    assert adjusted_rand_score(labels, first.predict(curves)) > 0.99
+
+
+def test_clusters_come_in_order_of_level_unless_a_start_is_given():
+    curves, labels = draw(19)
+    levels = fit(curves, n_components=5).mean_curves().mean(axis=1)
+    assert (np.diff(levels) > 0).all()
+    given = PolynomialRegressionMixture(5).fit(curves, labels=labels)
+    np.testing.assert_array_equal(given.predict(curves), labels)
+
+
+# ---- empty and tiny clusters ----------------------------------------------------------------------------------------
+
+
+def emptied(on_empty):
+    """Three clusters, one of them started without a curve; two curves stand far off."""
+    curves, labels = draw(20, n_curves=100, n_components=2, spread=1.0)
+    curves[:2] += 40
+    start = np.eye(3)[labels]
+    with pytest.warns(EmptyClusterWarning) as said:
+        mixture = PolynomialRegressionMixture(3, on_empty=on_empty).fit(curves, start)
+    return mixture, str(said[0].message)
+
+
+def test_an_empty_cluster_is_kept_reseeded_or_dropped_and_never_silently():
+    kept, said = emptied("keep")
+    assert "1 of 3 clusters hold less than 1 curves" in said and kept.weights_[2] == 0
+    dropped, said = emptied("drop")
+    assert "dropped" in said and dropped.n_dropped_ == 1 and dropped.weights_.shape == (2,)
+    np.testing.assert_allclose(dropped.log_likelihood_, kept.log_likelihood_, rtol=1e-9)
+    reseeded, said = emptied("reseed")
+    assert "reseeded" in said and reseeded.n_reseeded_ == 1
+    assert reseeded.weights_.min() * 100 == pytest.approx(2)  # the two curves that were explained worst
+    assert reseeded.log_likelihood_ > kept.log_likelihood_ + 100
+
+
+# ---- where peers break ----------------------------------------------------------------------------------------------
+
+
+def test_all_zero_curves_are_a_cluster_on_the_floor():  # flexmix stops on them
+    curves, _ = draw(21, n_curves=90, n_components=2, spread=3)
+    curves[:30] = 0
+    mixture = fit(curves, n_components=3, n_init=3)
+    labels = mixture.predict(curves)
+    assert len(set(labels[:30])) == 1 and labels[0] not in labels[30:]
+    assert mixture.n_floored_ == 1 and np.isfinite(mixture.log_likelihood_)
+
+
+def test_heavy_tails_on_166_days_lose_no_curve_and_no_digit():  # CCToolbox underflows and drops curves
+    rng = np.random.default_rng(22)
+    curves = np.exp(rng.normal(1, 1.9, (300, 1))) * rng.standard_t(1.5, (300, 166))
+    mixture = fit(curves, n_components=8)
+    np.testing.assert_allclose(mixture.responsibilities_.sum(axis=1), 1)
+    assert np.isfinite(mixture.score_samples(curves)).all()
+    assert np.isfinite([mixture.icl(), mixture.bic("points"), mixture.aic()]).all()  # flexmix's ICL is Inf here
+
+
+def test_as_many_clusters_as_asked_for():  # flexmix returned 5 of 10 without a word
+    rng = np.random.default_rng(23)
+    curves = np.log1p(rng.negative_binomial(2, 0.2, (400, 166)) * np.exp(rng.normal(0, 1, (400, 1))))
+    mixture = fit(curves, n_components=10)
+    assert mixture.weights_.shape == (10,) and (mixture.weights_ * 400 >= 1).all()
+
+
+def test_a_cluster_of_two_curves_is_found():
+    curves, _ = draw(24, n_curves=200, n_components=2, spread=1)
+    curves[:2] += 30
+    mixture = fit(curves, n_components=3)
+    assert sorted(np.bincount(mixture.predict(curves)))[0] == 2
+
+
+def test_float32_curves_are_float64_ones():
+    curves = draw(25, spread=0.4)[0].astype(np.float32)
+    start = np.random.default_rng(0).dirichlet(np.ones(5), 200)
+    single, double = (fit(c, start, n_components=5, max_iter=50) for c in (curves, curves.astype(float)))
+    np.testing.assert_allclose(single.history_, double.history_, rtol=1e-9)
+    np.testing.assert_allclose(single.coefficients_, double.coefficients_, rtol=1e-9)
+
+
+# ---- chunks and workers ---------------------------------------------------------------------------------------------
+
+
+def test_chunks_and_workers_change_nothing(monkeypatch, tmp_path):
+    curves = with_gaps(draw(26, n_curves=333, spread=0.3)[0], 0.1)
+    start = np.random.default_rng(0).dirichlet(np.ones(5), 333)
+    whole = fit(curves, start, n_components=5, max_iter=20)
+    for module in (em, statistics):
+        monkeypatch.setattr(module, "CHUNK", 50)
+    monkeypatch.setattr(em, "BLOCK", 100)
+    chunked = fit(curves, start, n_components=5, max_iter=20)
+    np.testing.assert_allclose(chunked.history_, whole.history_, rtol=1e-12)
+    with ThreadPoolExecutor(3) as threads, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        threaded = PolynomialRegressionMixture(5, max_iter=20).fit(curves, start, executor=threads)
+    assert threaded.history_ == chunked.history_
+    np.testing.assert_array_equal(threaded.coefficients_, chunked.coefficients_)
+    np.save(tmp_path / "curves.npy", curves)
+    mapped = fit(np.load(tmp_path / "curves.npy", mmap_mode="r"), start, n_components=5, max_iter=20)
+    assert mapped.history_ == chunked.history_
+
+
+def test_processes_give_the_same_bits():
+    curves, labels = draw(27, n_curves=300, spread=0.4)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
+        parallel = PolynomialRegressionMixture(5).fit(curves, labels=labels, executor=processes)
+    assert parallel.history_ == PolynomialRegressionMixture(5).fit(curves, labels=labels).history_
+
+
+# ---- using a fit ----------------------------------------------------------------------------------------------------
+
+
+def fitted(seed=28, **parameters):
+    curves, labels = draw(seed, spread=0.6)
+    return PolynomialRegressionMixture(5, n_init=3, **parameters).fit(curves), curves, labels
+
+
+def test_scores_are_scipys_log_density():
+    mixture, curves, _ = fitted()
+    density = sum(
+        weight * multivariate_normal(mean, variance * np.eye(50)).pdf(curves)
+        for weight, mean, variance in zip(mixture.weights_, mixture.mean_curves(), mixture.variances_, strict=True)
+    )
+    np.testing.assert_allclose(mixture.score_samples(curves), np.log(density), rtol=1e-9)
+    assert mixture.score_samples(curves).sum() == pytest.approx(mixture.log_likelihood_, rel=1e-10)
+
+
+def test_partial_curves_are_judged_by_their_observed_days():
+    mixture, curves, _ = fitted()
+    missing = curves.copy()
+    missing[:, 20:] = np.nan
+    by_day = mixture.predict_proba_by_day(curves)[:, 19]
+    np.testing.assert_allclose(mixture.predict_proba(missing), by_day, atol=1e-9)
+    np.testing.assert_allclose(mixture.predict_proba(curves[:, :20]), by_day, atol=1e-9)
+    nothing = np.full((2, 50), np.nan)
+    np.testing.assert_allclose(mixture.predict_proba(nothing), [mixture.weights_] * 2, rtol=1e-9)
+    gappy = with_gaps(curves)
+    np.testing.assert_allclose(mixture.predict_proba_by_day(gappy)[:, -1], mixture.predict_proba(gappy), atol=1e-9)
+
+
+def test_forecast_of_the_rest_is_the_conditional_mean_and_variance():
+    mixture, *_ = fitted()
+    curves, _ = mixture.sample(4000, seed=1)
+    mean, variance = mixture.forecast(curves[:, :10])
+    assert mean.shape == variance.shape == (4000, 50)
+    z = ((curves - mean) / np.sqrt(variance))[:, 10:]
+    assert abs(z.mean()) < 0.03 and z.var() == pytest.approx(1, abs=0.05)
+    w = mixture.predict_proba(curves[:, :10])
+    np.testing.assert_allclose(mean, w @ mixture.mean_curves())
+    unaware = np.mean((curves[:, 10:] - (mixture.weights_ @ mixture.mean_curves())[10:]) ** 2)
+    assert np.mean((curves - mean)[:, 10:] ** 2) < 0.75 * unaware
+
+
+def test_samples_come_from_the_mixture():
+    mixture, *_ = fitted()
+    curves, labels = mixture.sample(20_000, seed=3)
+    np.testing.assert_allclose(np.bincount(labels) / 20_000, mixture.weights_, atol=0.015)
+    for k in range(5):
+        np.testing.assert_allclose(curves[labels == k].mean(axis=0), mixture.mean_curves()[k], atol=0.08)
+        assert (curves[labels == k] - mixture.mean_curves()[k]).var() == pytest.approx(mixture.variances_[k], rel=0.02)
+    np.testing.assert_array_equal(mixture.sample(5, seed=3)[0], mixture.sample(5, seed=3)[0])
+
+
+def test_criteria_by_hand():
+    mixture, curves, _ = fitted()
+    n_parameters = 5 * 4 + 4 + 5
+    assert mixture.n_parameters_ == n_parameters
+    deviance = -2 * mixture.score_samples(curves).sum()
+    assert mixture.aic() == pytest.approx(deviance + 2 * n_parameters)
+    assert mixture.bic() == pytest.approx(deviance + n_parameters * np.log(200))
+    assert mixture.bic("points") == pytest.approx(deviance + n_parameters * np.log(10_000))
+    w = mixture.responsibilities_[mixture.responsibilities_ > 0]
+    assert mixture.icl() == pytest.approx(mixture.bic() - 2 * (w * np.log(w)).sum())
+
+
+def test_bic_and_icl_choose_the_true_number_of_clusters():
+    curves, _ = draw(29)
+    fits = {k: fit(curves, n_components=k, n_init=3) for k in range(2, 9)}
+    assert min(fits, key=lambda k: fits[k].bic()) == 5
+    assert min(fits, key=lambda k: fits[k].icl("points")) == 5
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_a_saved_mixture_predicts_the_same_bits(basis):
+    mixture, curves, _ = fitted(basis=basis)
+    again = PolynomialRegressionMixture.from_dict(json.loads(json.dumps(mixture.to_dict())))
+    np.testing.assert_array_equal(again.predict_proba(curves), mixture.predict_proba(curves))
+    np.testing.assert_array_equal(again.coefficients_, mixture.coefficients_)
+    assert (again.bic(), again.icl(), again.n_iter_) == (mixture.bic(), mixture.icl(), mixture.n_iter_)
 
 
 # ---- the posterior day by day ---------------------------------------------------------------------------------------
@@ -314,17 +683,27 @@ CURVES = draw(0, n_curves=20, n_days=10)[0]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fit(np.where(CURVES > 2, np.nan, CURVES), n_components=2), "fill missing days"),
+        (lambda: fit(np.where(CURVES[3, 7] == CURVES, np.inf, CURVES), n_components=2), "curve 3, day 7: inf"),
+        (lambda: fit(np.full((10, 20), np.nan), n_components=2), "hold no value"),
         (lambda: fit(CURVES[0], n_components=2), "n_curves, n_days"),
         (lambda: fit(CURVES[:3], n_components=4), "3 curves of 10 days"),
         (lambda: fit(CURVES[:, :4], n_components=2, degree=3), "20 curves of 4 days"),
         (lambda: fit(np.full((10, 20), 3.0), n_components=2), "same constant"),
         (lambda: fit(np.full((10, 20), 1 / 3), n_components=2), "same constant"),  # its variance is 3e-33
         (lambda: fit(CURVES, np.ones((20, 3)) / 3, n_components=2), r"shape \(20, 3\), not \(20, 2\)"),
-        (lambda: fit(CURVES, n_components=2).predict_proba(CURVES[:, :9]), "9 days, the mixture was fitted on 10"),
+        (lambda: fit(CURVES[:, :9], n_components=2).predict_proba(CURVES), "10 days, the mixture was fitted on 9"),
+        (lambda: PolynomialRegressionMixture(2).fit(CURVES, labels=np.full(20, 2)), "whole numbers from 0 to 1"),
+        (lambda: PolynomialRegressionMixture(2).fit(CURVES, parameters=([1], [[0]], [1])), "parameters must be"),
+        (lambda: PolynomialRegressionMixture(2).fit(CURVES, np.eye(2)[[0] * 20], labels=[0] * 20), "one of them"),
+        (lambda: PolynomialRegressionMixture(2).predict(CURVES), "call fit first"),
+        (lambda: fit(CURVES, n_components=2).bic("days"), "choose 'curves' or 'points'"),
         (lambda: PolynomialRegressionMixture(0), "at least 1"),
         (lambda: PolynomialRegressionMixture(degree=-1), "at least 0"),
         (lambda: PolynomialRegressionMixture(eq9="literal"), "eq9 is 'literal'"),
+        (lambda: PolynomialRegressionMixture(basis="fourier"), "basis is 'fourier'"),
+        (lambda: PolynomialRegressionMixture(init="best"), "init is 'best'"),
+        (lambda: PolynomialRegressionMixture(on_empty="ignore"), "on_empty is 'ignore'"),
+        (lambda: PolynomialRegressionMixture(min_size=-1), "at least 0"),
     ],
 )
 def test_errors_name_the_cure(call, message):

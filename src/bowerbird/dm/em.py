@@ -6,13 +6,14 @@ The E-step asks which mean curve each curve follows, the M-step refits the mean 
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from bowerbird.dm.statistics import CHUNK, Curves
 
 BLOCK = 16 * CHUNK  # curves handed to a worker at once
+NEVER = -1e300  # log of the weight of an empty cluster; minus infinity would not survive a matrix product
 
 
 class EmptyClusterWarning(UserWarning):
@@ -21,7 +22,7 @@ class EmptyClusterWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Parameters:
-    """weights (K,) [alpha_k], centres (K, P) in coordinates of Q measured from the shift, variances (K,) [sigma_k^2]."""
+    """weights (K,) [alpha_k]; centres (K, P), in coordinates of Q from the shift; variances (K,) [sigma_k^2]."""
 
     weights: np.ndarray
     centres: np.ndarray
@@ -40,7 +41,7 @@ class Rules:
     min_size: float = 1.0  # curves; a cluster with fewer counts as empty
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a run of EM came to."""
 
@@ -55,8 +56,8 @@ class Run:
 def natural_parameters(parameters: Parameters, curves: Curves) -> np.ndarray:
     """Matrix (K, F) whose product with the features is log alpha_k + log N(y_i | X beta_k, sigma_k^2 I)."""
     centres, precision = parameters.centres, 1 / parameters.variances
-    with np.errstate(divide="ignore"):  # an empty cluster has weight 0 and takes no part
-        constant = np.log(parameters.weights)
+    held = parameters.weights > 0
+    constant = np.log(parameters.weights, out=np.full(len(held), NEVER), where=held)  # an empty cluster takes no part
     per_day = -0.5 * np.log(2 * np.pi * parameters.variances)
     i, j = np.triu_indices(centres.shape[1])
     squares = centres[:, i] * centres[:, j] * np.where(i == j, 1.0, 2.0)  # b'Gb by the triangle of G
@@ -219,11 +220,10 @@ def _drop(parameters: Parameters, empty: np.ndarray) -> Parameters:
 def _reseed(parameters: Parameters, empty: np.ndarray, curves: Curves, worst: int) -> Parameters:
     """Set the first empty cluster about the curve that is explained worst."""
     k = int(np.flatnonzero(empty)[0])
-    weights, centres, variances = (
-        a.copy() for a in (parameters.weights, parameters.centres, parameters.variances)
-    )
-    weights[k], centres[k], variances[k] = 1 / len(weights), curves.take(np.array([worst])).own_fits()[0], curves.variance
-    return replace(parameters, weights=weights / weights.sum(), centres=centres, variances=variances)
+    weights, centres, variances = parameters.weights.copy(), parameters.centres.copy(), parameters.variances.copy()
+    weights[k], centres[k] = 1 / len(weights), curves.take(np.array([worst])).own_fits()[0]
+    variances[k] = curves.variance
+    return Parameters(weights / weights.sum(), centres, variances)
 
 
 def _assert_no_fall(before: float, after: float, n_points: int) -> None:

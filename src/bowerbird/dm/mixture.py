@@ -140,7 +140,7 @@ class PolynomialRegressionMixture:
         parameters : (weights (K,), coefficients (K, P), variances (K,)), optional
             Start from these with an E-step.
         callback : callable, optional
-            Called as callback(iteration, responsibilities, log_likelihood) after every iteration.
+            Called as callback(iteration, responsibilities, log_likelihood) for every iteration of the run that is kept.
         executor : Executor, optional
             Works on blocks of 65,536 curves; the bits do not depend on it.
 
@@ -173,10 +173,18 @@ class PolynomialRegressionMixture:
         else:
             generators = spawn(self.random_state, self.n_init)
             begins = [starts.start(gathered, self.n_components, self.init, rules, rng) for rng in generators]
-        runs = [em.run(gathered, begin, rules, self.tol, self.max_iter, callback, executor) for begin in begins]
+        runs = [em.run(gathered, begin, rules, self.tol, self.max_iter, executor=executor) for begin in begins]
         best = max(runs, key=lambda run: run.history[-1])
+        order = self._order(best.parameters.centres + gathered.shift) if given is None else slice(None)
+        if callback is not None:  # the run that is kept once more, its clusters in their final order
 
-        self._set_parameters(best.parameters, gathered.shift, ordered=given is None)
+            def show(iteration, w, likelihood):
+                callback(iteration, w[:, order] if w.shape[1] == len(best.parameters.weights) else w, likelihood)
+
+            em.run(gathered, begins[runs.index(best)], rules, self.tol, self.max_iter, show, executor)
+
+        kept = best.parameters
+        self._set_parameters(kept.weights[order], kept.centres[order] + gathered.shift, kept.variances[order])
         self.history_, self.converged_ = best.history, best.converged
         self.log_likelihood_, self.n_iter_ = self.history_[-1], len(self.history_)
         self.n_floored_, self.n_reseeded_, self.n_dropped_ = best.n_floored, best.n_reseeded, best.n_dropped
@@ -224,14 +232,12 @@ class PolynomialRegressionMixture:
         reported = Basis("power", self.degree).design(n_days) if self.basis == "chebyshev" else design
         self._to_q = self._q.T @ reported  # (P, P), R
 
-    def _set_parameters(self, parameters: Parameters, shift: np.ndarray, ordered: bool) -> None:
-        centres = parameters.centres + shift
-        order = np.arange(len(centres))
-        if ordered:
-            order = np.argsort((centres @ self._q.T).mean(axis=1), kind="stable")
-        self.weights_, self.variances_ = parameters.weights[order], parameters.variances[order]
-        self._centres = centres[order]
-        self.coefficients_ = np.linalg.solve(self._to_q, self._centres.T).T
+    def _order(self, centres: np.ndarray) -> np.ndarray:
+        return np.argsort((centres @ self._q.T).mean(axis=1), kind="stable")
+
+    def _set_parameters(self, weights: np.ndarray, centres: np.ndarray, variances: np.ndarray) -> None:
+        self.weights_, self._centres, self.variances_ = weights, centres, variances
+        self.coefficients_ = np.linalg.solve(self._to_q, centres.T).T
 
     def _parameters(self, shift: np.ndarray) -> Parameters:
         return Parameters(self.weights_, self._centres - shift, self.variances_)
@@ -378,6 +384,5 @@ class PolynomialRegressionMixture:
         for name in cls._FITTED:
             setattr(mixture, name, saved["fit"][name])
         mixture._set_days(mixture.n_days_)
-        weights, variances, centres = (np.array(saved["fit"][name]) for name in ("weights_", "variances_", "_centres"))
-        mixture._set_parameters(Parameters(weights, centres, variances), np.zeros(centres.shape[1]), ordered=False)
+        mixture._set_parameters(*(np.array(saved["fit"][name]) for name in ("weights_", "_centres", "variances_")))
         return mixture

@@ -88,7 +88,7 @@ def check_curves(curves, n_days: int | None = None):
 
 
 def read_rows(curves, n_days: int | None = None) -> Iterator[np.ndarray]:
-    """Some thousand curves at a time as float64; missing days are NaN, and days that are left out at the end as well."""
+    """Some thousand curves at a time as float64; missing days, and those up to `n_days` that they lack, are NaN."""
     for start in range(0, curves.shape[0], CHUNK):
         rows = np.asarray(curves[start : start + CHUNK], dtype=float)
         if np.isinf(rows).any():
