@@ -6,10 +6,12 @@ codes have no order, and the product code, which runs to 1,212, outweighs everyt
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
@@ -27,22 +29,68 @@ RECORD_COLUMNS = (*PRINTED_COLUMNS, "category3", "qty")
 """What was clustered: Table 2's codes, the code of category3, which Table 2 leaves out, and qty itself."""
 
 
+DEFAULT_TOLERANCE = 1e-4
+"""scikit-learn's stop: squared movement of all centres, relative to the mean variance of the columns."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Day-records, as a rule equal ones held once: K-means does not tell them apart, and a sixth of the work remains.
+
+    Attributes
+    ----------
+    points : DataFrame (n_points, 12)
+        The different records.
+    counts : (n_points,)
+        How often each stands in the table.
+    point_of : int array (n_records,)
+        Which of the points every record is.
+    """
+
+    points: pd.DataFrame
+    counts: np.ndarray
+    point_of: np.ndarray
+
+    @classmethod
+    def of(cls, codes: pd.DataFrame) -> "Records":
+        """Hold the table that `label_codes` returns."""
+        point_of = codes.groupby(list(codes), sort=False).ngroup().to_numpy()
+        return cls(codes.drop_duplicates(ignore_index=True), np.bincount(point_of).astype(float), point_of)
+
+    @classmethod
+    def each(cls, codes: pd.DataFrame) -> "Records":
+        """Every record for itself, as a user of scikit-learn would hand them over."""
+        return cls(codes, np.ones(len(codes)), np.arange(len(codes)))
+
+    @cached_property
+    def variance(self) -> float:
+        """Mean variance of the columns over all records."""
+        mean = np.average(self.points, axis=0, weights=self.counts)
+        return float(np.average((self.points - mean) ** 2, axis=0, weights=self.counts).mean())
+
+    @property
+    def n_records(self) -> int:
+        return len(self.point_of)
+
+
 @dataclass(frozen=True)
 class RecordClusters:
     """Clusters of day-records.
 
     Attributes
     ----------
-    labels : int array (n_records,)
-        Cluster of each record, counted from 0.
+    labels : int array (n_points,)
+        Cluster of each of `Records.points`, counted from 0.
     frequencies : int array (K,)
         Records a cluster (Table 1).
     centres : DataFrame (K, 12)
-        Mean of each column a cluster (Table 2, unrounded).
+        Centre of each cluster as K-means left it (Table 2, unrounded).
     inertia : float
         Within-cluster sum of squares.
     n_iter : int
         Lloyd iterations.
+    start : array (K, 12) or None
+        The centres K-means began with, where they were given.
     """
 
     labels: np.ndarray
@@ -50,6 +98,17 @@ class RecordClusters:
     centres: pd.DataFrame
     inertia: float
     n_iter: int
+    start: np.ndarray | None = None
+
+    def ordered(self, order: np.ndarray) -> "RecordClusters":
+        """The same clusters in another order: `order[k]` becomes the k-th."""
+        return replace(
+            self,
+            labels=np.argsort(order)[self.labels],
+            frequencies=self.frequencies[order],
+            centres=self.centres.iloc[order].reset_index(drop=True),
+            start=None if self.start is None else self.start[order],
+        )
 
 
 def label_codes(merged: pd.DataFrame) -> pd.DataFrame:
@@ -77,30 +136,75 @@ def label_codes(merged: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**codes, "qty": ordered["qty"].astype(float)})
 
 
-def cluster_blind(records: pd.DataFrame, n_clusters: int = 10, n_init: int = 1, seed: int = 0) -> RecordClusters:
-    """K-means as a user of scikit-learn would run it: k-means++ starts, default stop, no knowledge of the print.
+def k_means(
+    records: Records,
+    n_clusters: int = 10,
+    init: str | np.ndarray = "k-means++",
+    n_init: int = 1,
+    tolerance: float = DEFAULT_TOLERANCE,
+    seed: int = 0,
+) -> RecordClusters:
+    """Plain K-means (Lloyd) as scikit-learn runs it, without a thought for the print.
 
     Parameters
     ----------
-    records : DataFrame
-        From `label_codes`.
+    records : Records
     n_clusters, n_init : int
         Clusters [K] and starts, of which the one with the least inertia is kept.
+    init : {"k-means++", "random"} or array (K, 12)
+        Start.
+    tolerance : float
+        Stop when the squared movement of all centres falls to it, relative to the mean variance of the columns over
+        all records; 0 goes on until nothing moves.
     seed : int
 
     Returns
     -------
-    RecordClusters, in order of falling frequency.
+    RecordClusters, in order of falling frequency; from given centres, in theirs.
     """
-    model = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(records.to_numpy())
-    order = np.argsort(-np.bincount(model.labels_, minlength=n_clusters), kind="stable")
-    return _clusters(model, records, order)
+    values = records.points.to_numpy()
+    # scikit-learn takes the variance over the points it is given, unweighted
+    relative = tolerance * records.variance / np.var(values, axis=0).mean()
+    model = KMeans(n_clusters, init=init, n_init=n_init, tol=relative, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an emptied cluster is a bad start, not a fault
+        model.fit(values, sample_weight=records.counts)
+    frequencies = np.bincount(model.labels_, weights=records.counts, minlength=n_clusters).astype(int)
+    centres = pd.DataFrame(model.cluster_centers_, columns=records.points.columns)
+    found = RecordClusters(model.labels_, frequencies, centres, float(model.inertia_), int(model.n_iter_))
+    if isinstance(init, str):
+        return found.ordered(np.argsort(-frequencies, kind="stable"))
+    return replace(found, start=np.asarray(init))
 
 
-def cluster_from_print(
-    records: pd.DataFrame, centres: np.ndarray, frequencies: np.ndarray, n_starts: int = 60, seed: int = 0
+def in_print_order(found: RecordClusters, printed_centres: np.ndarray) -> RecordClusters:
+    """Clusters in the order of the printed centres (K, 10), each taking the nearest that is left, best in all."""
+    centres = found.centres[[c for c in PRINTED_COLUMNS if c in found.centres]].to_numpy()
+    squared = ((np.asarray(printed_centres)[:, None, :] - centres) ** 2).sum(axis=2)
+    return found.ordered(linear_sum_assignment(squared)[1])
+
+
+def agreement(found: RecordClusters, printed_centres: np.ndarray, printed_frequencies: np.ndarray) -> dict:
+    """How near clusters in the order of the print come to it.
+
+    Returns
+    -------
+    dict: "records off", the sum of absolute differences of frequencies; "cells equal", printed centre cells that ours
+    round to (of K x 10).
+    """
+    columns = [c for c in PRINTED_COLUMNS if c in found.centres]
+    rounded = np.floor(found.centres[columns].to_numpy() + 0.5)
+    printed = np.asarray(printed_centres)[:, [PRINTED_COLUMNS.index(c) for c in columns]]
+    return {
+        "records off": int(np.abs(found.frequencies - printed_frequencies).sum()),
+        "cells equal": int((rounded == printed).sum()),
+    }
+
+
+def settle_from_print(
+    records: Records, printed_centres: np.ndarray, printed_frequencies: np.ndarray, n_starts: int = 20, seed: int = 0
 ) -> RecordClusters:
-    """K-means started at printed centres; of several starts the one whose frequencies come nearest the printed ones.
+    """K-means from the printed centres on, until nothing moves; of several starts the one nearest the print.
 
     The print gives ten of twelve coordinates, rounded. Each start jitters them within their rounding and takes the
     other two from the records nearest each centre; the two printed clusters of extreme demand (the two smallest) start
@@ -109,12 +213,10 @@ def cluster_from_print(
 
     Parameters
     ----------
-    records : DataFrame
-        From `label_codes` of the naive merge.
-    centres : array (K, 10)
-        Printed centres (Table 2).
-    frequencies : int array (K,)
-        Printed frequencies (Table 1).
+    records : Records
+        Of the naive merge.
+    printed_centres, printed_frequencies : arrays (K, 10), (K,)
+        Tables 2 and 1.
     n_starts : int
         Jittered starts.
     seed : int
@@ -123,43 +225,84 @@ def cluster_from_print(
     -------
     RecordClusters, in the order of the print.
     """
-    values = records.to_numpy()
-    centres = np.asarray(centres, dtype=float)
-    start = _complete_centres(values, centres, np.asarray(frequencies))  # (K, 12)
-    best, best_distance = None, np.inf
+    centres = np.asarray(printed_centres, dtype=float)
+    start = _complete_centres(records, centres, np.asarray(printed_frequencies))  # (K, 12)
+    best, least = None, np.inf
     for number, rng in enumerate(spawn(seed, n_starts)):
         jittered = start.copy()
         jittered[:, :10] += rng.uniform(-0.5, 0.5, centres.shape)
         # category3, 1 ... 210, and qty are only known roughly
         jittered[:, 10:] += (1 - number / n_starts) * rng.normal(0, (15, 60), (len(centres), 2))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # an emptied cluster is a bad start, not a fault
-            model = KMeans(len(centres), init=jittered, n_init=1, tol=0).fit(values)  # until nothing moves
-        found = np.bincount(model.labels_, minlength=len(centres))
-        distance = np.abs(found - frequencies).sum()
-        if distance < best_distance:
-            best, best_distance = model, distance
-            start[:, 10:] = model.cluster_centers_[:, 10:]
-    return _clusters(best, records, np.arange(len(centres)))
+        found = k_means(records, len(centres), jittered, tolerance=0)
+        off = agreement(found, centres, printed_frequencies)["records off"]
+        if off < least:
+            best, least = found, off
+            start[:, 10:] = found.centres.iloc[:, 10:]
+    return best
 
 
-def _complete_centres(values: np.ndarray, centres: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    by_demand = np.argsort(values[:, -1], kind="stable")
-    squared = ((values[:, None, :10] - centres) ** 2).sum(axis=2)  # (n_records, K)
+def stop_like_print(
+    records: Records,
+    settled: RecordClusters,
+    printed_centres: np.ndarray,
+    printed_frequencies: np.ndarray,
+    n_starts: int = 1000,
+    jitter: float = 0.5,
+    seed: int = 0,
+) -> tuple[RecordClusters, pd.DataFrame]:
+    """K-means with scikit-learn's own stop from starts about a settled solution, until one is the print.
+
+    The default stop leaves records near the border between two clusters where the last iteration but one had put
+    them. Which, depends on the way there; hence many starts, with the product code of every centre moved a little.
+
+    Parameters
+    ----------
+    records : Records
+    settled : RecordClusters
+        From `settle_from_print`.
+    printed_centres, printed_frequencies : arrays (K, 10), (K,)
+        Tables 2 and 1.
+    n_starts : int
+        Most starts.
+    jitter : float
+        Standard deviation of the product codes' movement.
+    seed : int
+
+    Returns
+    -------
+    RecordClusters, DataFrame
+        The start nearest the print; and, a row a start, records off and cells equal.
+    """
+    best, tried = settled, [agreement(settled, printed_centres, printed_frequencies)]
+    product = RECORD_COLUMNS.index("product_no")
+    for rng in spawn(seed, n_starts):
+        init = settled.centres.to_numpy(copy=True)
+        init[:, product] += rng.normal(0, jitter, len(init))
+        found = k_means(records, len(init), init)
+        tried.append(agreement(found, printed_centres, printed_frequencies))
+        if _rank(tried[-1]) < _rank(agreement(best, printed_centres, printed_frequencies)):
+            best = found
+        if tried[-1]["records off"] == 0:
+            break
+    return best, pd.DataFrame(tried[1:])
+
+
+def _rank(agreed: dict) -> tuple:
+    return agreed["records off"], -agreed["cells equal"]
+
+
+def _complete_centres(records: Records, centres: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    values, counts = records.points.to_numpy(), records.counts
+    squared = ((values[:, None, :10] - centres) ** 2).sum(axis=2)  # (n_points, K)
     smallest = np.argsort(frequencies, kind="stable")[:2]
     squared[:, smallest] = np.inf
     label = squared.argmin(axis=1)
-    last = len(values)
-    for cluster in smallest:
-        first = last - frequencies[cluster]
+    by_demand = np.argsort(-values[:, -1], kind="stable")
+    rank = np.cumsum(counts[by_demand])  # records with at least so high a qty
+    first = 0
+    for cluster, up_to in zip(smallest, frequencies[smallest].cumsum(), strict=True):
+        last = np.searchsorted(rank, up_to, side="right")
         label[by_demand[first:last]] = cluster
-        last = first
-    unseen = np.stack([values[label == k, 10:].mean(axis=0) for k in range(len(centres))])  # category3 and qty
-    return np.hstack([centres, unseen])
-
-
-def _clusters(model: KMeans, records: pd.DataFrame, order: np.ndarray) -> RecordClusters:
-    labels = np.argsort(order)[model.labels_]
-    centres = pd.DataFrame(model.cluster_centers_[order], columns=records.columns)
-    frequencies = np.bincount(labels, minlength=len(order))
-    return RecordClusters(labels, frequencies, centres, float(model.inertia_), int(model.n_iter_))
+        first = last
+    unseen = [np.average(values[label == k, 10:], axis=0, weights=counts[label == k]) for k in range(len(centres))]
+    return np.hstack([centres, unseen])  # category3 and qty
