@@ -23,12 +23,15 @@ RECORDS_TOLERANCE, CELLS_TOLERANCE = (
 )  # records and centre cells that may differ in an explanation of Tables 1 and 2
 
 KEPT_TABLES = (
-    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "table_1_corrected", "dm_members", "merge_counts",
+    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "table_1_corrected", "table_2_corrected",
+    "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices",
+    "as_run_stability", "merge_counts",
     "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_history", "lstm_summary", "forecast_scores",
     "inventory_cost_of_service", "inventory_summary", "errata", "disagreements",
 )  # fmt: skip
 KEPT_FIGURES = (
-    "table_3", "forecast_scores", "code_slices", "cost_of_service", "sbo_tuning", "sbo_convergence", "calibration",
+    "table_3", "forecast_scores", "code_slices", "as_run_starts", "dm_number_of_clusters", "cost_of_service",
+    "sbo_tuning", "sbo_convergence", "calibration",
 )  # fmt: skip
 """What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
 
@@ -69,6 +72,31 @@ def table_2(centres: pd.DataFrame) -> pd.DataFrame:
     rows.insert(0, "cluster", np.repeat(np.arange(1, 11), len(PRINTED_COLUMNS)))
     rows.insert(1, "column", np.tile(PRINTED_COLUMNS, 10))
     return rows
+
+
+def modes(attributes: pd.DataFrame, labels: np.ndarray, n_clusters: int) -> pd.DataFrame:
+    """Most frequent label of every attribute in each cluster, with its share of the cluster's series.
+
+    Parameters
+    ----------
+    attributes : DataFrame (n_series, n_attributes)
+    labels : int array (n_series,)
+        Counted from 0.
+    n_clusters : int
+
+    Returns
+    -------
+    DataFrame: cluster, then the attributes; cells such as "wh_1 (37 %)", "–" in an empty cluster.
+    """
+    rows = []
+    for k in range(n_clusters):
+        members = attributes[labels == k]
+        row = {"cluster": k + 1}
+        for column in attributes:
+            shares = members[column].value_counts(normalize=True)
+            row[column] = f"{shares.index[0]} ({100 * shares.iloc[0]:.0f} %)" if len(members) else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def nearest_protocol(protocols: pd.DataFrame) -> tuple[str, str]:

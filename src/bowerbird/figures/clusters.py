@@ -59,14 +59,49 @@ def mean_curves(dates, curves: np.ndarray, means: np.ndarray, variances: np.ndar
     return figure
 
 
-def code_slices(product_code: np.ndarray, labels: np.ndarray):
-    """Where each as-run cluster lies along the product code."""
+def one_curve(dates, curve: np.ndarray, fits: dict[str, np.ndarray]):
+    """One series and the polynomials that fit it best."""
+    figure, axis = new_figure(width=6.5, height=2.8)
+    axis.plot(dates, curve, color=GREY, lw=0.8, label="one series")
+    for (name, fit), colour in zip(fits.items(), COLOURS, strict=False):
+        axis.plot(dates, fit, color=colour, lw=1.8, label=name)
+    axis.set(title="One curve, one cluster: least squares", ylabel="log(1 + units a day)")
+    axis.legend(frameon=False, ncols=4, fontsize=8)
+    format_days(axis)
+    return figure
+
+
+def criteria(table: pd.DataFrame):
+    """Information criteria against the number of clusters, each above its own least value."""
+    figure, axis = new_figure(width=5.5, height=3)
+    for name, colour, style in zip(table.columns[1:], COLOURS, ("o-", "s--", "^:"), strict=False):
+        axis.plot(table["K"], (table[name] - table[name].min()) / 1e3, style, ms=4, color=colour, label=name)
+    axis.set(title="How many clusters?", xlabel="number of clusters K", ylabel="above the least, thousands")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def inertias(starts: pd.DataFrame, as_run: float):
+    """Inertia that other K-means starts end with, relative to the as-run solution's."""
+    figure, axis = new_figure(width=6.5, height=2.8)
+    for row, (_, part) in enumerate(starts.groupby("start", sort=False)):
+        up = row + 0.5 * (np.arange(len(part)) % 10) / 10 - 0.22  # spread out, so that no point hides another
+        axis.plot(part["inertia"] / as_run, up, "o", ms=4, color=COLOURS[row], alpha=0.6)
+    axis.axvline(1, color=GREY, lw=1.2)
+    axis.set_yticks(range(starts["start"].nunique()), starts["start"].unique())
+    axis.set(title="Where other starts end (line: the as-run solution)", xlabel="inertia, relative", ylim=(-0.5, 1.5))
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def code_slices(product_code: np.ndarray, labels: np.ndarray, weights: np.ndarray):
+    """Where each as-run cluster lies along the product code; points weigh as many records as they stand for."""
     n_clusters = labels.max() + 1
     figure, axis = new_figure(width=7.2, height=3.4)
     bins = np.linspace(product_code.min(), product_code.max() + 1, 80)
     order = np.argsort([np.median(product_code[labels == k]) if (labels == k).any() else 0 for k in range(n_clusters)])
     for row, k in enumerate(order):
-        counts, _ = np.histogram(product_code[labels == k], bins)
+        counts, _ = np.histogram(product_code[labels == k], bins, weights=weights[labels == k])
         centres = (bins[:-1] + bins[1:]) / 2
         axis.fill_between(
             centres, row, row + 0.9 * counts / max(counts.max(), 1), color=COLOURS[row % 10], lw=0, step="mid"
