@@ -63,7 +63,14 @@ FIGURES = {
     "mean curves": lambda: clusters.mean_curves(
         DATES, np.log1p(DEMAND), np.full((7, 90), 2.0), np.full(7, 0.2), np.arange(12) % 7
     ),
-    "code slices": lambda: clusters.code_slices(np.arange(500) % 120, np.arange(500) // 50),
+    "one curve": lambda: clusters.one_curve(DATES, DEMAND[0], {"degree 1": DEMAND[1], "degree 6": DEMAND[2]}),
+    "criteria": lambda: clusters.criteria(
+        pd.DataFrame({"K": [2, 4, 8], "BIC": [9e4, 8e4, 7e4], "AIC": [9e4, 7e4, 6e4], "ICL": [9e4, 8e4, 8e4]})
+    ),
+    "inertias": lambda: clusters.inertias(
+        pd.DataFrame({"start": ["k-means++"] * 12 + ["random"] * 12, "inertia": np.linspace(0.9, 1.6, 24)}), 1.0
+    ),
+    "code slices": lambda: clusters.code_slices(np.arange(500) % 120, np.arange(500) // 50, np.ones(500)),
     "filters": lambda: denoising.filters(DATES, DEMAND[:2], dict.fromkeys(NAMES, DEMAND[:2]), PANEL.keys[:2]),
     "leak": lambda: denoising.leak(DATES, dict.fromkeys(NAMES, DEMAND), dict.fromkeys(NAMES, DEMAND + 1), 76),
     "bowers": lambda: search.bowers(SEARCH.history, sphere, SPACE, [0, 1, 2]),

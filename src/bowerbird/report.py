@@ -17,10 +17,8 @@ from bowerbird.runs import project_root, read_json, write_json
 
 NOT_COMPARABLE = "not comparable"
 TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to count as an explanation of a printed one
-RECORDS_TOLERANCE, CELLS_TOLERANCE = (
-    20,
-    5,
-)  # records and centre cells that may differ in an explanation of Tables 1 and 2
+RECORDS_TOLERANCE = 20  # records that an explanation of Table 1 may misplace
+CELLS_TOLERANCE = 5  # centre cells in which an explanation of Table 2 may differ
 
 KEPT_TABLES = (
     "headline", "table_1", "table_2", "table_3", "table_3_protocols", "table_1_corrected", "table_2_corrected",

@@ -76,6 +76,7 @@ def criteria(table: pd.DataFrame):
     figure, axis = new_figure(width=5.5, height=3)
     for name, colour, style in zip(table.columns[1:], COLOURS, ("o-", "s--", "^:"), strict=False):
         axis.plot(table["K"], (table[name] - table[name].min()) / 1e3, style, ms=4, color=colour, label=name)
+    axis.set_xticks(table["K"])
     axis.set(title="How many clusters?", xlabel="number of clusters K", ylabel="above the least, thousands")
     axis.legend(frameon=False, fontsize=8)
     return figure
