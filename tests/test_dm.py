@@ -185,6 +185,20 @@ def test_a_high_level_changes_no_responsibility():
     np.testing.assert_allclose(high.coefficients_ - low.coefficients_, np.eye(1, 4) * 1e6 + np.zeros((5, 4)), atol=1e-5)
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+@pytest.mark.parametrize("far", [1e4, 1e8])
+def test_clusters_far_apart_keep_their_digits(far, gaps):  # ||y||^2 - 2 y'Xb + ||Xb||^2 would lose all of them
+    rng = np.random.default_rng(3)
+    labels = np.arange(200) % 4
+    near = rng.normal(0, 1, (200, 50)) + labels[:, None] * np.linspace(0.5, 1, 50)
+    near[rng.random(near.shape) < gaps] = np.nan
+    plain = fit(near[labels < 3], np.eye(3)[labels[labels < 3]], n_components=3, tol=NEVER, max_iter=10)
+    curves = near + np.where(labels == 3, far, 0)[:, None]
+    beside = fit(curves, np.eye(4)[labels], n_components=4, tol=NEVER, max_iter=10, variance_floor=0)
+    np.testing.assert_allclose(beside.responsibilities_[labels < 3, :3], plain.responsibilities_, atol=1e-6)
+    np.testing.assert_allclose(beside.variances_[:3], plain.variances_, rtol=1e-6)
+
+
 def test_eq_9_as_printed_collapses_even_from_the_true_labels():
     # Coefficients as far apart as the noise is wide: plain to see on 166 days, unless its variance is taken 166 times.
     curves, labels = draw(0, n_curves=300, n_days=166, spread=1.0, noise=1.0)

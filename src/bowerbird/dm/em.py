@@ -1,4 +1,4 @@
-"""The EM algorithm of eqs 6-10 on the features of `statistics`.
+"""The EM algorithm of eqs 6-10 on the statistics of the curves.
 
 The E-step asks which mean curve each curve follows, the M-step refits the mean curves to the curves that follow them.
 """
@@ -53,24 +53,19 @@ class Run:
     n_dropped: int
 
 
-def natural_parameters(parameters: Parameters, curves: Curves) -> np.ndarray:
-    """Matrix (K, F) whose product with the features is log alpha_k + log N(y_i | X beta_k, sigma_k^2 I)."""
-    centres, precision = parameters.centres, 1 / parameters.variances
+def log_joint(curves: Curves, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """log alpha_k + log N(y_i | X beta_k, sigma_k^2 I) of every curve and cluster (K, n), and the squared distances."""
     held = parameters.weights > 0
-    constant = np.log(parameters.weights, out=np.full(len(held), NEVER), where=held)  # an empty cluster takes no part
+    prior = np.log(parameters.weights, out=np.full(len(held), NEVER), where=held)  # an empty cluster takes no part
+    squared = curves.squared_distances(parameters.centres)
     per_day = -0.5 * np.log(2 * np.pi * parameters.variances)
-    i, j = np.triu_indices(centres.shape[1])
-    squares = centres[:, i] * centres[:, j] * np.where(i == j, 1.0, 2.0)  # b'Gb by the triangle of G
-    linear = [-0.5 * precision, *(centres * precision[:, None]).T]
-    if curves.complete:  # G is the identity, all curves have as many days
-        constant = constant + curves.n_observed[0] * per_day - 0.5 * precision * (centres**2).sum(axis=1)
-        return np.column_stack([constant, *linear])
-    return np.column_stack([constant, *linear, *(-0.5 * precision[:, None] * squares).T, per_day])
+    joint = squared * (-0.5 / parameters.variances)[:, None]
+    joint += prior[:, None] + np.multiply.outer(per_day, curves.n_observed).reshape(len(held), -1)
+    return joint, squared
 
 
-def e_step(matrix: np.ndarray, features: np.ndarray, classification: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Responsibilities (K, n) and log densities (n,) of some curves; with `classification`, of their best cluster."""
-    joint = matrix @ features  # (K, n)
+def e_step(joint: np.ndarray, classification: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Responsibilities (K, n) and log densities (n,), in place; with `classification`, of the best clusters alone."""
     highest = joint.max(axis=0)
     if classification:
         winner = joint.argmax(axis=0)
@@ -86,21 +81,34 @@ def e_step(matrix: np.ndarray, features: np.ndarray, classification: bool = Fals
     return joint, highest + np.log(total)
 
 
-def m_step(sums: np.ndarray, curves: Curves, rules: Rules) -> tuple[Parameters, int]:
-    """Parameters that fit weighted sums of the features (K, F) best, and how many variances stand on the floor."""
-    mass = sums[:, 0]  # (K,), sum_i w_ik
-    h = sums[:, 2 : 2 + len(curves.shift)]
-    gram = curves.gram(sums.T)  # (K, P, P), sum_i w_ik X'X in the coordinates of Q
+def sums(curves: Curves, w: np.ndarray, squared: np.ndarray) -> np.ndarray:
+    """What the M-step needs of the curves (K, 1 + F): weighted sums of squared distances and of moments.
+
+    w (K, n) are responsibilities, squared (K, n) the distances from the centres the M-step starts at.
+    """
+    return np.column_stack([np.einsum("kn,kn->k", w, squared), w @ curves.moments.T])
+
+
+def m_step(totals: np.ndarray, before: np.ndarray, curves: Curves, rules: Rules) -> tuple[Parameters, int]:
+    """Parameters that fit the curves best, and how many variances stand on the floor.
+
+    totals (K, 1 + F) are `sums` about the centres `before` (K, P); curves tell what the columns are.
+    """
+    moments = totals[:, 1:].T
+    mass = moments[0]  # (K,), sum_i w_ik
+    linear = moments[1 : 1 + len(curves.shift)].T  # (K, P), sum_i w_ik X'y_i in the coordinates of Q
+    gram = curves.gram(moments)  # (K, P, P), sum_i w_ik X'X
     held = mass > 0
     # Eq. (8): beta_k = (sum_i w_ik X'X)^-1 sum_i w_ik X'y_i
     if curves.complete:
-        centres = h / np.where(held, mass, 1.0)[:, None]
+        centres = linear / np.where(held, mass, 1.0)[:, None]
     else:
-        centres = np.einsum("kpq,kq->kp", np.linalg.pinv(gram, hermitian=True), h)
-    # sum_i w_ik ||y_i - X beta_k||^2
-    squared = sums[:, 1] - 2 * (h * centres).sum(axis=1) + np.einsum("kp,kpq,kq->k", centres, gram, centres)
+        centres = np.einsum("kpq,kq->kp", np.linalg.pinv(gram, hermitian=True), linear)
+    # sum_i w_ik ||y_i - X beta_k||^2 is least at beta_k; from the centre before, it falls by d'Gd
+    moved = centres - before
+    squared = totals[:, 0] - np.einsum("kp,kpq,kq->k", moved, gram, moved)
     # Eq. (9): sigma_k^2 = sum_i w_ik ||y_i - X beta_k||^2 / sum_i w_ik n_i; as printed it omits n_i
-    size = curves.days(sums.T) if rules.eq9 == "corrected" else mass
+    size = curves.days(moments) if rules.eq9 == "corrected" else mass
     if rules.shared_variance:
         squared, size = (np.full(len(mass), total.sum()) for total in (squared, size))
     variances = np.where(held, squared / np.where(size > 0, size, 1.0), curves.variance)
@@ -109,51 +117,61 @@ def m_step(sums: np.ndarray, curves: Curves, rules: Rules) -> tuple[Parameters, 
     return Parameters(weights, centres, np.maximum(variances, rules.floor)), int((variances < rules.floor).sum())
 
 
+def first_m_step(curves: Curves, w: np.ndarray, rules: Rules) -> tuple[Parameters, int]:
+    """The M-step with which EM begins from responsibilities (K, n)."""
+    before = np.zeros((len(w), len(curves.shift)))
+    for _ in range(2):  # the second time about the right centres, so that no digit of a variance is lost
+        totals = sums(curves, w, curves.squared_distances(before))
+        parameters, n_floored = m_step(totals, before, curves, rules)
+        before = parameters.centres
+    return parameters, n_floored
+
+
 def pass_over(
     curves: Curves, parameters: Parameters, classification: bool = False, executor: Executor | None = None
 ) -> tuple[np.ndarray, float, int]:
-    """One E-step: weighted sums of the features for the M-step (K, F), log-likelihood, the curve explained worst.
+    """One E-step: `sums` for the M-step (K, 1 + F), log-likelihood, the curve explained worst.
 
     Blocks of curves are added in their order, so that the bits do not depend on the executor.
     """
-    matrix = natural_parameters(parameters, curves)
-    blocks = [curves.features[:, start : start + BLOCK] for start in range(0, curves.n_curves, BLOCK)]
+    blocks = [curves.take(slice(start, start + BLOCK)) for start in range(0, curves.n_curves, BLOCK)]
     run = map if executor is None else executor.map
-    sums, likelihood, worst = np.zeros_like(matrix), 0.0, (np.inf, 0)
-    jobs = run(_block, [matrix] * len(blocks), blocks, [classification] * len(blocks))
-    for number, (block_sums, block_likelihood, lowest, where) in enumerate(jobs):
-        sums, likelihood = sums + block_sums, likelihood + block_likelihood
+    totals, likelihood, worst = 0.0, 0.0, (np.inf, 0)
+    jobs = run(_block, blocks, [parameters] * len(blocks), [classification] * len(blocks))
+    for number, (block_totals, block_likelihood, lowest, where) in enumerate(jobs):
+        totals, likelihood = totals + block_totals, likelihood + block_likelihood
         worst = min(worst, (lowest, number * BLOCK + where))
-    return sums, likelihood, worst[1]
+    return totals, likelihood, worst[1]
 
 
-def _block(matrix: np.ndarray, block: np.ndarray, classification: bool) -> tuple[np.ndarray, float, float, int]:
-    sums, likelihood, worst = np.zeros_like(matrix), 0.0, (np.inf, 0)
-    for start in range(0, block.shape[1], CHUNK):
-        features = block[:, start : start + CHUNK]
-        w, log_density = e_step(matrix, features, classification)
-        sums += w @ features.T
+def _chunks(curves: Curves):
+    for start in range(0, curves.n_curves, CHUNK):
+        yield slice(start, start + CHUNK), curves.take(slice(start, start + CHUNK))
+
+
+def _block(curves: Curves, parameters: Parameters, classification: bool) -> tuple[np.ndarray, float, float, int]:
+    totals, likelihood, worst = 0.0, 0.0, (np.inf, 0)
+    for where, chunk in _chunks(curves):
+        joint, squared = log_joint(chunk, parameters)
+        w, log_density = e_step(joint, classification)
+        totals = totals + sums(chunk, w, squared)
         likelihood += log_density.sum()
         lowest = int(log_density.argmin())
-        worst = min(worst, (float(log_density[lowest]), start + lowest))
-    return sums, float(likelihood), *worst
+        worst = min(worst, (float(log_density[lowest]), where.start + lowest))
+    return totals, float(likelihood), *worst
 
 
 def responsibilities(curves: Curves, parameters: Parameters, classification: bool = False) -> np.ndarray:
     """Responsibilities (n, K) of all curves."""
     w = np.empty((curves.n_curves, len(parameters.weights)))
-    matrix = natural_parameters(parameters, curves)
-    for start in range(0, curves.n_curves, CHUNK):
-        chunk = slice(start, start + CHUNK)
-        w[chunk] = e_step(matrix, curves.features[:, chunk], classification)[0].T
+    for where, chunk in _chunks(curves):
+        w[where] = e_step(log_joint(chunk, parameters)[0], classification)[0].T
     return w
 
 
 def log_densities(curves: Curves, parameters: Parameters) -> np.ndarray:
     """log p(y_i) of all curves (n,); eq. 3."""
-    matrix = natural_parameters(parameters, curves)
-    starts = range(0, curves.n_curves, CHUNK)
-    return np.concatenate([e_step(matrix, curves.features[:, start : start + CHUNK])[1] for start in starts])
+    return np.concatenate([e_step(log_joint(chunk, parameters)[0])[1] for _, chunk in _chunks(curves)])
 
 
 def run(
@@ -188,10 +206,10 @@ def run(
     if isinstance(start, Parameters):
         parameters = start
     else:
-        parameters, n_floored = m_step(start.T @ curves.features.T, curves, rules)
+        parameters, n_floored = first_m_step(curves, start.T, rules)
     history, converged, disturbed = [], False, True
     for iteration in range(1, max_iter + 1):
-        sums, likelihood, worst = pass_over(curves, parameters, rules.classification, executor)
+        totals, likelihood, worst = pass_over(curves, parameters, rules.classification, executor)
         if not disturbed and rules.eq9 == "corrected":
             _assert_no_fall(history[-1], likelihood, curves.n_points)
         history.append(likelihood)
@@ -202,7 +220,7 @@ def run(
             break
         if iteration == max_iter:
             break
-        parameters, n_floored = m_step(sums, curves, rules)
+        parameters, n_floored = m_step(totals, parameters.centres, curves, rules)
         empty = parameters.weights * curves.n_curves < rules.min_size
         disturbed = False
         if empty.any() and rules.on_empty == "drop" and not empty.all():
@@ -221,7 +239,7 @@ def _reseed(parameters: Parameters, empty: np.ndarray, curves: Curves, worst: in
     """Set the first empty cluster about the curve that is explained worst."""
     k = int(np.flatnonzero(empty)[0])
     weights, centres, variances = parameters.weights.copy(), parameters.centres.copy(), parameters.variances.copy()
-    weights[k], centres[k] = 1 / len(weights), curves.take(np.array([worst])).own_fits()[0]
+    weights[k], centres[k] = 1 / len(weights), curves.own[worst]
     variances[k] = curves.variance
     return Parameters(weights / weights.sum(), centres, variances)
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bowerbird.dm import em, starts
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Parameters, Rules
-from bowerbird.dm.statistics import Curves, check_curves, features, gather, read_rows
+from bowerbird.dm.statistics import Curves, check_curves, condense, gather, read_rows
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import spawn
 
@@ -90,7 +90,7 @@ class PolynomialRegressionMixture:
         algorithm: str = "soft",
         tol: float = 1e-8,
         max_iter: int = 500,
-        variance_floor: float = 1e-6,
+        variance_floor: float = 1e-10,
         on_empty: str = "keep",
         min_size: float = 1.0,
         eq9: str = "corrected",
@@ -245,13 +245,12 @@ class PolynomialRegressionMixture:
     # ---- using a fit --------------------------------------------------------------------------------------------
 
     def _chunks(self, curves):
-        """Features of some thousand curves at a time, and what reads them."""
+        """Some thousand curves at a time, and the parameters that read them."""
         self._check_fitted()
         curves = check_curves(curves, self.n_days_)
         shift = self._centres.mean(axis=0)
         for rows in read_rows(curves, self.n_days_):
-            block = features(rows, self._q, shift, complete=False)
-            yield Curves(block, block[-1], shift, False, 1.0), self._parameters(shift)
+            yield Curves(*condense(rows, self._q, shift), shift, self.n_days_), self._parameters(shift)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "weights_"):

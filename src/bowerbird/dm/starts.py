@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from bowerbird.dm.em import Parameters, Rules, m_step, run
+from bowerbird.dm.em import Parameters, Rules, first_m_step, run
 from bowerbird.dm.statistics import Curves
 
 STARTS = ("small_em", "k-means++", "random")
@@ -39,7 +39,7 @@ def start(curves: Curves, n_components: int, how: str, rules: Rules, rng: np.ran
         curves = curves.take(np.sort(rng.choice(curves.n_curves, ENOUGH, replace=False)))
     if how == "random":
         return _from_labels(curves, rng.integers(n_components, size=curves.n_curves), n_components, rules)
-    points = curves.own_fits()
+    points = curves.own
     if how == "k-means++":
         return _from_labels(curves, _k_means(points, n_components, rng), n_components, rules)
     best = None
@@ -52,7 +52,7 @@ def start(curves: Curves, n_components: int, how: str, rules: Rules, rng: np.ran
 
 
 def _from_labels(curves: Curves, labels: np.ndarray, n_components: int, rules: Rules) -> Parameters:
-    return m_step(np.eye(n_components)[labels].T @ curves.features.T, curves, rules)[0]
+    return first_m_step(curves, np.eye(n_components)[labels].T, rules)[0]
 
 
 def _k_means(points: np.ndarray, n_components: int, rng: np.random.Generator) -> np.ndarray:

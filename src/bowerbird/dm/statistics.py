@@ -1,79 +1,96 @@
-"""What EM needs to know of the curves, gathered in one pass over them.
+"""What EM needs to know of the curves, gathered in two passes over them.
 
-With an orthonormal basis Q of the polynomials (X = QR) and b a mean curve's coordinates in it, the squared distance of
-curve y, observed on the days m, is
+With an orthonormal basis Q of the mean curves (X = QR), b the coordinates of a mean curve in it and c those of a
+curve's own fit, the squared distance of curve y, observed on the days m, is
 
-    ||m (y - Q b)||^2 = s - 2 h'b + b'G b,    s = ||m y||^2,  h = Q'm y,  G = Q'diag(m)Q.
+    ||m (y - Q b)||^2 = r - 2 e'd + d'G d,    d = b - c,  r = ||m (y - Q c)||^2,  e = Q'm (y - Q c),  G = Q'diag(m) Q.
 
-All of it is linear in the features (s, h, G) of the curve. So one matrix product gives every curve's log density under
-every cluster, another gives all weighted sums of an M-step, sums add up over chunks of curves, and the length of the
-curves drops out. Without missing days G is the identity and the features are just s and h.
-
-The expanded square would lose all digits at large levels; so every curve is first measured from the fit to all curves.
+Without missing days e = 0 and G = I: it is r + ||b - c||^2. So the length of the curves drops out of an iteration, and
+no digit is lost to the level of a curve, as the expanded square ||y||^2 - 2 y'Qb + ||b||^2 would lose them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from bowerbird.errors import ParameterError
 
 CHUNK = 4096  # curves; their log densities under ten clusters stay in the cache
+UNSEEN = 1e-6  # a direction of Q of which the observed days of a curve show less is left out of its own fit
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The features of all curves.
+    """The statistics of some curves.
 
     Attributes
     ----------
-    features : (F, n)         rows: 1, s, h_1 ... h_P; with missing days also G's upper triangle and the days observed
-    n_observed : (n,)         days observed of each curve [n_i]
-    shift : (P,)              the fit to all curves, from which they are measured
-    complete : bool           no day is missing
-    variance : float          of all observed values
+    own : (n, P)               coordinates of each curve's own fit, from the shift [c]
+    residual : (n,)            squared distance of each curve from its own fit [r]
+    moments : (F, n)           what an M-step sums up, rows: 1, Q'm y from the shift; with missing days also G's upper
+                               triangle and the days observed
+    gradient : (P, n) or None  Q' times the residuals of the own fit [e]; None without missing days
+    shift : (P,)               the fit to all curves, from which they are measured
+    n_days : int               days of a complete curve
+    variance : float           of all observed values
     """
 
-    features: np.ndarray
-    n_observed: np.ndarray
+    own: np.ndarray
+    residual: np.ndarray
+    moments: np.ndarray
+    gradient: np.ndarray | None
     shift: np.ndarray
-    complete: bool
-    variance: float
+    n_days: int
+    variance: float = 1.0
+
+    @property
+    def complete(self) -> bool:
+        return self.gradient is None
 
     @property
     def n_curves(self) -> int:
-        return self.features.shape[1]
+        return len(self.own)
+
+    @property
+    def n_observed(self) -> np.ndarray | int:
+        """Days observed [n_i]: of each curve (n,), or of every one."""
+        return self.n_days if self.complete else self.moments[-1]
 
     @property
     def n_points(self) -> int:
-        return int(self.n_observed.sum())
+        return int(self.days(self.moments).sum())
 
-    def own_fits(self) -> np.ndarray:
-        """Coordinates (n, P) of each curve's own fit, from the shift; of few observed days, the least such."""
-        size = len(self.shift)
-        h = self.features[2 : 2 + size].T
+    def squared_distances(self, centres: np.ndarray) -> np.ndarray:
+        """||m (y_i - Q b_k)||^2 of every curve from every centre (K, n); centres (K, P) from the shift."""
         if self.complete:
-            return h
-        return np.einsum("npq,nq->np", np.linalg.pinv(self.gram(self.features), hermitian=True), h)
+            return self.residual + cdist(centres, self.own, "sqeuclidean")
+        away = centres[:, :, None] - self.own.T  # (K, P, n)
+        squared = np.repeat(self.residual[None], len(centres), axis=0)
+        size = len(self.shift)
+        gram = self.moments[1 + size : -1][_triangle(size)]  # (P, P, n)
+        for p in range(size):
+            slope = sum(gram[p, q] * away[:, q] for q in range(size))
+            squared += away[:, p] * (slope - 2 * self.gradient[p])
+        return np.maximum(squared, 0.0)
 
-    def gram(self, features: np.ndarray) -> np.ndarray:
-        """G (m, P, P) from feature columns or sums of them (F, m)."""
+    def gram(self, moments: np.ndarray) -> np.ndarray:
+        """G (m, P, P) from columns of moments or sums of them (F, m)."""
         size = len(self.shift)
         if self.complete:
-            return features[0][:, None, None] * np.eye(size)
-        full = np.empty((features.shape[1], size, size))
-        rows, columns = np.triu_indices(size)
-        full[:, rows, columns] = full[:, columns, rows] = features[2 + size : -1].T
-        return full
+            return moments[0][:, None, None] * np.eye(size)
+        return _full(moments[1 + size : -1], size)
 
-    def days(self, features: np.ndarray) -> np.ndarray:
-        """Observed days (m,) from feature columns or sums of them (F, m)."""
-        return features[0] * self.n_observed[0] if self.complete else features[-1]
+    def days(self, moments: np.ndarray) -> np.ndarray:
+        """Observed days (m,) from columns of moments or sums of them (F, m)."""
+        return moments[0] * self.n_days if self.complete else moments[-1]
 
-    def take(self, indices: np.ndarray) -> "Curves":
+    def take(self, which: slice | np.ndarray) -> "Curves":
         """Some of the curves."""
-        return replace(self, features=self.features[:, indices], n_observed=self.n_observed[indices])
+        gradient = None if self.complete else self.gradient[:, which]
+        own, residual, moments = self.own[which], self.residual[which], self.moments[:, which]
+        return Curves(own, residual, moments, gradient, self.shift, self.n_days, self.variance)
 
 
 def check_curves(curves, n_days: int | None = None):
@@ -100,7 +117,7 @@ def read_rows(curves, n_days: int | None = None) -> Iterator[np.ndarray]:
 
 
 def gather(curves, q: np.ndarray) -> Curves:
-    """Features of the curves, in two passes over them.
+    """The statistics of all curves, in two passes over them.
 
     Parameters
     ----------
@@ -136,20 +153,45 @@ def gather(curves, q: np.ndarray) -> Curves:
     parts, squares = [], 0.0
     for rows in read_rows(curves):
         squares += np.nansum((rows - mean) ** 2)
-        parts.append(features(rows, q, shift, complete))
-    gathered = np.concatenate(parts, axis=1)
-    n_observed = np.full(curves.shape[0], float(len(q))) if complete else gathered[-1]
-    return Curves(gathered, n_observed, shift, complete, squares / count.sum())
+        parts.append(condense(rows, q, shift, complete))
+    own, residual, moments, gradient = zip(*parts, strict=True)
+    return Curves(
+        np.concatenate(own),
+        np.concatenate(residual),
+        np.concatenate(moments, axis=1),
+        None if complete else np.concatenate(gradient, axis=1),
+        shift,
+        len(q),
+        squares / count.sum(),
+    )
 
 
-def features(rows: np.ndarray, q: np.ndarray, shift: np.ndarray, complete: bool) -> np.ndarray:
-    """Features (F, n) of curves (n, n_days), measured from Q shift; see `Curves`."""
+def condense(rows: np.ndarray, q: np.ndarray, shift: np.ndarray, complete: bool = False) -> tuple:
+    """`own`, `residual`, `moments` and `gradient` of curves (n, n_days), measured from Q shift; see `Curves`."""
     away = rows - q @ shift
-    ones = np.ones(len(rows))
     if complete:
-        return np.vstack([ones, np.einsum("nt,nt->n", away, away), q.T @ away.T])
+        own = away @ q
+        residual = ((away - own @ q.T) ** 2).sum(axis=1)
+        return own, residual, np.vstack([np.ones(len(rows)), own.T]), None
     seen = (~np.isnan(rows)).astype(float)
     away = np.where(seen, away, 0.0)
     i, j = np.triu_indices(q.shape[1])
-    products = q[:, i] * q[:, j]  # (n_days, P (P + 1) / 2)
-    return np.vstack([ones, np.einsum("nt,nt->n", away, away), q.T @ away.T, products.T @ seen.T, seen.sum(axis=1)])
+    triangle = (q[:, i] * q[:, j]).T @ seen.T  # (P (P + 1) / 2, n)
+    inverse = np.linalg.pinv(_full(triangle, q.shape[1]), rcond=UNSEEN, hermitian=True)
+    own = np.einsum("npq,nq->np", inverse, away @ q)
+    left = seen * (away - own @ q.T)
+    moments = np.vstack([np.ones(len(rows)), q.T @ away.T, triangle, seen.sum(axis=1)])
+    return own, (left**2).sum(axis=1), moments, q.T @ left.T
+
+
+def _full(triangle: np.ndarray, size: int) -> np.ndarray:
+    """Symmetric matrices (m, P, P) from their upper triangles (P (P + 1) / 2, m)."""
+    return triangle[_triangle(size)].transpose(2, 0, 1)
+
+
+def _triangle(size: int) -> np.ndarray:
+    """Where each entry of a symmetric matrix stands in its upper triangle, row by row (P, P)."""
+    where = np.empty((size, size), dtype=int)
+    rows, columns = np.triu_indices(size)
+    where[rows, columns] = where[columns, rows] = np.arange(len(rows))
+    return where
