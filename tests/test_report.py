@@ -137,6 +137,14 @@ def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
     assert "someone" not in (kept / "run.json").read_text(), "no path of the machine is kept"
 
 
+def test_three_readings_of_table_1():
+    rows = report.table_1_readings(paper.TABLE_1["frequency"].to_numpy(), np.array([166, 332]))
+    assert rows["paper"].tolist() == rows["as run"].tolist() == paper.TABLE_1["frequency"].tolist()
+    assert rows["corrected"].tolist()[:2] == [166, 332] and rows["corrected"].isna().sum() == 8
+    np.testing.assert_allclose(rows["paper, %"], paper.TABLE_1["percentage"], atol=0.005 + 1e-9)
+    np.testing.assert_allclose(rows["corrected, %"][:2], [100 / 3, 200 / 3], atol=0.005)
+
+
 def test_modes_are_the_most_frequent_labels_of_each_cluster():
     attributes = pd.DataFrame({"seller": ["a", "a", "b", "c"], "wh": ["x", "y", "y", "z"]})
     rows = report.modes(attributes, np.array([0, 0, 0, 2]), 3).set_index("cluster")

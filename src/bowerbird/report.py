@@ -21,8 +21,8 @@ RECORDS_TOLERANCE = 20  # records that an explanation of Table 1 may misplace
 CELLS_TOLERANCE = 5  # centre cells in which an explanation of Table 2 may differ
 
 KEPT_TABLES = (
-    "headline", "table_1", "table_2", "table_3", "table_3_protocols", "table_1_corrected", "table_2_corrected",
-    "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices",
+    "headline", "table_1", "table_1_readings", "table_2", "table_3", "table_3_protocols", "table_1_corrected",
+    "table_2_corrected", "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices",
     "as_run_stability", "merge_counts",
     "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_history", "lstm_summary", "forecast_scores",
     "inventory_cost_of_service", "inventory_summary", "errata", "disagreements",
@@ -60,6 +60,27 @@ def table_1(frequencies: np.ndarray) -> pd.DataFrame:
     printed = [*paper.TABLE_1["frequency"], paper.TABLE_1_TOTAL]
     rows = compare(printed, [*frequencies, np.sum(frequencies)])
     rows.insert(0, "cluster", [*(str(k) for k in range(1, 11)), "total"])
+    return rows
+
+
+def table_1_readings(as_run: np.ndarray, corrected: np.ndarray) -> pd.DataFrame:
+    """Table 1 in three readings: as printed, as run in the print's order, corrected in its own order of level.
+
+    Parameters
+    ----------
+    as_run : int array (10,)
+        Day-records of each K-means cluster, in the order of the print.
+    corrected : int array (K,)
+        Series-days of each cluster of curves; its clusters are others, and none stands for a printed one.
+
+    Returns
+    -------
+    DataFrame: cluster, paper, as run, corrected, and the share of each column's total in percent.
+    """
+    columns = {"paper": paper.TABLE_1["frequency"], "as run": as_run, "corrected": corrected}
+    rows = pd.DataFrame({name: pd.Series(np.asarray(values)) for name, values in columns.items()}).astype("Int64")
+    rows = rows.join((100 * rows / rows.sum()).astype(float).round(2).add_suffix(", %"))
+    rows.insert(0, "cluster", range(1, len(rows) + 1))
     return rows
 
 

@@ -1,0 +1,120 @@
+"""What is chosen about a mixture of curves, and what it does: the scale, the number of clusters, a partial curve."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from bowerbird.dm import PolynomialRegressionMixture
+from bowerbird.errors import ParameterError
+
+SCALES = ("raw", "log(1 + demand)", "standardized")
+NORMAL_80 = 1.2816  # the standard normal's 90 % quantile: 80 % lie within it on both sides
+
+
+def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
+    """Demand (n_series, n_days) on one of SCALES; "standardized" is log(1 + demand) less its mean, by its sd."""
+    if scale not in SCALES:
+        raise ParameterError(f"scale is {scale!r}; choose one of {', '.join(SCALES)}")
+    if scale == "raw":
+        return demand
+    logs = np.log1p(demand)
+    if scale == "log(1 + demand)":
+        return logs
+    mean, sd = (f(logs, axis=1, keepdims=True) for f in (np.nanmean, np.nanstd))
+    return (logs - mean) / np.maximum(sd, 1e-6)
+
+
+def fit(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0, **options) -> PolynomialRegressionMixture:
+    """Fit a mixture to be compared with others; slow convergence and small clusters are no concern here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return PolynomialRegressionMixture(n_clusters, degree, random_state=seed, **options).fit(curves)
+
+
+def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Cluster demand on every scale, and ask what the clusters know.
+
+    Parameters
+    ----------
+    demand : array (n_series, n_days)
+        Units a day.
+    labels : int array (n_series,)
+        Clusters to compare with.
+    n_clusters, degree, seed : int
+
+    Returns
+    -------
+    DataFrame, a row a scale: sizes of the largest and the smallest cluster in series; share of the variance between
+    series of the level (mean of log(1 + demand)) that lies between clusters; adjusted Rand index with `labels`.
+    """
+    level = on_scale(demand, "log(1 + demand)").mean(axis=1)
+    rows = []
+    for scale in SCALES:
+        curves = on_scale(demand, scale)
+        found = fit(curves, n_clusters, degree, seed).predict(curves)
+        size = np.bincount(found, minlength=n_clusters)
+        between = pd.Series(level).groupby(found).transform("mean").var() / level.var(ddof=1)
+        rows.append(
+            {
+                "scale": scale,
+                "largest cluster, series": size.max(),
+                "smallest": size.min(),
+                "variance of level between clusters": between,
+                "ARI with the clusters above": adjusted_rand_score(labels, found),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Information criteria of mixtures with several numbers of clusters; the least is best.
+
+    Parameters
+    ----------
+    curves : array (n_series, n_days)
+    numbers : iterable of int
+        [K]
+    degree, seed : int
+
+    Returns
+    -------
+    DataFrame: K, BIC counted in curves and in points, ICL.
+    """
+    fits = {k: fit(curves, k, degree, seed, tol=1e-6) for k in numbers}
+    return pd.DataFrame(
+        [
+            {"K": k, "BIC (curves)": one.bic(), "BIC (points)": one.bic("points"), "ICL (curves)": one.icl()}
+            for k, one in fits.items()
+        ]
+    )
+
+
+def completion(curves: np.ndarray, n_clusters: int, n_hidden: int = 15, degree: int = 3, seed: int = 0) -> dict:
+    """Complete curves whose last days are hidden from a mixture that was fitted to other curves.
+
+    The mixture knows every other curve whole; the rest are shown to it without their last days. This is completion, not
+    a forecast: of the other half the hidden days are known.
+
+    Parameters
+    ----------
+    curves : array (n_series, n_days)
+        On the scale of log(1 + demand).
+    n_clusters, n_hidden, degree, seed : int
+
+    Returns
+    -------
+    dict of float: mean absolute error of the completion ("clusters") and of the median of the last 21 days seen
+    ("median of 21 days"), and the share of hidden days in the 80 % band ("covered").
+    """
+    known, whole = curves[::2], curves[1::2]
+    partial = whole[:, :-n_hidden]
+    mean, variance = (part[:, -n_hidden:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
+    error = np.abs(whole[:, -n_hidden:] - mean)
+    recent = np.median(partial[:, -21:], axis=1, keepdims=True)
+    return {
+        "clusters": float(error.mean()),
+        "median of 21 days": float(np.abs(whole[:, -n_hidden:] - recent).mean()),
+        "covered": float((error <= NORMAL_80 * np.sqrt(variance)).mean()),
+    }
