@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the Makefile does: two busy cores make threads spin
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -21,11 +21,11 @@ RECORDS_TOLERANCE = 20  # records that an explanation of Table 1 may misplace
 CELLS_TOLERANCE = 5  # centre cells in which an explanation of Table 2 may differ
 
 KEPT_TABLES = (
-    "headline", "table_1", "table_1_readings", "table_2", "table_3", "table_3_protocols", "table_1_corrected",
-    "table_2_corrected", "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices",
-    "as_run_stability", "merge_counts",
-    "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_history", "lstm_summary", "forecast_scores",
-    "inventory_cost_of_service", "inventory_summary", "errata", "disagreements",
+    "headline", "table_1", "table_1_readings", "table_1_corrected", "table_2", "table_2_corrected", "table_3",
+    "table_3_protocols", "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts",
+    "as_run_choices", "as_run_stability", "merge_counts", "cleaning_outliers", "denoising_leak", "sbo_functions",
+    "sbo_history", "lstm_summary", "forecast_scores", "inventory_cost_of_service", "inventory_summary", "errata",
+    "disagreements",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "forecast_scores", "code_slices", "as_run_starts", "dm_number_of_clusters", "cost_of_service",
