@@ -23,11 +23,14 @@ def responsibilities(history: list[np.ndarray], iterations: list[int]):
 
 
 def likelihood(histories: dict[str, list[float]]):
-    """Log-likelihood after every iteration, one line a reading."""
-    figure, axis = new_figure(width=5.5, height=3)
+    """How far below the highest log-likelihood of all each run of EM is after every iteration."""
+    figure, axis = new_figure(width=6, height=3)
+    highest = max(history[-1] for history in histories.values())
     for (name, history), colour in zip(histories.items(), (BLUE, ORANGE), strict=False):
-        axis.plot(range(1, len(history) + 1), np.array(history) / 1e3, "o-", ms=3, color=colour, label=name)
-    axis.set(title="Log-likelihood never falls", xlabel="iteration", ylabel="log-likelihood, thousands", xscale="log")
+        below = np.maximum(highest - np.array(history), 1e-2)  # the highest itself is on no logarithmic axis
+        axis.plot(range(1, len(history) + 1), below, "o-", ms=3, color=colour, label=name)
+    axis.set(title="Log-likelihood: every step of EM comes nearer a maximum", xlabel="iteration")
+    axis.set(ylabel="below the highest reached", xscale="log", yscale="log")
     axis.legend(frameon=False)
     return figure
 
