@@ -6,22 +6,18 @@ import pytest
 import torch
 from scipy.stats import nbinom
 
-from bowerbird import forecaster as module
 from bowerbird.baselines import historical_mean
+from bowerbird.data.calendar import CALENDAR_FEATURES
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
-from bowerbird.errors import ParameterError
-from bowerbird.forecaster import (
-    STATIC_COLUMNS,
-    Forecaster,
-    Network,
-    Settings,
-    fit,
-    negative_binomial_loss,
-    predict,
-    predict_rolling,
-    running_level,
-)
+from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update
+from bowerbird.forecaster.explanation import explain, permutation_importance
+from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, running_level
+from bowerbird.forecaster.intervals import calibrate
+from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss
+from bowerbird.forecaster.settings import CELLS
+from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
 
 SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
@@ -131,7 +127,7 @@ def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel):
     forecaster = untrained(panel, replace(SMALL, clusters=0))
     torch.nn.init.zeros_(forecaster.networks[0].calendar.weight)
     with torch.no_grad():  # Mondays sell double
-        forecaster.networks[0].calendar.weight[0, module.CALENDAR_FEATURES.index("weekday_0")] = np.log(2)
+        forecaster.networks[0].calendar.weight[0, CALENDAR_FEATURES.index("weekday_0")] = np.log(2)
     first = 7
     mean = predict_rolling(forecaster, panel, first)[0]
     level = running_level(panel.demand)
@@ -158,7 +154,7 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
         batches.append((actual, mean.detach()))
         return negative_binomial_loss(actual, mean, dispersion)
 
-    monkeypatch.setattr(module, "negative_binomial_loss", spy)
+    monkeypatch.setattr(training, "negative_binomial_loss", spy)
     fit(panel_of(demand), replace(SMALL, clusters=0, epochs=1, batch_size=4))
     actual, mean = (torch.cat(part).double().numpy() for part in zip(*batches, strict=True))
     assert [len(batch) for batch, _ in batches] == [4, 2]
@@ -179,8 +175,9 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
 
 
 @pytest.mark.parametrize("clusters", [0, 3])
-def test_days_after_the_origin_change_nothing(panel, clusters):
-    settings = replace(SMALL, clusters=clusters, layers=2)
+@pytest.mark.parametrize("cell", CELLS)
+def test_days_after_the_origin_change_nothing(panel, clusters, cell):
+    settings = replace(SMALL, clusters=clusters, layers=2, cell=cell, embedding=2)
     forecasts = []
     for known in (panel, with_other_future(panel, ORIGIN)):
         known = known.until(ORIGIN)
@@ -204,11 +201,47 @@ def test_rolling_forecasts_know_no_later_day(panel, trained, origin):
     assert not np.allclose(before[0][:, origin - 3], after[0][:, origin - 3])  # and do notice what they may know
 
 
-def test_series_do_not_touch_each_other(panel, trained):
-    together = arrays(predict(trained, panel))
-    alone = arrays(predict(trained, panel.select([5, 17])))
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_knows_no_later_day(panel, cell):
+    forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1))
+    before, after = (predict_rolling(forecaster, p, 5) for p in (panel, with_other_future(panel, 40)))
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one[:, :36], other[:, :36], rtol=1e-6)
+
+
+def test_series_touch_each_other_through_their_context_alone(panel):
+    forecaster = fit(panel.until(ORIGIN), replace(SMALL, context=False))
+    together = arrays(predict(forecaster, panel))
+    alone = arrays(predict(forecaster, panel.select([5, 17])))
     for of_all, of_two in zip(together, alone, strict=True):
         np.testing.assert_allclose(of_all[[5, 17]], of_two, rtol=2e-5)
+
+
+def test_context_is_the_others_and_not_oneself():
+    rng = np.random.default_rng(3)
+    panel = panel_of(rng.poisson(9, (6, 40)))  # sellers 0, 1, 2, 0, 1, 2; every product alone
+    groups = context_inputs(panel)
+    other = panel.demand[3]  # the one other series of seller_0
+    mean = {w: np.array([other[max(0, t - w + 1) : t + 1].mean() for t in range(40)]) + 0.1 for w in (3, 7, 14, 28)}
+    today, short, week = groups["others of seller"]
+    np.testing.assert_allclose(today[0], np.clip(np.log((other + 0.1) / mean[14]), -2, 2))
+    np.testing.assert_allclose(short[0], np.log(mean[3] / mean[14]))
+    np.testing.assert_allclose(week[0], np.log(mean[7] / mean[28]))
+    for array in groups["others of product"]:
+        np.testing.assert_array_equal(array, 0)  # there are none
+
+
+def test_origins_about_the_spring_festival_teach_nothing():
+    panel = panel_of(np.ones((2, 120)))  # from 2022-12-01; the festival is 19 to 26 January, disturbed from the 15th on
+    weights = origin_weights(panel, Settings(horizon=15, warm_up=10))
+    days = panel.dates[10:105]
+    taught = days[weights > 0]
+    assert not ((taught >= "2022-12-31") & (taught <= "2023-02-04")).any()
+    assert pd.Timestamp("2022-12-30") in taught and pd.Timestamp("2023-02-05") in taught
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_array_equal(origin_weights(panel, Settings(warm_up=10, skip_festival=False)), 1)
+    short = panel.until(45)  # nothing else is left
+    np.testing.assert_array_equal(origin_weights(short, Settings(warm_up=28)), 1)
 
 
 # ---- randomness -----------------------------------------------------------------------------------------------------
@@ -263,7 +296,8 @@ def test_missing_days_are_no_targets_and_harm_nobody():
         assert np.isfinite(part).all() and (part > 0).all()
 
 
-def test_unknown_labels_carry_no_information(panel, trained):
+def test_unknown_labels_carry_no_information(panel):
+    trained = fit(panel.until(ORIGIN), replace(SMALL, embedding=2, context=False), seed=1)
     strangers = replace(panel, series=panel.series.assign(**dict.fromkeys(STATIC_COLUMNS, "never seen")))
     forecast = predict(trained, strangers)
     assert np.isfinite(forecast.mean).all()
@@ -323,6 +357,124 @@ def test_recorded_losses_fall():
     assert (np.diff(losses) < 0).all()
 
 
+# ---- the point, checkpoints, later days ----------------------------------------------------------------------------
+
+
+def test_pinball_loss_is_least_at_the_quantile():
+    actual = torch.tensor([0.0, 1, 2, 3, 10])
+    grid = torch.linspace(0, 10, 1001)
+    for quantile, expected in ((0.5, 2.0), (0.7, 3.0)):
+        loss = torch.stack([pinball_loss(actual, point, quantile).mean() for point in grid])
+        assert grid[loss.argmin()].item() == pytest.approx(expected, abs=0.011)
+    assert pinball_loss(torch.tensor(5.0), torch.tensor(2.0), 0.5).item() == 3.0  # the absolute error
+
+
+def test_a_higher_quantile_is_a_higher_forecast(panel):
+    low, high = (
+        predict(fit(panel.until(ORIGIN), replace(SMALL, epochs=10, point_quantile=q)), panel) for q in (0.3, 0.7)
+    )
+    assert high.point.sum() > 1.1 * low.point.sum()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_saved_forecaster_forecasts_the_same_bits(panel, cell, tmp_path):
+    forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1, members=2, embedding=2))
+    again = load(save(forecaster, tmp_path / "forecaster.zip"))
+    assert_same_bits(arrays(predict(forecaster, panel)), arrays(predict(again, panel)))
+    assert (again.settings, again.losses) == (forecaster.settings, forecaster.losses)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path):
+    (tmp_path / "other.zip").write_bytes(b"not a zip file")
+    for name in ("other.zip", "missing.zip"):
+        with pytest.raises(BowerbirdError, match=f"{name} is no forecaster's checkpoint"):
+            load(tmp_path / name)
+
+
+def test_fine_tuning_goes_on_from_where_it_was(panel, trained):
+    before = [p.clone() for p in trained.networks[0].parameters()]
+    tuned = update(trained, panel, epochs=2)
+    assert tuned.settings == trained.settings and len(tuned.losses[0]) == 2
+    for was, kept in zip(before, trained.networks[0].parameters(), strict=True):
+        assert torch.equal(was, kept)  # the old forecaster is left alone
+    moved = max((a - b).abs().max() for a, b in zip(before, tuned.networks[0].parameters(), strict=True))
+    assert 0 < moved < 0.1
+    assert_same_bits(arrays(predict(update(trained, panel), panel)), arrays(predict(update(trained, panel), panel)))
+
+
+def test_training_can_be_stopped_after_any_epoch(panel):
+    seen = []
+
+    def watch(epoch, forecaster):
+        seen.append((epoch, len(forecaster.losses[-1])))
+        return epoch == 2
+
+    stopped = fit(panel.until(ORIGIN), replace(SMALL, epochs=5), after_epoch=watch)
+    assert seen == [(1, 1), (2, 2)] and len(stopped.losses[0]) == 2
+
+
+# ---- intervals and explanations -------------------------------------------------------------------------------------
+
+
+def test_corrected_intervals_hold_what_they_promise():
+    rng = np.random.default_rng(0)
+    level = np.exp(rng.normal(1, 1.2, 3000))
+    first, second = (rng.poisson(level[:, None] * rng.gamma(4, 1 / 4, (3000, 10))).astype(float) for _ in range(2))
+    low, high = np.repeat(0.8 * level[:, None], 10, axis=1), np.repeat(1.2 * level[:, None], 10, axis=1)  # too narrow
+    assert ((second >= low) & (second <= high)).mean() < 0.4
+    correction = calibrate(first, low, high, level, coverage=0.8)
+    low, high = correction.apply(low, high, level)
+    inside = (second >= low) & (second <= high)
+    assert inside.mean() == pytest.approx(0.8, abs=0.04)  # counts jump
+    for k in range(4):
+        assert inside[np.searchsorted(correction.edges, level) == k].mean() == pytest.approx(0.8, abs=0.1)
+    assert (low >= 0).all() and (low <= high).all()
+
+
+def test_correction_by_hand():
+    actual, low, high = np.array([[0.0], [4.0], [9.0], [20.0]]), np.full((4, 1), 4.0), np.full((4, 1), 8.0)
+    correction = calibrate(actual, low, high, np.full(4, 4.0), coverage=0.6, n_classes=1)
+    # outside by 4, 0, 1 and 12 units, over sqrt(4): 2, 0, 0.5, 6; the ceil(5 x 0.6) = 3rd smallest is 2
+    assert correction.width[0, 0] == 2.0
+    found = correction.apply(np.array([[1.0]]), np.array([[3.0]]), np.array([9.0]))
+    assert (found[0][0, 0], found[1][0, 0]) == (0.0, 9.0)
+    with pytest.raises(ParameterError, match=r"coverage is 80; give a share between 0 and 1"):
+        calibrate(actual, low, high, np.ones(4), coverage=80)
+
+
+def growing(n_series=40, n_days=90):
+    """Series of which half grow after a jump of the last days: what has just been sold matters."""
+    rng = np.random.default_rng(5)
+    level = np.exp(np.cumsum(rng.choice([0, 0.6, -0.6], (n_series, n_days), p=[0.94, 0.03, 0.03]), axis=1))
+    return panel_of(rng.poisson(20 * level))
+
+
+def test_importance_finds_what_is_read_and_nothing_else():
+    panel = growing()
+    origin = 83
+    forecaster = fit(panel.until(origin), replace(LEARNING, context=True))
+    rows = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:], repeats=4)
+    by = rows.set_index("input")["loss of 1-WMAPE"]
+    assert rows["loss of 1-WMAPE"].is_monotonic_decreasing
+    assert by["last days"] > 0.01 and by["last days"] > by["others of warehouse"]
+    again = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:], repeats=4)
+    pd.testing.assert_frame_equal(rows, again)
+
+
+def test_an_explanation_says_by_how_many_units():
+    panel = growing()
+    jumped = panel.demand.copy()
+    jumped[0, -3:] = 4 * jumped[0, -10:-3].mean()
+    panel = replace(panel, demand=jumped)
+    forecaster = fit(panel.until(80), LEARNING)
+    rows = explain(forecaster, panel, 0).set_index("input")
+    assert rows.loc["last days", "effect, units"] > 0  # the jump raises the forecast
+    assert rows["effect, units"].abs().is_monotonic_decreasing
+    total = predict(forecaster, panel).point[0].sum()
+    without = total - rows.loc["last days", "effect, units"]
+    assert rows.loc["last days", "effect, %"] == pytest.approx(100 * (total / without - 1), rel=1e-4)
+
+
 # ---- errors ---------------------------------------------------------------------------------------------------------
 
 
@@ -339,3 +491,16 @@ def test_origins_lie_within_the_panel(panel, trained, first_origin):
         ParameterError, match=f"first_origin is {first_origin}; give a number of known days from 1 to 80"
     ):
         predict_rolling(trained, panel, first_origin)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cell": "gpu"}, "cell is 'gpu'; choose one of lstm"),
+        ({"point_quantile": 1.0}, "point_quantile is 1.0; give a number between 0 and 1"),
+        ({"epochs": 0}, "epochs is 0; give at least 1"),
+    ],
+)
+def test_settings_are_checked(change, message):
+    with pytest.raises(ParameterError, match=message):
+        Settings(**change)

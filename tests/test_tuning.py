@@ -10,7 +10,7 @@ from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.sbo import Choice, Float
-from bowerbird.tuning import SPACE, tune, validation_loss
+from bowerbird.tuning import SPACE, stop_early, tune, validation_loss
 
 SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, warm_up=8)
 N_DAYS = 40
@@ -20,13 +20,22 @@ N_KNOWN = 34  # known at the first validation origin: the days 34 ... 39 are its
 
 @pytest.fixture
 def panel() -> Panel:
+    return panel_of(N_DAYS)
+
+
+@pytest.fixture
+def long_panel() -> Panel:
+    return panel_of(70)  # days enough for the longest warm-up that the search may choose
+
+
+def panel_of(n_days: int) -> Panel:
     rng = np.random.default_rng(0)
-    demand = rng.poisson(rng.gamma(2, 5, (12, 1)), (12, N_DAYS)).astype(float)
+    demand = rng.poisson(rng.gamma(2, 5, (12, 1)), (12, n_days)).astype(float)
     demand[2, 37] = np.nan
     series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(12)] for column in ATTRIBUTES})
     for column in ("seller_no", "product_no", "warehouse_no"):
         series[column] = [f"{column}_{i}" for i in range(12)]
-    return Panel(series, pd.date_range("2022-12-01", periods=N_DAYS, name="date"), demand)
+    return Panel(series, pd.date_range("2022-12-01", periods=n_days, name="date"), demand)
 
 
 @pytest.fixture
@@ -113,24 +122,24 @@ def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypa
     assert (best.layers, {s.clusters for s in tried}) == (1, {0, 8})
 
 
-def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(panel, fitted):
+def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(long_panel, fitted):
     options = {"n_bowers": 2, "max_evaluations": 4}
-    best, result = tune(panel, SMALL, seed=1, **options)
+    best, result = tune(long_panel, SMALL, seed=1, **options)
     assert len(fitted) == 4
     assert np.isfinite(result.history["value"]).all() and (result.history["failure"] == "").all()
     assert all(in_space(forecaster.settings) for _, forecaster in fitted)
-    again, same = tune(panel, SMALL, seed=1, **options)
+    again, same = tune(long_panel, SMALL, seed=1, **options)
     assert again == best
     pd.testing.assert_frame_equal(same.history, result.history)
-    other = tune(panel, SMALL, seed=2, **options)[1]
+    other = tune(long_panel, SMALL, seed=2, **options)[1]
     assert not other.history["value"].equals(result.history["value"])
-    stopped = tune(panel, SMALL, seed=1, target=result.history["value"].max() + 0.01, **options)[1]
+    stopped = tune(long_panel, SMALL, seed=1, target=result.history["value"].max() + 0.01, **options)[1]
     assert (stopped.stopped, stopped.n_evaluations) == ("target", 2)  # after the first generation
 
 
-def test_validation_loss_is_what_the_search_minimises(panel):
-    best, result = tune(panel, SMALL, n_bowers=2, max_evaluations=2, seed=1)
-    assert result.value == validation_loss(panel, best, seed=1)
+def test_validation_loss_is_what_the_search_minimises(long_panel):
+    best, result = tune(long_panel, SMALL, n_bowers=2, max_evaluations=2, seed=1)
+    assert result.value == validation_loss(long_panel, best, seed=1)
 
 
 def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
@@ -146,3 +155,21 @@ def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
     seen.clear()
     tune(panel, SMALL, n_bowers=2, max_evaluations=2, n_series=99)
     assert seen[0].n_series == 12
+
+
+def test_training_stops_where_it_validates_best(long_panel):
+    panel = long_panel.until(60)
+    settings = replace(SMALL, epochs=8, learning_rate=0.05)
+    chosen = stop_early(panel, settings, n_origins=N_ORIGINS, patience=8, seed=3)
+    by_epoch = {}
+
+    def watch(epoch, forecaster):
+        origins = range(54, 57)
+        points = np.stack([predict(forecaster, panel.until(o)).point for o in origins], axis=1)
+        actual = np.stack([panel.demand[:, o : o + 4] for o in origins], axis=1)
+        by_epoch[epoch] = np.abs(actual - points).sum() / actual.sum()
+
+    fit(panel.until(54), settings, seed=3, after_epoch=watch)
+    assert chosen == replace(settings, epochs=min(by_epoch, key=by_epoch.get))
+    hasty = stop_early(panel, settings, n_origins=N_ORIGINS, patience=1, seed=3)
+    assert hasty.epochs <= chosen.epochs or by_epoch[hasty.epochs] >= by_epoch[chosen.epochs]

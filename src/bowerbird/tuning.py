@@ -7,16 +7,18 @@ import torch
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Settings, fit, predict_rolling
+from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import Choice, Float, Integer, Result, minimize
 
 SPACE = {
-    "hidden_size": Integer(16, 64),
+    "hidden_size": Integer(12, 48),
     "layers": Integer(1, 2),
-    "learning_rate": Float(1e-3, 1e-2, log=True),
+    "learning_rate": Float(2e-3, 1e-2, log=True),
     "dropout": Float(0.0, 0.4),
     "point_weight": Float(0.3, 3.0, log=True),
+    "volume_weight": Float(0.25, 1.0),
+    "warm_up": Integer(14, 35),
     "clusters": Choice((0, 8)),
 }
 """Which settings SBO chooses, and from what. The paper names none of its hyperparameters."""
@@ -41,12 +43,61 @@ def validation_loss(
     -------
     float, WMAPE over all series, origins and days ahead.
     """
+    first = _first_origin(panel, settings, n_origins)
+    forecaster = fit(panel.until(first), settings, seed=seed, device=device)
+    return _rolling_wmape(forecaster, panel, first)
+
+
+def stop_early(
+    panel: Panel,
+    settings: Settings,
+    *,
+    n_origins: int = 8,
+    patience: int = 2,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Settings:
+    """Choose the number of epochs: as many as validate best on origins the network was not trained on.
+
+    Parameters
+    ----------
+    panel : Panel
+        The training days only; the last `n_origins - 1 + horizon` of them validate.
+    settings : Settings
+        Its epochs are the most that are tried.
+    n_origins : int
+        Consecutive validation origins.
+    patience : int
+        Epochs without a better validation after which the training is stopped.
+    seed : int
+    device : torch.device or str
+
+    Returns
+    -------
+    Settings, with the epochs chosen; the final network can then be trained on all days.
+    """
+    first = _first_origin(panel, settings, n_origins)
+    losses: list[float] = []
+
+    def watch(epoch: int, forecaster: Forecaster) -> bool:
+        losses.append(_rolling_wmape(forecaster, panel, first))
+        return epoch - int(np.argmin(losses)) > patience
+
+    fit(panel.until(first), replace(settings, members=1), seed=seed, device=device, after_epoch=watch)
+    return replace(settings, epochs=int(np.argmin(losses)) + 1)
+
+
+def _first_origin(panel: Panel, settings: Settings, n_origins: int) -> int:
     first = panel.n_days - settings.horizon - n_origins + 1  # days known at the first validation origin
     if first <= settings.warm_up + settings.horizon:
         raise ParameterError(f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins")
-    forecaster = fit(panel.until(first), settings, seed=seed, device=device)
-    point = predict_rolling(forecaster, panel.until(panel.n_days - settings.horizon), first)[2]
-    days = np.lib.stride_tricks.sliding_window_view(panel.demand[:, first:], settings.horizon, axis=1)
+    return first
+
+
+def _rolling_wmape(forecaster: Forecaster, panel: Panel, first: int) -> float:
+    horizon = forecaster.settings.horizon
+    point = predict_rolling(forecaster, panel.until(panel.n_days - horizon), first)[2]
+    days = np.lib.stride_tricks.sliding_window_view(panel.demand[:, first:], horizon, axis=1)
     return 1 - one_minus_wmape(days, point)
 
 
@@ -62,7 +113,7 @@ def tune(
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> tuple[Settings, Result]:
-    """Let SBO choose hidden size, layers, learning rate, dropout, loss weight and the use of clusters.
+    """Let SBO choose SPACE: the network's size, its training, what its loss weighs, and the use of clusters.
 
     Parameters
     ----------

@@ -1,0 +1,188 @@
+"""How the forecaster learns: a likelihood and a point forecast, from every day of every series at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from bowerbird.data.calendar import EVENTS
+from bowerbird.data.panel import Panel
+from bowerbird.dm import PolynomialRegressionMixture
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes
+from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss
+from bowerbird.forecaster.settings import Settings
+
+DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Trained networks with all they need to forecast: settings, label codes of the attributes, the DM mixture.
+
+    `losses` holds, for each network, the training loss of every epoch.
+    """
+
+    settings: Settings
+    networks: tuple[nn.Module, ...]
+    codes: dict[str, dict[str, int]]
+    mixture: PolynomialRegressionMixture | None
+    losses: tuple[tuple[float, ...], ...]
+    device: torch.device
+
+    def gather(self, panel: Panel) -> Inputs:
+        """The panel as the networks read it."""
+        s = self.settings
+        return gather(panel, s.horizon, self.codes, self.mixture, s.context, self.device)
+
+
+def fit(
+    panel: Panel,
+    settings: Settings = Settings(),
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+    after_epoch: Callable[[int, Forecaster], bool] | None = None,
+) -> Forecaster:
+    """Train the forecaster on a panel; every day of the panel is training data.
+
+    Parameters
+    ----------
+    panel : Panel
+        Days up to the origin; use `panel.until(origin)`.
+    settings : Settings
+    seed : int
+        Seeds initial weights, dropout, batch order and the mixture.
+    device : torch.device or str
+    progress : bool
+        Show a bar.
+    after_epoch : callable, optional
+        Called as after_epoch(epoch, forecaster so far) after every epoch of each network; True stops it there. See
+        `bowerbird.tuning.stop_early`.
+
+    Returns
+    -------
+    Forecaster
+
+    Raises
+    ------
+    ParameterError
+        Fewer days than the warm-up and the horizon need.
+    """
+    if panel.n_days <= settings.warm_up + settings.horizon:
+        raise ParameterError(
+            f"{panel.n_days} days are too few to train on: warm_up {settings.warm_up} + horizon "
+            f"{settings.horizon} need more; give a longer panel or a smaller warm_up"
+        )
+    mixture = None
+    if settings.clusters:
+        k = min(settings.clusters, panel.n_series)
+        mixture = PolynomialRegressionMixture(k, tol=1e-6, max_iter=1000, random_state=seed)
+        mixture.fit(cluster_curves(panel))
+        settings = replace(settings, clusters=k)
+    forecaster = Forecaster(settings, (), label_codes(panel), mixture, (), torch.device(device))
+    data = forecaster.gather(panel)
+    weights = origin_weights(panel, settings)
+    with _own_randomness(forecaster.device):
+        for member in range(settings.members):
+            torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
+            network = Network(settings, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
+            flat = data.daily[:, settings.warm_up :].reshape(-1, data.daily.shape[2])
+            network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
+            bar = f"network {member + 1} of {settings.members}" if progress else None
+            forecaster = _with(forecaster, network, data, weights, settings.epochs, bar, after_epoch)
+    return forecaster
+
+
+def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int = 0) -> Forecaster:
+    """Go on training with the days that have come since (fine-tuning), at a tenth of the learning rate.
+
+    Without it, `predict` on a longer panel already carries the networks' state on to the new days.
+    """
+    tuned = replace(forecaster, networks=(), losses=())
+    slower = replace(forecaster.settings, learning_rate=forecaster.settings.learning_rate / 10)
+    data, weights = forecaster.gather(panel), origin_weights(panel, slower)
+    with _own_randomness(forecaster.device):
+        for member, network in enumerate(forecaster.networks):
+            torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
+            copy = Network(slower, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
+            copy.load_state_dict(network.state_dict())
+            tuned = _with(replace(tuned, settings=slower), copy, data, weights, epochs, None, None)
+    return replace(tuned, settings=forecaster.settings)
+
+
+def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
+    """Weight of each training origin (n_origins,): 0 where origin or forecast days touch the Spring Festival."""
+    days = np.arange(panel.n_days)
+    origins = days[settings.warm_up : panel.n_days - settings.horizon]
+    disturbed = np.zeros(panel.n_days, dtype=bool)
+    for first, last in EVENTS["spring_festival"]:
+        before, after = (np.timedelta64(n, "D") for n in DISTURBED)
+        disturbed |= (panel.dates >= np.datetime64(first) - before) & (panel.dates <= np.datetime64(last) + after)
+    touched = np.array([disturbed[o : o + settings.horizon + 1].any() for o in origins])
+    if not settings.skip_festival or touched.all():
+        return np.ones(len(origins))
+    return np.where(touched, 0.0, len(origins) / (~touched).sum())
+
+
+def _own_randomness(device: torch.device):
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def _with(forecaster, network, data: Inputs, weights, epochs: int, bar, after_epoch) -> Forecaster:
+    """The forecaster with one more network, trained."""
+    losses: list[float] = []
+
+    def so_far() -> Forecaster:
+        networks, past = (*forecaster.networks, network), (*forecaster.losses, tuple(losses))
+        return replace(forecaster, networks=networks, losses=past)
+
+    for epoch, loss in enumerate(_epochs(network, data, weights, forecaster.settings, epochs, bar), 1):
+        losses.append(loss)
+        network.eval()
+        if after_epoch is not None and after_epoch(epoch, so_far()):
+            break
+        network.train()
+    network.eval()
+    return so_far()
+
+
+def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Settings, epochs: int, bar: str | None):
+    """Train, yielding the mean loss of each epoch."""
+    n_series, n_days = data.demand.shape
+    origins = slice(settings.warm_up, n_days - settings.horizon)
+    targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
+    by_origin = torch.tensor(weights, dtype=torch.float32, device=data.demand.device)[None, :, None]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-3)
+    steps = epochs * -(-n_series // settings.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=max(steps, 2))
+    # (n_series, n_origins, 1): a series' error relative to its level, times a power of the level
+    by_volume = (data.level / data.level.mean())[:, origins, None] ** settings.volume_weight
+    for _ in tqdm(range(epochs), desc=bar, disable=bar is None):
+        total = 0.0
+        for rows in torch.randperm(n_series).to(data.demand.device).split(settings.batch_size):
+            outputs = network(data.daily[rows], data.static[rows], data.level[rows], data.calendar, origins)
+            relative = by_volume[rows] / data.level[rows][:, origins, None]
+            loss = _loss(targets[rows], outputs, by_origin, relative, settings)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        yield total / n_series
+
+
+def _loss(actual: Tensor, outputs: tuple[Tensor, ...], by_origin: Tensor, relative: Tensor, settings: Settings):
+    mean, dispersion, point = outputs
+    known = ~actual.isnan()
+    actual = actual.nan_to_num()
+    weight = known * by_origin
+    n_known = weight.sum().clamp(min=1)  # a batch of missing days teaches nothing
+    likelihood = (negative_binomial_loss(actual, mean, dispersion) * weight).sum() / n_known
+    error = (pinball_loss(actual, point, settings.point_quantile) * relative * weight).sum() / n_known
+    return likelihood + settings.point_weight * error
