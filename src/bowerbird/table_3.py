@@ -1,28 +1,32 @@
-"""Table 3's protocols: the paper's leaky one, under its own name, beside the honest one.
+"""Table 3's protocols: every choice between a panel and a printed score, under its own name.
 
-The paper denoises, then splits 85 : 15. A filter run over the whole series hands every training day a share of the test
-days, and a score against the filtered series rewards predicting the filter. Both choices are named here and compared.
+The paper filters, then divides 85 : 15. A filter run over the whole series hands every training day a share of the
+test days, and a score against the filtered series rewards predicting the filter. Rows drawn at random for the test put
+the future among the training rows. Each choice is one field of `Protocol`; `make_forecasts` does what the fields say.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import Ridge
 
 from bowerbird.data.panel import Panel
 from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict_rolling
-from bowerbird.metrics import CLASS_DEFINITIONS, bias, classification_scores, one_minus_wmape, rmse
+from bowerbird.seeds import spawn
 
 TRAIN_SHARE = 0.85  # section 4.4
 LAGS = 28
+WHEN = ("before", "after", "causal")
+SPLITS = ("last", "random")
+MODELS = ("persistence", "ridge", "lstm")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How forecasts are made and scored.
+    """How forecasts are made.
 
     Attributes
     ----------
@@ -30,111 +34,194 @@ class Protocol:
         Symlet-8 filtering of the series.
     sigma : float
         Standard deviation of the Gaussian filter in days; 0 for none.
-    leaky : bool
-        Filter the whole series before the split, as the paper; otherwise inputs are filtered causally and the target is
-        raw.
-        The LSTM has one series for both and takes no filter then.
+    when : {"before", "after", "causal"}
+        The whole series filtered before it is split, as in the paper; the training and the test days filtered apart,
+        after the split; each day filtered from the days up to it, and raw demand fitted and forecast.
+    split : {"last", "random"}
+        Test on the last 15 % of the days, or from one origin if the horizon is longer than a day: on the last `horizon`
+        days. Or on 15 % of all windows, drawn at random.
+    horizon : int
+        Days ahead.
+    recursive : bool
+        Ridge only: forecast the next day and feed it back, `horizon` times; otherwise each day ahead has its weights.
+        Not with a causal filter, under which what is read and what is forecast are two series.
     model : {"persistence", "ridge", "lstm"}
-        Last day's value; ridge regression on 28 lags over all series; the global LSTM.
+        The last day's value; ridge regression on 28 lags over all series; the global LSTM. The LSTM reads and forecasts
+        one series, so it takes no causal filter, and it is trained on a panel, so no random windows.
     """
 
     wavelet: bool = True
     sigma: float = 0.7
-    leaky: bool = True
+    when: str = "before"
+    split: str = "last"
+    horizon: int = 1
+    recursive: bool = False
     model: str = "ridge"
+
+    def __post_init__(self):
+        for name, choices in (("when", WHEN), ("split", SPLITS), ("model", MODELS)):
+            if getattr(self, name) not in choices:
+                raise ParameterError(f"{name} is {getattr(self, name)!r}; choose {', '.join(map(repr, choices))}")
+        if self.horizon < 1:
+            raise ParameterError(f"horizon is {self.horizon}; give a number of days from 1")
+        if self.recursive and (self.model != "ridge" or self.horizon == 1):
+            raise ParameterError("recursive is True; only ridge over more than one day can feed its forecasts back")
+        if self.recursive and self.when == "causal" and self.is_filtered:
+            raise ParameterError("forecasts of raw demand do not fit among causally filtered days; use recursive=False")
+        if self.split == "random" and self.when == "after" and self.is_filtered:
+            raise ParameterError("random windows leave no stretch of days to filter after the split; use 'before'")
+        if self.model == "lstm" and self.split == "random":
+            raise ParameterError("the LSTM is trained on a panel of days, not on windows; give split='last'")
+        if self.model == "lstm" and self.when == "causal" and self.is_filtered:
+            raise ParameterError("the honest LSTM reads and forecasts raw demand; give wavelet=False and sigma=0")
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.wavelet or self.sigma > 0
 
     @property
     def filter_name(self) -> str:
         names = (["sym8"] if self.wavelet else []) + ([f"Gaussian {self.sigma:g} d"] if self.sigma else [])
         return " + ".join(names) or "none"
 
+    @property
+    def horizon_name(self) -> str:
+        if self.horizon == 1:
+            return "1 day"
+        return f"{self.horizon} days, recursive" if self.recursive else f"{self.horizon} days"
 
-def n_train_days(n_days: int) -> int:
-    """Days of the first 85 % (section 4.4)."""
-    return int(n_days * TRAIN_SHARE)
+    @property
+    def honest(self) -> bool:
+        """Whether no forecast rests on a day after its origin, in what it reads or in what it was fitted to."""
+        prefix_only = self.when == "after" and self.horizon > 1  # one origin: what it reads ends where the test begins
+        return self.split == "last" and (not self.is_filtered or self.when == "causal" or prefix_only)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """The forecasts of a protocol at every `horizon`-th origin, so that no day of a series is scored twice.
+
+    Attributes
+    ----------
+    forecast, target, raw : arrays (n_series, n_origins, horizon)
+        Units a day: forecast; what was fitted (the filtered series, or raw demand under a causal filter); raw demand.
+    train, test : bool arrays (n_series, n_origins)
+        Which forecasts are those of training windows, and which of the test.
+    """
+
+    forecast: np.ndarray
+    target: np.ndarray
+    raw: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+
+
+def n_train_days(n_days: int, horizon: int = 1) -> int:
+    """Days before the split: the first 85 % (section 4.4), or all but the last `horizon` when that is above one."""
+    return int(n_days * TRAIN_SHARE) if horizon == 1 else n_days - horizon
 
 
 def filtered(panel: Panel, protocol: Protocol) -> np.ndarray:
     """Filter demand as the protocol says (n_series, n_days)."""
-    series, causal = panel.demand, not protocol.leaky
-    if protocol.wavelet:
-        series = symlet(series, causal=causal)
-    return gaussian(series, protocol.sigma, causal=causal) if protocol.sigma else series
+    if protocol.when == "after" and protocol.is_filtered:
+        first_test_day = n_train_days(panel.n_days, protocol.horizon)
+        parts = np.split(panel.demand, [first_test_day], axis=1)
+        return np.concatenate([_filter(part, protocol, causal=False) for part in parts], axis=1)
+    return _filter(panel.demand, protocol, causal=protocol.when == "causal")
 
 
-def one_day_ahead(
-    panel: Panel, protocol: Protocol, *, settings: Settings = Settings(), seed: int = 0, device="cpu"
-) -> dict[str, np.ndarray]:
-    """Forecast every day from the day before, fitted on the first 85 % of the days.
+def split_windows(n_series: int, n_days: int, protocol: Protocol, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Which windows are fitted and which tested.
+
+    Parameters
+    ----------
+    n_series, n_days : int
+    protocol : Protocol
+    seed : int
+        For the random split.
+
+    Returns
+    -------
+    train, test : bool arrays (n_series, n_origins)
+        Origin o knows o + 28 days; the last one leaves `horizon` days. A training window ends, forecast days included,
+        before the split; windows across it are neither.
+
+    Raises
+    ------
+    ParameterError
+        When the training days hold no window.
+    """
+    n_train, horizon = n_train_days(n_days, protocol.horizon), protocol.horizon
+    if n_train < LAGS + horizon:
+        raise ParameterError(f"{n_days} days leave {n_train} to train on; {LAGS} lags + {horizon} days ahead need more")
+    shape = n_series, n_days - LAGS - horizon + 1
+    if protocol.split == "random":
+        order = spawn(seed, 1)[0].permutation(shape[0] * shape[1]).reshape(shape)
+        test = order < round((1 - TRAIN_SHARE) * order.size)
+        return ~test, test
+    known_days = LAGS + np.arange(shape[1])
+    return tuple(np.broadcast_to(rows, shape) for rows in (known_days + horizon <= n_train, known_days >= n_train))
+
+
+def make_forecasts(
+    panel: Panel,
+    protocol: Protocol,
+    *,
+    series: np.ndarray | None = None,
+    settings: Settings = Settings(),
+    seed: int = 0,
+    device="cpu",
+) -> Forecasts:
+    """Fit the protocol's model on its training windows and forecast training and test days.
 
     Parameters
     ----------
     panel : Panel
+        Without missing days.
     protocol : Protocol
+    series : array (n_series, n_days), optional
+        `filtered(panel, protocol)`, where it is known already.
     settings : Settings
-        For the LSTM only; its horizon is set to 1.
+        For the LSTM only; its horizon is the protocol's.
     seed : int
+        For the LSTM and the random split.
     device : torch.device or str
 
     Returns
     -------
-    dict of arrays (n_series, n_days - 28): "forecast", "target" (what was fitted: the filtered series under the leaky
-    protocol, else raw demand) and "raw", from day 28 on.
+    Forecasts
     """
-    inputs = filtered(panel, protocol)
-    target = inputs if protocol.leaky else panel.demand
-    n_train = n_train_days(panel.n_days)
+    horizon, n_days = protocol.horizon, panel.n_days
+    inputs = filtered(panel, protocol) if series is None else series
+    target_days = panel.demand if protocol.when == "causal" else inputs
+    train, test = split_windows(panel.n_series, n_days, protocol, seed)
+    windows = sliding_window_view(inputs[:, : n_days - horizon], LAGS, axis=1)  # (n_series, n_origins, 28)
+    target, raw = (sliding_window_view(x[:, LAGS:], horizon, axis=1) for x in (target_days, panel.demand))
+    scored = slice((train.shape[1] - 1) % horizon, None, horizon)
+
     if protocol.model == "persistence":
-        forecast = inputs[:, LAGS - 1 : -1]
+        forecast = np.repeat(windows[:, scored, -1:], horizon, axis=2)
     elif protocol.model == "ridge":
-        windows = np.lib.stride_tricks.sliding_window_view(inputs[:, :-1], LAGS, axis=1)  # (n_series, n_days - 28, 28)
-        train = slice(0, n_train - LAGS)
-        model = Ridge(1.0).fit(windows[:, train].reshape(-1, LAGS), target[:, LAGS:n_train].reshape(-1))
-        forecast = model.predict(windows.reshape(-1, LAGS)).reshape(windows.shape[:2])
-    elif protocol.model == "lstm":
-        if not protocol.leaky and protocol.filter_name != "none":
-            raise ParameterError("the honest LSTM reads and forecasts raw demand; give wavelet=False and sigma=0")
-        one_day = replace(settings, horizon=1)
-        seen = replace(panel, demand=np.maximum(target, 0.0))  # the likelihood is one of counts: filtered dips become 0
-        forecaster = fit(seen.until(n_train), one_day, seed=seed, device=device)
-        forecast = predict_rolling(forecaster, seen.until(panel.n_days - 1), LAGS)[2][:, :, 0]
+        n_fitted = 1 if protocol.recursive else horizon
+        model = Ridge(1.0, solver="cholesky").fit(windows[train], target[train][:, :n_fitted])
+        forecast = _apply(model, windows[:, scored], horizon)
     else:
-        raise ParameterError(f"model is {protocol.model!r}; choose 'persistence', 'ridge' or 'lstm'")
-    return {"forecast": forecast, "target": target[:, LAGS:], "raw": panel.demand[:, LAGS:]}
+        seen = replace(panel, demand=np.maximum(target_days, 0.0))  # a likelihood of counts: filtered dips become 0
+        n_train = n_train_days(n_days, horizon)
+        forecaster = fit(seen.until(n_train), replace(settings, horizon=horizon), seed=seed, device=device)
+        forecast = predict_rolling(forecaster, seen.until(n_days - horizon), LAGS)[2][:, scored]
+    return Forecasts(forecast, target[:, scored], raw[:, scored], train[:, scored], test[:, scored])
 
 
-def table_rows(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:
-    """Scores of one protocol in the shape of Table 3, train and test.
+def _filter(demand: np.ndarray, protocol: Protocol, causal: bool) -> np.ndarray:
+    series = symlet(demand, causal=causal) if protocol.wavelet else demand
+    return gaussian(series, protocol.sigma, causal=causal) if protocol.sigma else series
 
-    Parameters
-    ----------
-    panel, protocol, options : see `one_day_ahead`
 
-    Returns
-    -------
-    DataFrame, rows Train and Test: the protocol's choices; 1-WMAPE against its own target and against raw demand; bias;
-    RMSE in units and as a share of mean demand; accuracy, recall, precision, F1 under every named definition.
-    """
-    result = one_day_ahead(panel, protocol, **options)
-    boundary = n_train_days(panel.n_days) - LAGS
-    rows = []
-    for name, days in (("Train", slice(0, boundary)), ("Test", slice(boundary, None))):
-        forecast, target, raw = (result[key][:, days] for key in ("forecast", "target", "raw"))
-        row = {
-            "Index": name,
-            "model": protocol.model,
-            "filter": protocol.filter_name,
-            "protocol": "as the paper" if protocol.leaky else "honest",
-            "1-WMAPE, own target": one_minus_wmape(target, forecast),
-            "1-WMAPE, raw demand": one_minus_wmape(raw, forecast),
-            "bias, raw demand": bias(raw, forecast),
-            "RMSE, own target": rmse(target, forecast),
-            "RMSE / mean, own target": rmse(target, forecast) / target.mean(),
-        }
-        quartiles = np.unique(np.quantile(result["target"][:, :boundary], [0.25, 0.5, 0.75]))
-        for definition in CLASS_DEFINITIONS:
-            edges = quartiles if definition == "quantile classes" else None
-            found = classification_scores(target, forecast, definition, edges=edges)
-            row |= {f"{measure}, {definition}": value for measure, value in found.items()}
-        rows.append(row)
-    return pd.DataFrame(rows)
+def _apply(model: Ridge, windows: np.ndarray, horizon: int) -> np.ndarray:
+    """Forecast from windows (n_series, n_origins, 28), days that the model does not reach by feeding forecasts back."""
+    known, days = windows.reshape(-1, LAGS), []
+    while sum(day.shape[1] for day in days) < horizon:
+        days.append(model.predict(known).reshape(len(known), -1))  # (n_windows, 1) when recursive, else all days
+        known = np.concatenate([known[:, days[-1].shape[1] :], days[-1]], axis=1)
+    return np.concatenate(days, axis=1).reshape(*windows.shape[:2], horizon)

@@ -56,26 +56,6 @@ def scores(table: pd.DataFrame, best_constant: float | None = None):
     return figure
 
 
-def table_3(table: pd.DataFrame, printed: float):
-    """Test scores of every protocol against its own target and against raw demand; the paper's figure as a line."""
-    test = table[table["Index"] == "Test"]
-    names = test["model"] + ", " + test["filter"] + ", " + test["protocol"]
-    position = np.arange(len(test))
-    figure, axis = new_figure(width=9, height=0.36 * len(test) + 1.2)
-    axis.barh(position + 0.19, test["1-WMAPE, own target"], 0.36, color=ORANGE, label="against its own target")
-    axis.barh(position - 0.19, test["1-WMAPE, raw demand"], 0.36, color=BLUE, label="against raw demand")
-    for row, value in enumerate(test["1-WMAPE, own target"]):
-        axis.text(value + 0.005, row + 0.19, f"{value:.3f}", va="center", fontsize=7)
-    for row, value in enumerate(test["1-WMAPE, raw demand"]):
-        axis.text(value + 0.005, row - 0.19, f"{value:.3f}", va="center", fontsize=7)
-    axis.axvline(printed, color=RED, ls="--", lw=1.2, label=f"Table 3: {printed}")
-    axis.set_yticks(position, names, fontsize=8)
-    axis.set(title="One day ahead, test days: what is scored decides", xlabel="1 − WMAPE", xlim=(0, 1.08))
-    axis.grid(axis="y", visible=False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return figure
-
-
 def calibration(levels: np.ndarray, coverage: np.ndarray):
     """Share of held-out days below each forecast quantile, against the quantile's own level."""
     figure, axis = new_figure(width=3.8, height=3.6)

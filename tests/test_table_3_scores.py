@@ -1,0 +1,145 @@
+"""Table 3's columns: normalizations by hand, classes beside scikit-learn, the layout the report reads."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_table_3 import SMALL, panel_of
+
+from bowerbird import report
+from bowerbird.metrics import CLASS_DEFINITIONS, bias, classification_scores, one_minus_wmape
+from bowerbird.table_3 import Forecasts, Protocol, make_forecasts
+from bowerbird.table_3_scores import (
+    NORMALIZATIONS,
+    as_printed,
+    class_scores,
+    normalized_rmse,
+    score,
+    series_scales,
+    total_score,
+)
+
+RAW = Protocol(wavelet=False, sigma=0.0)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    rng = np.random.default_rng(0)
+    return panel_of(rng.poisson(rng.gamma(2, 6, (10, 1)) * np.exp(np.cumsum(rng.normal(0, 0.1, (10, 100)), axis=1))))
+
+
+def test_normalizations_by_hand():
+    actual = np.array([[2.0], [4.0], [6.0], [8.0], [30.0]])
+    forecast = actual + np.array([[1.0], [-1.0], [3.0], [-3.0], [0.0]])
+    scales = {
+        "/ mean of each series": np.array([1.0, 1, 3, 3, 1]),
+        "/ standard deviation of each series": np.array([0.5, 0.5, 1, 1, 1]),
+        "/ range of each series": np.array([10.0, 10, 10, 10, 10]),
+    }
+    found = normalized_rmse(actual, forecast, scales)
+    assert tuple(found) == NORMALIZATIONS
+    units = 2.0  # sqrt((1 + 1 + 9 + 9 + 0) / 5)
+    assert found["units"] == units
+    assert found["/ mean"] == units / 10
+    assert found["/ standard deviation"] == pytest.approx(units / np.sqrt((64 + 36 + 16 + 4 + 400) / 5))
+    assert found["/ range"] == units / 28
+    assert found["/ interquartile range"] == units / 4  # quartiles 4 and 8
+    assert found["/ mean of each series"] == pytest.approx(np.sqrt(4 / 5))  # errors 1, 1, 1, 1, 0
+    assert found["/ standard deviation of each series"] == pytest.approx(np.sqrt((4 + 4 + 9 + 9) / 5))
+    assert found["/ range of each series"] == pytest.approx(0.2)
+    logs = np.log([4 / 3, 4 / 5, 10 / 7, 6 / 9, 1.0])
+    assert found["of log(1 + y)"] == pytest.approx(np.sqrt(np.mean(logs**2)))
+
+
+def test_scales_of_series_rest_on_training_windows():
+    target = np.array([[[1.0, 3.0], [5.0, 7.0], [100.0, 100.0]], [[0.0, 0.0], [0.0, 0.0], [9.0, 9.0]]])
+    train = np.array([[True, True, False], [True, True, False]])
+    found = series_scales(target, train)
+    np.testing.assert_allclose(found["/ mean of each series"], [[4.0], [1.0]])  # no demand in training: units
+    np.testing.assert_allclose(found["/ standard deviation of each series"], [[np.sqrt(5.0)], [1.0]])
+    np.testing.assert_allclose(found["/ range of each series"], [[6.0], [1.0]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_classes_are_those_of_the_metrics(seed):
+    rng = np.random.default_rng(seed)
+    actual = rng.gamma(0.5, 6, (40, 7)) - 0.5
+    forecast = np.where(rng.random(actual.shape) < 0.3, actual, actual * rng.normal(1, 0.2, actual.shape))
+    quartiles = np.quantile(actual, [0.25, 0.5, 0.75])
+    found = class_scores(actual, forecast, quartiles)
+    for definition in CLASS_DEFINITIONS:
+        edges = quartiles if definition == "quantile classes" else None
+        expected = classification_scores(actual, forecast, definition, edges=edges)
+        for measure, value in expected.items():
+            assert found[f"{measure}, {definition}"] == pytest.approx(value, abs=1e-12, nan_ok=True)
+
+
+def test_classes_where_nothing_is_demanded_or_forecast():
+    zeros, twos = np.zeros(4), np.full(4, 2.0)
+    for actual, forecast in ((zeros, zeros), (zeros, twos), (twos, zeros), (twos, twos)):
+        found = class_scores(actual, forecast, np.array([1.0]))
+        for definition in ("rounded units", "demand or none"):
+            expected = classification_scores(actual, forecast, definition)
+            assert {m: found[f"{m}, {definition}"] for m in expected} == pytest.approx(expected)
+
+
+def test_the_total_is_scored_where_whole_days_are():
+    target = np.array([[[10.0], [20.0]], [[30.0], [20.0]]])  # totals 40, 40
+    forecast = target + np.array([[[5.0], [4.0]], [[-5.0], [4.0]]])  # totals 40, 48
+    found = Forecasts(forecast, target, target, np.zeros((2, 2), bool), np.ones((2, 2), bool))
+    assert total_score(found, target, found.test) == pytest.approx(1 - 8 / 80)
+    assert total_score(found, target, np.array([[True, False], [True, False]])) == 1.0
+    assert np.isnan(total_score(found, target, np.array([[True, False], [False, False]])))
+
+
+def test_rows_score_train_and_test_against_both_targets(panel):
+    rows = score(panel, Protocol(sigma=0.7)).set_index(["against", "Index"])
+    assert list(rows.index) == [(a, i) for a in ("denoised", "raw") for i in ("Train", "Test")]
+    found = make_forecasts(panel, Protocol(sigma=0.7))
+    for against, target in (("denoised", found.target), ("raw", found.raw)):
+        quartiles = np.quantile(target[:, :57], [0.25, 0.5, 0.75])
+        for index, days in (("Train", slice(0, 57)), ("Test", slice(57, 72))):
+            actual, forecast, row = target[:, days], found.forecast[:, days], rows.loc[(against, index)]
+            assert row["1-WMAPE"] == pytest.approx(one_minus_wmape(actual, forecast))
+            assert row["bias"] == pytest.approx(bias(actual, forecast))
+            assert row["RMSE units"] == pytest.approx(np.sqrt(np.mean((actual - forecast) ** 2)))
+            spread = np.ptp(target[:, :57, 0], axis=1)[:, None, None]
+            in_range = np.sqrt(np.mean(((actual - forecast) / spread) ** 2))
+            assert row["RMSE / range of each series"] == pytest.approx(in_range)
+            total = one_minus_wmape(actual.sum(axis=0), forecast.sum(axis=0))
+            assert row["1-WMAPE, daily total"] == pytest.approx(total)
+            same = np.searchsorted(quartiles, actual) == np.searchsorted(quartiles, forecast)
+            assert row["accuracy, quantile classes"] == pytest.approx(same.mean())
+
+
+def test_raw_and_causal_protocols_have_one_target(panel):
+    for protocol in (RAW, Protocol(when="causal")):
+        assert set(score(panel, protocol)["against"]) == {"raw"}
+
+
+def test_the_leaky_protocol_looks_better_than_it_is(panel):
+    leaky, honest = (score(panel, p).set_index(["Index", "against"])["1-WMAPE"] for p in (Protocol(), RAW))
+    assert leaky["Test", "denoised"] > leaky["Test", "raw"] + 0.1
+    assert leaky["Test", "denoised"] > honest["Test", "raw"] + 0.1
+
+
+def test_the_report_reads_the_printed_layout(panel):
+    protocols = [
+        RAW, Protocol(False, 0.0, model="lstm"), Protocol(), Protocol(when="after"), Protocol(horizon=15, sigma=5.0),
+        Protocol(split="random"), Protocol(when="causal"),
+    ]  # fmt: skip
+    cells = pd.concat([score(panel, p, settings=SMALL) for p in protocols], ignore_index=True)
+    rows = as_printed(cells)
+    assert rows.groupby(["model", "filter", "protocol"]).size().to_dict() == {
+        ("ridge", "none", "honest"): 2, ("lstm", "none", "honest"): 2, ("ridge", "sym8 + Gaussian 0.7 d", "honest"): 2,
+        ("ridge", "sym8 + Gaussian 0.7 d", "as the paper"): 2,
+    }  # fmt: skip
+    leaky = rows[(rows["protocol"] == "as the paper") & (rows["Index"] == "Test")].iloc[0]
+    source = cells[(cells["decomposed"] == "before") & (cells["split"] == "last") & (cells["horizon"] == "1 day")]
+    source = source[source["Index"] == "Test"].set_index("against")
+    assert leaky["1-WMAPE, own target"] == source.loc["denoised", "1-WMAPE"]
+    assert leaky["1-WMAPE, raw demand"] == source.loc["raw", "1-WMAPE"]
+    assert leaky["RMSE / mean, own target"] == source.loc["denoised", "RMSE / mean"]
+    assert report.nearest_protocol(rows) == ("ridge", "sym8 + Gaussian 0.7 d")
+    table = report.table_3(rows).set_index(["index", "column"])
+    assert table.loc[("test", "one_minus_wmape"), "as run"] == leaky["1-WMAPE, own target"]
+    assert "ridge on series filtered whole with sym8 + Gaussian 0.7 d" in report.nearest_text(rows)
