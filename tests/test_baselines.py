@@ -3,9 +3,12 @@ import pytest
 
 from bowerbird.baselines import (
     BASELINES,
+    best_constant,
+    best_window_median,
     croston_sba,
     exponential_smoothing,
     historical_mean,
+    median_and_smoothing,
     recent_mean,
     recent_median,
     seasonal_mean,
@@ -121,6 +124,60 @@ def test_hand_worked_seasonal_mean():
     assert seasonal_mean([[1, 5, 3, 7]], 3, period=2, days=2) == pytest.approx(np.array([[2.5, 7.5, 2.5]]))
     # a day of the period never seen takes the level as it is: mean 6, shares (unseen), 4/6, 8/6 of the last day's 8
     assert seasonal_mean([[4, 8]], 3, period=3, days=1) == pytest.approx(np.array([[8, 16 / 3, 32 / 3]]))
+
+
+def test_best_window_is_chosen_on_the_past_alone():
+    # The last 15 days at 9 decide: a window of 7 knew of the jump to 9 before them, one of 28 did not.
+    quiet, jump = np.full(40, 1.0), np.full(22, 9.0)
+    series = np.array([[*quiet, *jump], [*quiet, *jump]])
+    series[1, -3:] = 500  # three days do not move the medians, nor the choice
+    forecast = best_window_median(series, 4, windows=(28, 7), n_origins=1)
+    np.testing.assert_array_equal(forecast, 9)
+
+    rows = demand(n_days=100)
+    chosen = []
+    for row in rows:
+        errors = {}
+        for days in (7, 14, 21, 28):
+            parts = [(row[: 100 - 15 * k], row[100 - 15 * k : 115 - 15 * k]) for k in (1, 2, 3)]
+            medians = [np.nanmedian(past[-days:]) if not np.isnan(past[-days:]).all() else 0 for past, _ in parts]
+            errors[days] = sum(np.nansum(abs(days_ - m)) for (_, days_), m in zip(parts, medians, strict=True))
+        chosen.append(recent_median(row[None], 1, days=min(errors, key=errors.get))[0, 0])
+    np.testing.assert_allclose(best_window_median(rows, 1)[:, 0], chosen)
+
+
+def test_mean_of_median_and_smoothing():
+    series = demand()
+    np.testing.assert_allclose(
+        median_and_smoothing(series, 3), (recent_median(series, 3) + exponential_smoothing(series, 3, 0.2)) / 2
+    )
+
+
+def test_no_constant_beats_the_best_one_in_hindsight():
+    actual = demand(n_days=15)
+    best = np.nansum(np.abs(actual - best_constant(actual)), axis=1)
+    for constant in np.linspace(0, 12, 121):
+        assert (best <= np.nansum(np.abs(actual - constant), axis=1) + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "ours"),
+    [
+        ("SimpleExponentialSmoothing", {"alpha": 0.2}, lambda y: exponential_smoothing(y, 5, 0.2)),
+        ("CrostonSBA", {}, lambda y: croston_sba(y, 5)),
+        ("TSB", {"alpha_d": 0.3, "alpha_p": 0.1}, lambda y: tsb(y, 5, alpha=0.3, beta=0.1)),
+        ("SeasonalNaive", {"season_length": 7}, lambda y: seasonal_naive(y, 5)),
+        ("HistoricAverage", {}, lambda y: historical_mean(y, 5)),
+        ("WindowAverage", {"window_size": 14}, lambda y: recent_mean(y, 5, days=14)),
+    ],
+)
+def test_same_as_statsforecast(model, options, ours):
+    models = pytest.importorskip("statsforecast.models")
+    series = demand(missing=0)[3:]  # it takes no missing days
+    series[:5] *= np.random.default_rng(2).random(series[:5].shape) < 0.2  # some intermittent ones
+    series = series[series.any(axis=1)]
+    theirs = [getattr(models, model)(**options).forecast(row, 5)["mean"] for row in series]
+    np.testing.assert_allclose(ours(series), theirs, rtol=1e-8)
 
 
 @pytest.mark.parametrize("days", [14, 21, 28])

@@ -35,6 +35,25 @@ def test_hand_worked_quantile_losses():
     assert metrics.weighted_quantile_loss(actual, [forecast, forecast], [0.9, 0.1]) == pytest.approx(expected)
 
 
+def test_hand_worked_intervals():
+    actual, low, high = [[1, 4, 9, np.nan, 0]], [[1, 5, 2, 0, 0]], [[3, 8, 5, 9, 0]]
+    # 1 and 0 lie on an end, 4 is one below, 9 is four above; the unknown day is left out
+    assert metrics.coverage(actual, low, high) == pytest.approx(2 / 4)
+    # widths 2, 3, 3, 0; fines 2 / 0.2 a unit outside
+    assert metrics.interval_score(actual, low, high, 0.8) == pytest.approx((8 + 10 * 5) / 4)
+
+
+def test_the_true_interval_has_the_best_score():
+    demand = np.random.default_rng(0).normal(10, 2, (500, 40))
+    score = {
+        z: metrics.interval_score(demand, np.full(demand.shape, 10 - 2 * z), np.full(demand.shape, 10 + 2 * z))
+        for z in (0.8, 1.2816, 1.8)
+    }
+    assert min(score, key=score.get) == 1.2816
+    with pytest.raises(ParameterError, match="share is 80"):
+        metrics.interval_score(demand, demand, demand, 80)
+
+
 def test_the_best_score_for_poisson_demand_of_the_papers_example():
     # The paper forecasts 2, 2, 3. With these means known exactly, the median forecast scores 0.497, not 0.946.
     means = np.array([2, 2, 3])

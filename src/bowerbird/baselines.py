@@ -1,6 +1,6 @@
 """Simple forecasters that every table must show: a model that does not beat them has learnt nothing.
 
-All take the demand before the origin and return the days after it, for all series at once:
+Each is written for thousands of series at once: it takes the demand before the origin and returns the days after it,
 `f(demand (n_series, n_days), horizon) -> (n_series, horizon)`, in units a day. They are causal because they are handed
 nothing later. Missing days (NaN) are skipped; where nothing is known, the forecast is zero.
 """
@@ -32,6 +32,41 @@ def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
     recent = _last(demand, days)
     unknown = np.isnan(recent).all(axis=1, keepdims=True)
     return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
+
+
+def best_window_median(
+    demand, horizon: int, windows=(7, 14, 21, 28), validation_days: int = 15, n_origins: int = 3
+) -> np.ndarray:
+    """Each series' median over the window that would have forecast its own last weeks best.
+
+    Parameters
+    ----------
+    demand : array (n_series, n_days)
+        Units a day.
+    horizon : int
+        Days to forecast.
+    windows : sequence of int
+        Windows to choose from, in days; the first of equals wins.
+    validation_days, n_origins : int
+        The absolute error is summed over this many stretches of so many days, the newest ending today, each forecast
+        from the days before it.
+
+    Returns
+    -------
+    float64 array (n_series, horizon)
+    """
+    demand = _table(demand)
+    errors = np.zeros((len(windows), len(demand)))
+    for k in range(1, n_origins + 1):
+        origin = demand.shape[1] - k * validation_days
+        if origin < 1:
+            break
+        actual = demand[:, origin : origin + validation_days]
+        for row, days in enumerate(windows):
+            error = np.abs(actual - recent_median(demand[:, :origin], validation_days, days))
+            errors[row] += np.nansum(error, axis=1)
+    candidates = np.stack([recent_median(demand, horizon, days) for days in windows])  # (n_windows, n_series, horizon)
+    return candidates[errors.argmin(axis=0), np.arange(len(demand))]
 
 
 def seasonal_naive(demand, horizon: int, period: int = 7) -> np.ndarray:
@@ -111,17 +146,43 @@ def tsb(demand, horizon: int, alpha: float = 0.1, beta: float = 0.1) -> np.ndarr
     return _flat(chance * size, horizon)
 
 
+def median_and_smoothing(demand, horizon: int, days: int = 21, alpha: float = 0.2) -> np.ndarray:
+    """Mean of the recent median and of exponential smoothing: too low and too high by turns, together neither."""
+    return (recent_median(demand, horizon, days) + exponential_smoothing(demand, horizon, alpha)) / 2
+
+
+def best_constant(actual) -> np.ndarray:
+    """The flat forecast with the smallest absolute error in hindsight, each series' median; a bound, not a forecast.
+
+    Parameters
+    ----------
+    actual : array (n_series, horizon)
+        Demand of the very days to be forecast, units a day.
+
+    Returns
+    -------
+    float64 array (n_series, horizon)
+    """
+    return recent_median(actual, np.shape(actual)[1], days=np.shape(actual)[1])
+
+
 BASELINES = {
     "zero": zero,
     "mean": historical_mean,
     "mean 28": recent_mean,
     "mean 14": partial(recent_mean, days=14),
+    "median 7": partial(recent_median, days=7),
+    "median 14": partial(recent_median, days=14),
     "median 21": recent_median,
+    "median 28": partial(recent_median, days=28),
+    "best-window median": best_window_median,
     "seasonal naive": seasonal_naive,
     "seasonal mean": seasonal_mean,
     "SES": exponential_smoothing,
+    "SES(.2)": partial(exponential_smoothing, alpha=0.2),
     "SBA": croston_sba,
     "TSB": tsb,
+    "mean of median 21 and SES(.2)": median_and_smoothing,
 }
 """Name in the tables -> forecaster, each with its default parameters."""
 

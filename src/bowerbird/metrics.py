@@ -152,6 +152,50 @@ def weighted_quantile_loss(actual, forecasts, quantiles) -> float:
     return float(np.mean([2 * _ratio(total, demand) for total, demand, _ in parts]))
 
 
+def coverage(actual, low, high) -> float:
+    """Share of known days whose demand lies within the interval, its ends included; nan without a known day.
+
+    Parameters
+    ----------
+    actual, low, high : arrays of one shape
+        Units a day; the ends of a central interval, such as the 0.1 and 0.9 quantiles for one of 80 %. Demand counts
+        in whole units, so an honest interval of whole units covers more than its nominal share.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
+    known, low = _known_days(actual, low)
+    _, high = _known_days(actual, high)
+    return _ratio(np.count_nonzero((low <= known) & (known <= high)), known.size)
+
+
+def interval_score(actual, low, high, share: float = 0.8) -> float:
+    """Mean width of the interval plus a fine for each day outside, in units; a wide interval cannot buy a good score.
+
+    Parameters
+    ----------
+    actual, low, high : arrays of one shape
+        Units a day.
+    share : float in (0, 1)
+        Nominal share of days within [1 - alpha].
+
+    Returns
+    -------
+    float, mean of (u - l) + 2/alpha (l - y)⁺ + 2/alpha (y - u)⁺; nan without a known day.
+
+    Source
+    ------
+    Gneiting & Raftery, J. American Statistical Association 102, 2007, eq. 43.
+    """
+    if not 0 < share < 1:
+        raise ParameterError(f"share is {share}; give a number between 0 and 1")
+    known, low = _known_days(actual, low)
+    _, high = _known_days(actual, high)
+    outside = np.maximum(low - known, 0) + np.maximum(known - high, 0)
+    return _ratio((high - low + 2 / (1 - share) * outside).sum(), known.size)
+
+
 def scores(actual, forecast, train=None) -> dict[str, float]:
     """One table row: 1-WMAPE never stands without the bias and the squared errors, for alone it rewards low forecasts.
 

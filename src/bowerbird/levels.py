@@ -1,0 +1,196 @@
+"""The same forecasts seen from further away: by product, warehouse, category, in total; by day, week and horizon.
+
+Errors of single series and days cancel in sums, so accuracy depends on the level far more than on the model. Forecasts
+of all levels are coherent when each is the sum of the series below it: bottom-up sums make them so, and MinT combines
+forecasts made at every level into coherent ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import SERIES_KEY
+from bowerbird.errors import ParameterError
+from bowerbird.library import require
+from bowerbird.metrics import bias, one_minus_wmape
+
+LEVELS = {
+    "series": SERIES_KEY,
+    "product": ("product_no",),
+    "warehouse": ("warehouse_no",),
+    "category": ("category1",),
+    "total": (),
+}
+"""Level -> columns that its nodes share, from fine to coarse."""
+
+PERIODS = {"day": 1, "week": 7, "horizon": 0}
+"""Period -> its days; 0 for all days of the horizon. A last week that is not whole is left out."""
+
+MINT_METHODS = ("ols", "wls_struct", "mint_shrink")
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Which series each node sums.
+
+    Attributes
+    ----------
+    nodes : DataFrame, n_nodes rows
+        level and name of each node, coarse levels first and the series last, in the panel's order.
+    summing : sparse array (n_nodes, n_series)
+        1 where a series belongs to a node [S]; the last n_series rows are the identity.
+    """
+
+    nodes: pd.DataFrame
+    summing: sparse.csr_array
+
+
+def hierarchy(series: pd.DataFrame) -> Hierarchy:
+    """The nodes of all LEVELS.
+
+    Parameters
+    ----------
+    series : DataFrame, n_series rows
+        A panel's `series`, with the columns of LEVELS.
+
+    Returns
+    -------
+    Hierarchy
+    """
+    blocks, nodes = [], []
+    for level in reversed(LEVELS):
+        columns = list(LEVELS[level])
+        if missing := [column for column in columns if column not in series]:
+            raise ParameterError(f"series lacks {', '.join(missing)}, which level {level!r} needs; use a merged panel")
+        if level == "series":
+            labels, names = np.arange(len(series)), series[columns].agg("/".join, axis=1)
+        elif columns:
+            labels, names = pd.factorize(series[columns[0]], sort=True)
+        else:
+            labels, names = np.zeros(len(series), dtype=int), ["total"]
+        ones = np.ones(len(series))
+        blocks.append(sparse.csr_array((ones, (labels, np.arange(len(series)))), shape=(len(names), len(series))))
+        nodes.append(pd.DataFrame({"level": level, "name": list(names)}))
+    return Hierarchy(pd.concat(nodes, ignore_index=True), sparse.vstack(blocks, format="csr"))
+
+
+def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
+    """1 - WMAPE and bias of bottom-up sums at every level and period.
+
+    Parameters
+    ----------
+    series : DataFrame, n_series rows
+    actual, forecast : arrays (n_series, horizon)
+        Units a day; a day whose demand is missing (NaN) counts in neither sum.
+
+    Returns
+    -------
+    DataFrame, a row a level and period: level, period, nodes, 1-WMAPE, bias.
+    """
+    tree = hierarchy(series)
+    unknown = np.isnan(np.asarray(actual, dtype=float))
+    sums = (tree.summing @ np.where(unknown, 0, values) for values in (actual, forecast))
+    return score_nodes(tree, *sums)
+
+
+def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
+    """As `accuracy_by_level`, of forecasts made for the nodes themselves; arrays (n_nodes, horizon)."""
+    rows = []
+    for level in LEVELS:
+        chosen = (tree.nodes["level"] == level).to_numpy()
+        for period, days in PERIODS.items():
+            a, f = (_by_period(values[chosen], days) for values in (actual, forecast))
+            if a.shape[1]:
+                row = {"level": level, "period": period, "nodes": int(chosen.sum())}
+                rows.append(row | {"1-WMAPE": one_minus_wmape(a, f), "bias": bias(a, f)})
+    return pd.DataFrame(rows)
+
+
+def reconcile(
+    tree: Hierarchy, base: np.ndarray, method: str = "wls_struct", residuals: np.ndarray | None = None
+) -> np.ndarray:
+    """Coherent forecasts of all nodes from forecasts made at every node, by minimum trace (MinT).
+
+    Parameters
+    ----------
+    tree : Hierarchy
+    base : array (n_nodes, horizon)
+        Forecasts of each node by itself, units a day.
+    method : {"ols", "wls_struct", "mint_shrink"}
+        Covariance of the base errors: equal; in proportion to the number of series; estimated and shrunk.
+    residuals : array (n_nodes, n_days), for "mint_shrink"
+        Errors of past forecasts of each node, actual - forecast.
+
+    Returns
+    -------
+    float64 array (n_nodes, horizon), never below zero: negative series become zero before they are summed.
+
+    Source
+    ------
+    Wickramasuriya, Athanasopoulos & Hyndman, J. American Statistical Association 114, 2019; hierarchicalforecast.
+    """
+    if method not in MINT_METHODS:
+        raise ParameterError(f"method is {method!r}; choose one of {', '.join(map(repr, MINT_METHODS))}")
+    if (method == "mint_shrink") != (residuals is not None):
+        raise ParameterError(f"residuals are {'given' if residuals is not None else 'absent'} for {method!r}; "
+                             "give them for 'mint_shrink' and only there")  # fmt: skip
+    past = {}
+    if residuals is not None:
+        past = {"y_insample": residuals, "y_hat_insample": np.zeros_like(residuals)}
+    mint = require("hierarchicalforecast.methods").MinTrace(method)
+    coherent = mint.fit_predict(S=tree.summing.toarray(), y_hat=np.asarray(base, dtype=float), **past)["mean"]
+    bottom = np.maximum(coherent[-tree.summing.shape[1] :], 0)  # (n_series, horizon)
+    return tree.summing @ bottom
+
+
+def levels_study(
+    panel: Panel, origin: int, horizon: int, forecast: Callable, methods=("wls_struct", "mint_shrink"), past_days=56
+) -> pd.DataFrame:
+    """One forecaster at every level: summed from below, made directly at each level, and reconciled.
+
+    Parameters
+    ----------
+    panel : Panel
+    origin, horizon : int
+        Days known and days ahead.
+    forecast : callable f(demand (n, n_days), horizon) -> (n, horizon)
+        A forecaster of `baselines`.
+    methods : sequence of str
+        MinT variants, see `reconcile`.
+    past_days : int
+        Days before the origin whose one-day-ahead errors estimate the covariance of "mint_shrink".
+
+    Returns
+    -------
+    DataFrame: how ("bottom-up", "direct", "MinT, ..."), level, period, nodes, 1-WMAPE, bias. Missing days count as
+    zero. Direct forecasts need not add up; those of a linear forecaster, such as SES, do, and then all four agree.
+    """
+    if origin - past_days < 1 or origin + horizon > panel.n_days:
+        raise ParameterError(
+            f"origin is {origin}; give one from {past_days + 1} to {panel.n_days - horizon}, so that {past_days} days "
+            f"lie before it and {horizon} after"
+        )
+    tree = hierarchy(panel.series)
+    demand = tree.summing @ np.nan_to_num(panel.demand, nan=0.0)  # (n_nodes, n_days)
+    known, actual = demand[:, :origin], demand[:, origin : origin + horizon]
+    direct = forecast(known, horizon)
+    made = {"bottom-up": tree.summing @ direct[-panel.n_series :], "direct": direct}
+    for method in methods:
+        residuals = None
+        if method == "mint_shrink":
+            days = range(origin - past_days, origin)
+            residuals = np.column_stack([demand[:, day] - forecast(demand[:, :day], 1)[:, 0] for day in days])
+        made[f"MinT, {method}"] = reconcile(tree, direct, method, residuals)
+    return pd.concat([score_nodes(tree, actual, f).assign(how=how) for how, f in made.items()], ignore_index=True)
+
+
+def _by_period(values: np.ndarray, days: int) -> np.ndarray:
+    """Sums of whole periods from the first day on; (n_nodes, n_periods)."""
+    if days == 0:
+        return values.sum(axis=1, keepdims=True)
+    whole = values.shape[1] // days * days
+    return values[:, :whole].reshape(len(values), -1, days).sum(axis=2)
