@@ -36,7 +36,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'bowerbird needs Python 3.11 or newer, found %s; make ... PYTHON=python3.12' % sys.version.split()[0])"
 	@echo "Setting up $(VENV) (once; a few minutes, most of it for torch) ..."
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,baselines,search]"
 	@touch $@
 
 reproduce: setup

@@ -27,7 +27,7 @@ def test_environment_yml_installs_what_pyproject_says():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert "python=3.11" in environment["dependencies"]
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert pip == ["-c constraints.txt", "-e .[dev]"]
+    assert pip == ["-c constraints.txt", "-e .[dev,baselines,search]"]
     minimum = re.search(r"3\.\d+", PROJECT["project"]["requires-python"]).group()
     assert minimum == "3.11" and "dev" in PROJECT["project"]["optional-dependencies"]
 
@@ -35,7 +35,8 @@ def test_environment_yml_installs_what_pyproject_says():
 def test_every_direct_dependency_is_pinned_and_within_its_range():
     packaging = pytest.importorskip("packaging.requirements")
     pinned = {name.lower().replace("_", "-"): version for name, version in pins().items()}
-    lines = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
+    extras = PROJECT["project"]["optional-dependencies"]
+    lines = sum(extras.values(), PROJECT["project"]["dependencies"])
     for line in lines:
         requirement = packaging.Requirement(line)
         name = requirement.name.lower()

@@ -18,7 +18,7 @@ TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 def notebook_paths() -> list[Path]:
     """The numbered notebooks, in their order."""
-    paths = sorted((project_root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    paths = sorted((project_root() / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     if not paths:
         raise ParameterError(f"{project_root()}: no notebooks there; run bowerbird from a clone of its repository")
     return paths

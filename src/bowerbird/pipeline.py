@@ -32,6 +32,7 @@ READS = {
     "05_sbo_lstm": ("01_data",),
     "06_table_3": ("01_data", "05_sbo_lstm"),
     "07_forecast": ("01_data", "05_sbo_lstm"),
+    "07b_new_items_and_618": ("01_data",),
     "08_inventory": ("01_data", "05_sbo_lstm", "07_forecast"),
     "09_verdict": ("01_data", "02_dm_clustering", "06_table_3", "07_forecast", "08_inventory"),
 }

@@ -1,6 +1,7 @@
 """SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -107,8 +108,10 @@ def tune(
     *,
     n_bowers: int = 10,
     max_evaluations: int = 30,
+    variant: str = "paper",
     target: float | None = None,
     n_series: int | None = None,
+    checkpoint: Path | str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: bool = False,
@@ -125,10 +128,14 @@ def tune(
         Population [NB].
     max_evaluations : int
         Networks trained in all.
+    variant : {"paper", "tuned"}
+        Of SBO; see `sbo.minimize`.
     target : float, optional
         WMAPE at which the search stops, "the given error value" of section 4.3, step 4.
     n_series : int, optional
         Tune on this many series drawn at random, to save time; all by default.
+    checkpoint : Path or str, optional
+        Where the search is kept after every generation; an interrupted one goes on from there.
     seed : int
     device : torch.device or str
     progress : bool
@@ -153,7 +160,9 @@ def tune(
         SPACE,
         n_bowers=n_bowers,
         max_evaluations=max_evaluations,
+        variant=variant,
         target=target,
+        checkpoint=checkpoint,
         seed=seed,
         progress=progress,
     )
