@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bowerbird.data.panel import Panel
-from bowerbird.figures import clusters, data, denoising, forecasting, inventory, search
+from bowerbird.figures import clusters, data, denoising, forecasting, inventory, search, table_3
 from bowerbird.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
@@ -33,19 +33,24 @@ def sphere(x):
 SPACE = {"x1": Float(-5, 5), "x2": Float(-5, 5)}
 SEARCH = minimize(sphere, SPACE, n_bowers=6, max_evaluations=36)
 RUNS = pd.concat(
-    SEARCH.history.assign(function=f, method=m, seed=0) for f in ("sphere", "Ackley") for m in ("SBO", "random search")
-)
-SCORES = pd.DataFrame(
-    {
-        "method": ["SES", "SBO-LSTM", "average of SBO-LSTM, SES, median 21"],
-        "1-WMAPE": [0.5, 0.55, 0.6],
-        "bias": [-0.1, 0, 0.2],
-    }
+    SEARCH.history.assign(problem=f, method=m, seed=0) for f in ("sphere", "Ackley") for m in ("SBO", "random search")
 )
 PROTOCOLS = pd.DataFrame({
     "Index": "Test", "model": ["ridge", "persistence"], "filter": ["sym8 + Gaussian 0.7 d", "none"],
     "protocol": ["as the paper", "honest"], "1-WMAPE, own target": [0.95, 0.5], "1-WMAPE, raw demand": [0.68, 0.5],
 })  # fmt: skip
+CELLS = pd.DataFrame(
+    [
+        ("1 day", model, "last", wavelet, sigma, "before" if name != "none" else "–", against, name, "Test", value)
+        for model, value in (("persistence", 0.7), ("ridge", 0.95))
+        for against in ("denoised", "raw")
+        for wavelet, sigma, name in ((False, 0.0, "none"), (False, 0.7, "Gaussian 0.7 d"), (True, 0.0, "sym8"))
+        if not (name == "none" and against == "denoised")
+    ],
+    columns=["horizon", "model", "split", "wavelet", "sigma", "decomposed", "against", "filter", "Index", "1-WMAPE"],
+)
+MEMBERS = CELLS[CELLS["decomposed"] == "before"].rename(columns={"1-WMAPE": "test"})
+MEMBERS = MEMBERS.assign(prints=MEMBERS["test"] > 0.9, **{"raw, test": 0.6})
 LEVELS = Levels(np.full((12, 90), 30.0), np.full((12, 90), 40.0))
 WALK = simulate(DEMAND, LEVELS.s, LEVELS.S)
 SERVICE = pd.DataFrame(
@@ -75,10 +80,13 @@ FIGURES = {
     "leak": lambda: denoising.leak(DATES, dict.fromkeys(NAMES, DEMAND), dict.fromkeys(NAMES, DEMAND + 1), 76),
     "bowers": lambda: search.bowers(SEARCH.history, sphere, SPACE, [0, 1, 2]),
     "convergence": lambda: search.convergence(RUNS),
+    "win rates": lambda: search.win_rates(
+        pd.DataFrame({"evaluations": 60, "against": ["random", "TPE"], "won": 0.6, "low": 0.5, "high": 0.8}), "SBO"
+    ),
     "tuning": lambda: search.tuning(SEARCH.history),
     "fans": lambda: forecasting.fans(PANEL, AHEAD, [0, 1, 2, 3]),
-    "scores": lambda: forecasting.scores(SCORES, 0.7),
-    "table 3": lambda: forecasting.table_3(PROTOCOLS, 0.946),
+    "table 3": lambda: table_3.table_3(PROTOCOLS, 0.946),
+    "table 3, heat map": lambda: table_3.heat_map(CELLS, MEMBERS),
     "calibration": lambda: forecasting.calibration(np.array([0.1, 0.9]), np.array([0.15, 0.88])),
     "sawtooth": lambda: inventory.sawtooth(WALK, 3, LEVELS, PANEL.keys[3]),
     "cost of service": lambda: inventory.cost_of_service(SERVICE),
@@ -104,7 +112,7 @@ def test_titled_labelled_and_whole(name):
 def test_every_figure_function_is_tried():
     made = {
         f"{module.__name__.rsplit('.', 1)[1]}.{name}"
-        for module in (clusters, data, denoising, forecasting, inventory, search)
+        for module in (clusters, data, denoising, forecasting, inventory, search, table_3)
         for name, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", "") == module.__name__
     }

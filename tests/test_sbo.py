@@ -1,4 +1,8 @@
+"""The Satin Bowerbird Optimizer: its equations against slow loops, its stops, its checkpoint, its executors."""
+
+import json
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bowerbird.errors import ParameterError
-from bowerbird.sbo import Choice, Float, Integer, minimize, next_bowers
+from bowerbird.sbo import VARIANTS, Choice, Float, Integer, chances, first_bowers, minimize, next_bowers
+from bowerbird.space import decode
 
 MIXED = {
     "rate": Float(1e-5, 1e-1, log=True),
@@ -15,6 +20,7 @@ MIXED = {
     "loss": Choice(("L1", "L2")),
     "drop": Float(0, 1),
 }
+PAPER = VARIANTS["paper"]
 BOX = {f"x{k}": Float(-100, 100) for k in range(10)}
 SHIFT = np.random.default_rng(12).uniform(-60, 60, len(BOX))
 
@@ -58,7 +64,7 @@ def test_one_generation_is_the_slow_loop(values):
     bowers = np.random.default_rng(5).uniform(low, high, (5, 3))
     for seed in range(20):
         rngs = np.random.default_rng(seed), np.random.default_rng(seed)
-        fast = next_bowers(bowers, np.array(values), low, high, rngs[0], alpha=0.94, mutation_rate=0.3, z=0.2)
+        fast = next_bowers(bowers, np.array(values), low, high, rngs[0], replace(PAPER, mutation_rate=0.3, z=0.2))
         slow = slow_children(bowers, values, low, high, rngs[1], 0.94, 0.3, 0.2)
         np.testing.assert_allclose(fast, slow, rtol=1e-12)
 
@@ -67,7 +73,7 @@ def test_hand_worked_generation():
     # Elite at 1 with f = 0, a bower at 5 with f = 1: fitness 1 and 1/2, chances 2/3 and 1/3, steps .564 and .705.
     bowers, values = np.array([[1.0], [5.0]]), np.array([0.0, 1.0])
     rng, limits = np.random.default_rng(0), (np.array([0.0]), np.array([9.0]))
-    draws = [next_bowers(bowers, values, *limits, rng, alpha=0.94, mutation_rate=0, z=0.02) for _ in range(3000)]
+    draws = [next_bowers(bowers, values, *limits, rng, replace(PAPER, mutation_rate=0)) for _ in range(3000)]
     first, second = np.round(np.array(draws)[:, :, 0].T, 12)
     assert set(first) == {1.0, 2.41}  # stays, or 1 + .705 (3 - 1)
     assert set(second) == {2.744, 3.59}  # 5 + .564 (1 - 5), or 5 + .705 (3 - 5)
@@ -77,9 +83,8 @@ def test_hand_worked_generation():
 def test_mutations_have_the_stated_rate_and_spread():
     low, high = np.array([-50.0, 0]), np.array([50.0, 1])  # sigma 2 and .02
     bowers = np.tile((low + high) / 2, (20_000, 1))  # all in one place: only mutations move
-    children = next_bowers(
-        bowers, np.ones(20_000), low, high, np.random.default_rng(0), alpha=0.94, mutation_rate=0.3, z=0.02
-    )
+    rules = replace(PAPER, mutation_rate=0.3)
+    children = next_bowers(bowers, np.ones(20_000), low, high, np.random.default_rng(0), rules)
     moves = children - bowers
     assert (moves != 0).mean(axis=0) == pytest.approx(0.3, abs=0.015)
     for k, sigma in enumerate((2, 0.02)):
@@ -97,7 +102,7 @@ def test_a_whole_run_is_the_slow_loop():
     while len(values) < 45:
         scored = []
         for child in children[: 45 - len(values)]:
-            x = {name: d.value(c) for (name, d), c in zip(MIXED.items(), child, strict=True)}
+            x = {name: d.decode(np.array([c]))[0] for (name, d), c in zip(MIXED.items(), child, strict=True)}
             scored.append((mixed(x), child))
         values += [f for f, _ in scored]
         parents = sorted(parents + scored, key=lambda pair: pair[0])[:6]
@@ -122,7 +127,8 @@ def test_beats_random_search_at_a_tuning_budget():
     wins = 0
     for seed in range(20):
         rng = np.random.default_rng(1000 + seed)
-        points = [{k: d.value(rng.uniform(*d.bounds)) for k, d in MIXED.items()} for _ in range(120)]
+        low, high = np.array([d.bounds for d in MIXED.values()]).T
+        points = decode(MIXED, rng.uniform(low, high, (120, len(MIXED))))
         wins += minimize(mixed, MIXED, max_evaluations=120, seed=seed).value < min(map(mixed, points))
     assert wins >= 15
 
@@ -178,15 +184,6 @@ def test_candidates_stay_in_their_space(low, width, first, n, exponent, decades,
         assert space["log"].low <= x["log"] <= space["log"].high
         assert first <= x["whole"] <= first + n and type(x["whole"]) is int
         assert x["choice"] in values
-
-
-def test_dimensions_map_their_coordinates():
-    assert [Integer(2, 4).value(c) for c in (1.5, 2.49, 2.5, 3.4999, 3.5, 4.5)] == [2, 2, 3, 3, 4, 4]
-    assert [Choice("abc").value(c) for c in (0, 0.99, 1, 2.99, 3.0)] == list("aabcc")
-    log = Float(0.001, 10, log=True)
-    assert log.value(sum(log.bounds) / 2) == pytest.approx(0.1)
-    assert [log.value(c) for c in log.bounds] == pytest.approx([0.001, 10])
-    assert Float(2, 3).value(2.25) == 2.25
 
 
 def test_every_whole_number_and_choice_is_as_likely():
@@ -259,20 +256,184 @@ def test_progress_shows_a_bar(capsys):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Float(1, 1), "low < high"),
-        (lambda: Float(0, np.inf), "finite"),
-        (lambda: Float(0, 1, log=True), "low > 0"),
-        (lambda: Integer(3, 2), "low <= high"),
-        (lambda: Integer(1, 2.5), "whole numbers"),
-        (lambda: Choice([]), "at least one"),
         (lambda: minimize(mixed, {}), "space is empty"),
         (lambda: minimize(mixed, {"rate": (0, 1)}), r"space\['rate'\] is \(0, 1\)"),
         (lambda: minimize(mixed, {"best": Float(0, 1)}), "column of the history"),
         (lambda: minimize(mixed, MIXED, n_bowers=1), "n_bowers is 1"),
         (lambda: minimize(mixed, MIXED, max_evaluations=14), "at least n_bowers, 15"),
         (lambda: minimize(mixed, MIXED, mutation_rate=1.5), "mutation_rate 1.5"),
+        (lambda: minimize(mixed, MIXED, variant="best"), "variant is 'best'; choose paper or tuned"),
+        (lambda: minimize(mixed, MIXED, selection="luck"), "selection is 'luck'.*choose roulette or rank"),
+        (lambda: minimize(mixed, MIXED, start="grid"), "start 'grid'"),
     ],
 )
 def test_errors_name_the_cure(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def test_chances_by_rank_do_not_depend_on_how_close_the_values_are():
+    close, far = np.array([0.400, 0.401, 0.402, 0.403]), np.array([-7.0, 0.0, 100.0, np.inf])
+    expected = [0.4, 0.3, 0.2, 0.1]  # 4, 3, 2, 1 of 10
+    assert chances(close, "rank") == pytest.approx(expected) and chances(far, "rank") == pytest.approx(expected)
+    by_value = chances(close, "roulette")
+    assert by_value.max() / by_value.min() < 1.003  # the paper's roulette hardly tells them apart
+
+
+def test_a_sobol_start_leaves_no_gaps():
+    low, high = np.array([-3.0, 10.0]), np.array([5.0, 11.0])
+    rules = replace(VARIANTS["tuned"], n_bowers=16)
+    for seed in range(5):
+        unit = (first_bowers(rules, low, high, np.random.default_rng(seed)) - low) / (high - low)
+        for k in range(2):  # each sixteenth of every coordinate holds one bower, each quarter of the plane one a cell
+            assert sorted((unit[:, k] * 16).astype(int)) == list(range(16))
+        assert len(set(map(tuple, (unit * 4).astype(int)))) == 16
+    assert first_bowers(replace(rules, n_bowers=10), low, high, np.random.default_rng(0)).shape == (10, 2)
+
+
+def test_variants_and_what_replaces_their_values():
+    by_hand = {"n_bowers": 10, "alpha": 1.2, "mutation_rate": 0.4, "z": 0.1, "selection": "rank", "start": "Sobol"}
+    tuned = minimize(mixed, MIXED, max_evaluations=60, variant="tuned").history
+    pd.testing.assert_frame_equal(tuned, minimize(mixed, MIXED, max_evaluations=60, **by_hand).history)
+    pd.testing.assert_frame_equal(
+        minimize(mixed, MIXED, max_evaluations=60).history,
+        minimize(mixed, MIXED, max_evaluations=60, variant="tuned", **vars(PAPER)).history,
+    )
+    other = minimize(mixed, MIXED, max_evaluations=60, variant="tuned", z=0.0).history
+    assert other["value"][:10].equals(tuned["value"][:10]) and not other["value"].equals(tuned["value"])
+
+
+FEW = {"whole": Integer(0, 3), "choice": Choice((1, 1.0, True))}  # twelve candidates; the choices are equal to Python
+
+
+def test_no_candidate_is_evaluated_twice():
+    calls = []
+
+    def objective(x):
+        calls.append((x["whole"], repr(x["choice"])))
+        return x["whole"] + (x["choice"] is True)
+
+    result = minimize(objective, FEW, n_bowers=6, max_evaluations=100, mutation_rate=0.5, z=0.5)
+    assert len(calls) == len(set(calls)) == result.n_evaluations == 12
+    assert result.stopped == "repeats" and result.value == 0
+    # The budget counts calls alone.
+    capped = minimize(objective, FEW, n_bowers=6, max_evaluations=9, mutation_rate=0.5, z=0.5)
+    assert capped.stopped == "evaluations"
+    pd.testing.assert_frame_equal(capped.history, result.history[:9])
+
+
+def test_a_repeated_candidate_competes_with_its_first_value():
+    """The slow loop evaluates repeats again: the cache changes what is paid, not what is found."""
+    space = {"whole": Integer(0, 30), "half": Integer(0, 1)}
+    result = minimize(lambda x: abs(x["whole"] - 7) + x["half"], space, max_evaluations=30, z=0.1)
+
+    low, high = np.array([d.bounds for d in space.values()]).T
+    rng, parents, values, seen = np.random.default_rng(0), np.empty((0, 2)), np.empty(0), []
+    children = rng.uniform(low, high, (15, 2))
+    while len(seen) < 30:
+        for child, x in zip(children, decode(space, children), strict=True):
+            if x not in seen:
+                if len(seen) == 30:
+                    break
+                seen.append(x)
+            parents, values = np.vstack([parents, child]), np.append(values, abs(x["whole"] - 7) + x["half"])
+        best = np.argsort(values, kind="stable")[:15]
+        parents, values = parents[best], values[best]
+        children = next_bowers(parents, values, low, high, rng, replace(PAPER, z=0.1))
+    assert result.history[list(space)].to_dict("records") == seen
+
+
+def test_patience_counts_generations_without_a_smaller_value():
+    history = minimize(mixed, MIXED, max_evaluations=600, seed=1).history
+    best = history.groupby("generation")["best"].last()
+    last_better = 0
+    for generation in best.index[1:]:
+        last_better = generation if best[generation] < best[generation - 1] else last_better
+        if generation - last_better == 3:
+            break
+    result = minimize(mixed, MIXED, max_evaluations=600, seed=1, patience=3)
+    assert result.stopped == "patience" and result.n_evaluations < 600
+    pd.testing.assert_frame_equal(result.history, history[history["generation"] <= generation])
+
+
+def test_the_time_limit_ends_after_its_generation(monkeypatch):
+    clock = iter(np.arange(0.0, 1000.0, 10.0))  # ten seconds a look, the first when the search begins
+    monkeypatch.setattr("bowerbird.sbo.time.monotonic", lambda: next(clock))
+    result = minimize(mixed, MIXED, max_evaluations=300, time_limit=30)
+    assert result.stopped == "time" and result.n_evaluations == 45
+    pd.testing.assert_frame_equal(result.history, minimize(mixed, MIXED, max_evaluations=300).history[:45])
+
+
+class Interrupted(BaseException):
+    """Like a KeyboardInterrupt: no failure of the objective."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("after", [3, 15, 41, 77])
+def test_an_interrupted_search_resumes_to_the_bit(tmp_path, variant, after):
+    calls = []
+
+    def flaky(x):
+        if len(calls) == after:
+            raise Interrupted
+        calls.append(x)
+        return sometimes_broken(x)
+
+    options = {"max_evaluations": 90, "variant": variant, "seed": 2, "checkpoint": tmp_path / "search.json"}
+    whole = minimize(sometimes_broken, MIXED, **options | {"checkpoint": None})
+    with pytest.raises(Interrupted):
+        minimize(flaky, MIXED, **options)
+    paid = []
+    resumed = minimize(lambda x: paid.append(x) or sometimes_broken(x), MIXED, **options)
+    pd.testing.assert_frame_equal(resumed.history, whole.history, check_exact=True)
+    assert (resumed.x, resumed.value, resumed.stopped) == (whole.x, whole.value, whole.stopped)
+    n_bowers = VARIANTS[variant].n_bowers
+    assert len(paid) == 90 - after // n_bowers * n_bowers  # whole generations are not paid again
+    assert not list(tmp_path.glob(".*")), "no temporary file is left"
+
+
+def test_a_finished_search_is_read_and_can_be_prolonged(tmp_path):
+    space, options = MIXED | FEW, {"seed": 4, "checkpoint": tmp_path / "deep" / "search.json"}
+    short = minimize(mixed, space, max_evaluations=40, **options)  # its last generation is cut short
+    with ThreadPoolExecutor(2) as pool:
+        longer = minimize(mixed, space, max_evaluations=100, executor=pool, **options)
+    pd.testing.assert_frame_equal(longer.history[:40], short.history)
+    pd.testing.assert_frame_equal(longer.history, minimize(mixed, space, max_evaluations=100, seed=4).history)
+    again = minimize(lambda x: 1 / 0, space, max_evaluations=100, **options)  # nothing is evaluated
+    pd.testing.assert_frame_equal(again.history, longer.history)
+    before = options["checkpoint"].read_bytes()
+    minimize(mixed, space, max_evaluations=20, **options)
+    assert options["checkpoint"].read_bytes() == before, "a shorter search takes nothing away"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 5}, "seed is 4 there and 5 here"),
+        ({"variant": "tuned"}, "n_bowers is 15 there and 10 here"),
+        ({"z": 0.5}, "z is 0.02 there and 0.5 here"),
+        ({"space": MIXED | {"drop": Float(0, 2)}}, r"space is .*high=1.* there and .*high=2"),
+        ({"space": dict(reversed(MIXED.items()))}, "space is"),
+    ],
+)
+def test_a_checkpoint_of_another_search_is_refused(tmp_path, change, message):
+    options = {"space": MIXED, "seed": 4, "max_evaluations": 30, "checkpoint": tmp_path / "search.json"}
+    minimize(mixed, **options)
+    before = options["checkpoint"].read_bytes()
+    with pytest.raises(ParameterError, match=f"belongs to another search: {message}.*remove the file"):
+        minimize(mixed, **options | change)
+    assert options["checkpoint"].read_bytes() == before
+
+
+def test_a_checkpoint_that_is_none_or_no_longer_fits_is_refused(tmp_path):
+    path = tmp_path / "search.json"
+    minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["evaluations"][17][0]["hidden"] += 1
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"evaluation 18: holds .* but the search comes to"):
+        minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)
+    for text in ('{"search": {"se', "[1, 2]", "{}"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ParameterError, match=r"search\.json is not a search's"):
+            minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)

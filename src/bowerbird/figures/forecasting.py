@@ -1,10 +1,9 @@
 """Figures of notebooks 05 to 07: training, fans, scores."""
 
 import numpy as np
-import pandas as pd
 
 from bowerbird.data.panel import Panel
-from bowerbird.figures.style import BLUE, GREY, ORANGE, RED, format_days, new_figure
+from bowerbird.figures.style import BLUE, GREY, RED, format_days, new_figure
 from bowerbird.forecast import Forecast
 
 
@@ -30,29 +29,6 @@ def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
     figure.supylabel("units a day", fontsize=9)
-    return figure
-
-
-def scores(table: pd.DataFrame, best_constant: float | None = None):
-    """1 - WMAPE and bias of every method on the same held-out days."""
-    ordered = table.sort_values("1-WMAPE")
-    height = 0.28 * len(ordered) + 1.1
-    figure, axes = new_figure(1, 2, width=9, height=height, sharey=True, width_ratios=[3, 2])
-    colours = [ORANGE if "LSTM" in name else BLUE for name in ordered["method"]]
-    axes[0].barh(ordered["method"], ordered["1-WMAPE"].clip(lower=0), color=colours)
-    for row, value in enumerate(ordered["1-WMAPE"]):
-        axes[0].text(max(value, 0) + 0.005, row, f"{value:.3f}", va="center", fontsize=8)
-    axes[0].set(
-        title="15 days from one origin", xlabel="1 − WMAPE", xlim=(0, max(0.75, ordered["1-WMAPE"].max() + 0.1))
-    )
-    if best_constant is not None:
-        axes[0].axvline(best_constant, color=GREY, ls="--")
-        axes[0].text(best_constant, -0.4, " best constant\n in hindsight", fontsize=7, color="0.3", va="bottom")
-    axes[1].barh(ordered["method"], ordered["bias"], color=colours)
-    axes[1].axvline(0, color="black", lw=0.8)
-    axes[1].set(title="too little (left), too much (right)", xlabel="bias, share of demand")
-    for axis in axes:
-        axis.grid(axis="y", visible=False)
     return figure
 
 

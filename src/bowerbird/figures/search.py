@@ -2,8 +2,21 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import PercentFormatter
 
-from bowerbird.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from bowerbird.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure
+
+LINES = {
+    "SBO": (BLUE, "-"),
+    "SBO, tuned": (BLUE, "-"),
+    "SBO, paper": (SKY, "--"),
+    "random search": (GREY, "-"),
+    "TPE": (ORANGE, "-."),
+    "CMA-ES": (GREEN, ":"),
+    "Gaussian process": (PURPLE, "--"),
+    "differential evolution": (RED, "-"),
+}
+"""Method -> colour and dashes."""
 
 
 def bowers(history: pd.DataFrame, objective, space: dict, generations: list[int]):
@@ -26,18 +39,48 @@ def bowers(history: pd.DataFrame, objective, space: dict, generations: list[int]
 
 
 def convergence(runs: pd.DataFrame):
-    """Best value against evaluations: median and range over seeds, one panel a function, one line a method."""
-    functions = list(runs["function"].unique())
-    figure, axes = new_figure(1, len(functions), width=3.2 * len(functions), height=3, squeeze=False)
-    for axis, function in zip(axes[0], functions, strict=True):
-        for method, colour in (("SBO", BLUE), ("random search", GREY)):
-            part = runs[(runs["function"] == function) & (runs["method"] == method)]
-            by_step = part.groupby("evaluation")["best"].quantile([0.0, 0.5, 1.0]).unstack()
-            axis.fill_between(by_step.index, by_step[0.0], by_step[1.0], color=colour, alpha=0.2, lw=0)
-            axis.plot(by_step.index, by_step[0.5], color=colour, label=method)
-        axis.set(title=function, xlabel="evaluations", yscale="log")
-    axes[0, 0].set_ylabel("best value, median and range")
-    axes[0, 0].legend(frameon=False)
+    """Best value so far against evaluations: median over seeds, one panel a problem, one line a method."""
+    problems = list(runs["problem"].unique())
+    n_columns = min(len(problems), 4)
+    n_rows = -(-len(problems) // n_columns)
+    size = {"width": 3.0 * n_columns, "height": 0.6 + 2.3 * n_rows}
+    figure, axes = new_figure(n_rows, n_columns, squeeze=False, sharex=True, **size)
+    for axis in axes.flat[len(problems) :]:
+        axis.set_visible(False)
+    for axis, problem in zip(axes.flat, problems, strict=False):
+        here = runs[runs["problem"] == problem]
+        for method in runs["method"].unique():
+            best = here[here["method"] == method].groupby("evaluation")["best"].median()
+            colour, dashes = LINES.get(method, (BLUE, "-"))
+            axis.plot(best.index, best, color=colour, ls=dashes, lw=1.6, label=method)
+        finite = here["best"][np.isfinite(here["best"])]
+        wide = finite.max() > 20 * finite.min() > 0  # functions; the errors of models are all near 1
+        axis.set(title=problem, yscale="log" if wide else "linear")
+    figure.supxlabel("evaluations", fontsize="medium")
+    figure.supylabel("best so far, median over seeds", fontsize="medium")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False)
+    return figure
+
+
+def win_rates(table: pd.DataFrame, method: str):
+    """Share of pairings a method wins against each other one, with 95 % intervals, one panel a budget."""
+    budgets, opponents = list(table["evaluations"].unique()), list(table["against"].unique())[::-1]
+    figure, axes = new_figure(1, len(budgets), width=9, height=2.7, sharey=True, squeeze=False)
+    for axis, budget in zip(axes[0], budgets, strict=True):
+        for opponent, row in table[table["evaluations"] == budget].set_index("against").iterrows():
+            place, colour = opponents.index(opponent), LINES.get(opponent, (BLUE, "-"))[0]
+            axis.plot([row["low"], row["high"]], [place, place], color=colour, lw=2.5, solid_capstyle="butt")
+            axis.plot(row["won"], place, "o", ms=7, color=colour, mec="white")
+        axis.axvline(0.5, color="black", lw=0.8, ls=":")
+        axis.set(
+            title=f"after {budget} evaluations",
+            xlabel="pairings won",
+            xlim=(-0.02, 1.02),
+            xticks=[0, 0.25, 0.5, 0.75, 1],
+        )
+        axis.set(yticks=range(len(opponents)), yticklabels=opponents, ylim=(-0.6, len(opponents) - 0.4))
+        axis.xaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.suptitle(f"How often {method} ends below another method; bars are 95 % intervals")
     return figure
 
 

@@ -1,0 +1,153 @@
+"""The comparison is fair: same problems, same budgets, true losses, and counts that can be checked by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from bowerbird import sbo_study, tuning
+from bowerbird.benchmark_functions import FUNCTIONS, TUNING, Problem, shifted_problem, tuning_problem
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.forecaster import Settings
+from bowerbird.sbo import minimize
+from bowerbird.sbo_study import METHODS, TUNED, available, best_so_far, compare, ranks, wilson, win_rates
+from bowerbird.space import Choice, Float, Integer, decode, limits
+
+PROBLEMS = {name: (lambda seed, name=name: shifted_problem(name, seed)) for name in FUNCTIONS} | {
+    name: (lambda seed, name=name: tuning_problem(name, seed)) for name in TUNING
+}
+SPACE = {"rate": Float(1e-4, 1.0, log=True), "size": Integer(1, 9), "kind": Choice(("a", None, (1, 2)))}
+
+
+def counted(fails_above: float = 2.0):
+    """A problem and the list of the candidates it was asked for."""
+    asked = []
+
+    def loss(x):
+        asked.append(x)
+        return np.nan if x["rate"] > fails_above else abs(np.log10(x["rate"]) + 2) + x["size"] + (x["kind"] != "a")
+
+    return Problem("counted", SPACE, loss), asked
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_gets_its_budget_and_no_more_and_failures_end_nothing(name):
+    pytest.importorskip("optuna")
+    pytest.importorskip("cmaes")
+    problem, asked = counted(fails_above=0.3)
+    observed = METHODS[name](problem, 24, 1)
+    assert len(asked) == len(observed) == 24
+    for (x, value), seen in zip(observed, asked, strict=True):
+        assert x == seen and 1e-4 <= x["rate"] <= 1 and x["size"] in range(1, 10) and x["kind"] in SPACE["kind"].values
+        assert np.isinf(value) if x["rate"] > 0.3 else value >= 1
+    again = METHODS[name](counted(0.3)[0], 24, 1)
+    assert [x for x, _ in again] == [x for x, _ in observed], "the same seed makes the same search"
+    assert [x for x, _ in METHODS[name](counted(0.3)[0], 24, 2)] != [x for x, _ in observed]
+
+
+def test_smaller_budgets_are_the_beginnings_of_larger_ones():
+    for name in (TUNED, "SBO, paper", "random search"):
+        short, long = (METHODS[name](counted()[0], n, 0) for n in (20, 50))
+        assert long[:20] == short, name
+
+
+def test_sbo_in_the_comparison_is_sbo():
+    problem = tuning_problem("network with noise", 4)
+    observed = METHODS[TUNED](problem, 60, 4)
+    result = minimize(problem.observe, problem.space, max_evaluations=60, variant="tuned", seed=4)
+    assert min(observed, key=lambda pair: pair[1]) == (result.x, result.value)
+
+
+def test_best_so_far_is_the_true_loss_of_the_candidate_one_would_hand_over():
+    problem = Problem("noisy", SPACE, lambda x: x["size"], noise=0.5)
+    observed = [({"size": 5}, np.inf), ({"size": 4}, 4.4), ({"size": 6}, 3.9), ({"size": 1}, 4.0), ({"size": 2}, 1.5)]
+    assert best_so_far(problem, observed, 7).tolist() == [np.inf, 4, 6, 6, 2, 2, 2]
+
+
+def runs_by_hand():
+    """Two problems, two seeds, three methods, after 10 evaluations; the third ran on one problem only."""
+    values = {"A": [1, 2, 3, 4], "B": [2, 2, 1, 5], "C": [0, 9, np.nan, np.nan]}
+    rows = [
+        {"problem": problem, "seed": seed, "method": method, "evaluation": 10, "best": values[method][2 * i + seed]}
+        for method in values for i, problem in enumerate(("p", "q")) for seed in (0, 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).dropna()
+
+
+def test_win_rates_by_hand():
+    table = win_rates(runs_by_hand(), [10], "A").set_index("against")
+    assert table.loc["B", "pairings"] == 4 and table.loc["B", "won"] == 2.5 / 4  # a win, a tie, a loss, a win
+    assert table.loc["C", "pairings"] == 2 and table.loc["C", "won"] == 1 / 2
+    assert (table["low"] < table["won"]).all() and (table["won"] < table["high"]).all()
+
+
+def test_ranks_by_hand():
+    table = ranks(runs_by_hand(), [10]).set_index("method")["10 evaluations"]
+    # Only problem p was run by all: seed 0 ranks C A B, seed 1 ties A and B before C.
+    assert table.to_dict() == {"A": 1.75, "B": 2.25, "C": 2.0}
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (3, 5), (5, 5), (47, 55), (110, 110)])
+def test_wilson_is_scipys(k, n):
+    theirs = binomtest(k, n).proportion_ci(0.95, method="wilson")
+    assert wilson(k / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-4)
+
+
+def test_an_interrupted_comparison_goes_on(tmp_path):
+    methods = {name: METHODS[name] for name in (TUNED, "random search")}
+    posed = []
+
+    def problem(seed):
+        posed.append(seed)
+        if len(posed) == 6:
+            raise KeyboardInterrupt
+        return shifted_problem("sphere", seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        compare({"sphere": problem}, methods, range(4), 20, folder=tmp_path)
+    resumed = compare({"sphere": problem}, methods, range(4), 20, folder=tmp_path)
+    assert len(posed) == 9, "five searches were kept, one was lost, three were left"
+    pd.testing.assert_frame_equal(resumed, compare({"sphere": PROBLEMS["sphere"]}, methods, range(4), 20))
+    assert resumed.groupby(["method", "seed"]).size().tolist() == [20] * 8
+
+
+def test_a_missing_package_leaves_its_methods_out_and_says_so(monkeypatch):
+    monkeypatch.setattr(sbo_study, "find_spec", lambda name: None)
+    methods, reason = available()
+    assert list(methods) == [TUNED, "SBO, paper", "random search"]
+    assert "CMA-ES is left out, optuna and cmaes not installed" in reason and "pip install" in reason
+    monkeypatch.setattr(sbo_study, "find_spec", lambda name: None if name == "cmaes" else object())
+    assert [name for name in METHODS if name not in available()[0]] == ["CMA-ES"]
+    monkeypatch.setattr(sbo_study, "find_spec", lambda name: object())
+    assert available() == (METHODS, "")
+
+
+def test_tuned_sbo_beats_random_search_and_the_paper():
+    """On seeds that neither the tuning nor the reported comparison used."""
+    methods = {name: METHODS[name] for name in (TUNED, "SBO, paper", "random search")}
+    table = win_rates(compare(PROBLEMS, methods, range(500, 505), 60), [60]).set_index("against")["won"]
+    assert table["random search"] >= 0.85 and table["SBO, paper"] > 0.55
+
+
+def test_at_length_both_find_the_sphere():
+    table = sbo_study.at_length(1, 3000, 3).set_index("function")
+    assert list(table.index) == list(FUNCTIONS)
+    assert table.loc["sphere", "SBO"] < 0.01 and table.loc["sphere", "differential evolution"] < 1e-10
+
+
+def test_the_real_loss_is_the_tuning_stages():
+    rng = np.random.default_rng(0)
+    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(16)] for column in (*SERIES_KEY, *ATTRIBUTES)})
+    dates = pd.date_range("2022-12-01", periods=70, name="date")
+    panel = Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
+
+    problem = sbo_study.lstm_problem(panel, 3, n_series=10, epochs=1)
+    low, high = limits(problem.space)
+    x = decode(problem.space, ((low + high) / 2)[None])[0]
+    rows = np.sort(np.random.default_rng(3).choice(16, 10, replace=False))
+    settings = replace(Settings(epochs=1, batch_size=16), **x)
+    assert problem.observe(x) == tuning.validation_loss(panel.select(rows), settings, seed=3)
+    assert sbo_study.lstm_problem(panel, 3, tuning.SPACE).space == tuning.SPACE
