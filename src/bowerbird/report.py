@@ -24,15 +24,16 @@ KEPT_TABLES = (
     "headline", "table_1", "table_1_readings", "table_1_corrected", "table_2", "table_2_corrected", "table_3",
     "table_3_protocols", "table_3_families", "table_3_draws", "table_3_verdict", "table_3_prefix", "dm_members",
     "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices", "as_run_stability",
-    "merge_counts", "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_history", "lstm_summary",
-    "lstm_importance", "forecast_scores", "ladder_differences", "levels", "new_items_scores", "new_items_coverage",
+    "merge_counts", "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_win_rates", "sbo_ranks",
+    "sbo_at_length", "sbo_history", "lstm_summary", "lstm_importance", "forecast_scores", "ladder_differences", "levels",
+    "levels_reconciled", "new_items_scores", "new_items_coverage",
     "promotion_lifts", "promotion_double_12", "inventory_cost_of_service", "inventory_summary", "errata",
     "disagreements",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "table_3_heat_map", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
     "dm_number_of_clusters", "new_items_scores", "promotion_lifts", "cost_of_service", "sbo_tuning", "sbo_convergence",
-    "calibration",
+    "sbo_win_rates", "levels_reconciled", "calibration",
 )  # fmt: skip
 """What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
 
