@@ -150,7 +150,8 @@ def search() -> list[dict]:
     names = list(space)
     ours = seconds(lambda: sbo.minimize(objective, space, n_bowers=30, max_evaluations=calls), 3)
     theirs = seconds(lambda: [objective(dict(zip(names, p, strict=True))) for p in points], 3)
-    return [row("SBO, 3,000 evaluations", ours, "the objective alone", theirs)]
+    overhead, alone = ((ours - theirs) / calls * 1000, theirs / calls * 1000)
+    return [row("SBO's overhead, 1,000 evaluations, D = 10", overhead, "the objective alone", alone, "<= 10 ms")]
 
 
 def training(panel) -> list[dict]:
