@@ -25,9 +25,9 @@ KEPT_TABLES = (
     "table_3_protocols", "table_3_families", "table_3_draws", "table_3_verdict", "table_3_prefix", "dm_members",
     "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices", "as_run_stability",
     "merge_counts", "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_win_rates", "sbo_ranks",
-    "sbo_at_length", "sbo_history", "lstm_summary", "lstm_importance", "forecast_scores", "ladder_differences", "levels",
-    "levels_reconciled", "new_items_scores", "new_items_coverage",
-    "promotion_lifts", "promotion_double_12", "inventory_cost_of_service", "inventory_summary", "errata",
+    "sbo_at_length", "sbo_history", "lstm_summary", "lstm_importance", "forecast_scores", "ladder_differences",
+    "levels", "levels_reconciled", "new_items_scores", "new_items_coverage", "promotion_lifts", "promotion_double_12",
+    "inventory_cost_of_service", "inventory_summary", "errata",
     "disagreements",
 )  # fmt: skip
 KEPT_FIGURES = (
