@@ -15,10 +15,10 @@ SERIES = pd.DataFrame(
 )
 
 
-def make(mean, dispersion, horizon=4) -> Forecast:
+def make(mean, dispersion, horizon=4, zero=0.0) -> Forecast:
     mean = np.repeat(np.asarray(mean, dtype=float)[:, None], horizon, axis=1) + 0.1 * np.arange(horizon)
     dates = pd.date_range("2023-05-16", periods=horizon, name="date")
-    return Forecast(dates, mean, np.full(mean.shape, dispersion), mean * 0.9)
+    return Forecast(dates, mean, np.full(mean.shape, dispersion), mean * 0.9, np.full(mean.shape, zero))
 
 
 def draw_with_common_factor(forecast, correlation, rng):
@@ -58,14 +58,25 @@ def test_without_dispersion_a_day_is_poisson():
     np.testing.assert_array_equal(probabilities.round(4), [0.1353, 0.4060, 0.6767, 0.8571, 0.9473])  # Poisson table
 
 
+@pytest.mark.parametrize("probability", [0.05, 0.3, 0.31, 0.8, 0.99])
+def test_quantiles_with_more_zeros_by_summing_the_probabilities(probability):
+    forecast = make([4.0], 0.4, horizon=1, zero=0.3)
+    alone = nbinom.pmf(np.arange(200), 2.5, 2.5 / (2.5 + 4.0 / 0.7))
+    reached = np.cumsum(0.7 * alone + 0.3 * (np.arange(200) == 0))
+    assert forecast.quantile(probability) == np.searchsorted(reached, probability)
+
+
+@pytest.mark.parametrize("zero", [0.0, 0.25])
 @pytest.mark.parametrize("correlation", [0.0, 0.4])
-def test_samples_have_the_moments_of_every_day(correlation):
-    forecast = make([0.5, 6.0, 80.0], 0.3)
+def test_samples_have_the_moments_of_every_day(correlation, zero):
+    forecast = make([0.5, 6.0, 80.0], 0.3, zero=zero)
     n = 20_000
     drawn = forecast.sample(n, np.random.default_rng(0), correlation)
     assert drawn.shape == (3, n, 4)
     np.testing.assert_array_equal(drawn, np.floor(drawn))
-    variance = forecast.mean + forecast.dispersion * forecast.mean**2
+    alone = forecast.mean / (1 - zero)  # of the negative binomial
+    variance = (1 - zero) * (alone + 0.3 * alone**2) + zero * (1 - zero) * alone**2  # within, and between sold and not
+    np.testing.assert_allclose(forecast.variance, variance)
     assert (np.abs(drawn.mean(axis=1) - forecast.mean) < 4 * np.sqrt(variance / n)).all()
     squared = (drawn - forecast.mean[:, None]) ** 2  # its own spread gives the standard error of a variance
     assert (np.abs(squared.mean(axis=1) - variance) < 4 * squared.std(axis=1) / np.sqrt(n)).all()
@@ -131,15 +142,15 @@ def test_residual_correlation_stays_in_its_range():
 
 
 def test_table_round_trip():
-    forecast = make([0.3, 4.0, 150.0], 0.4)
+    forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
     table = forecast.to_frame(SERIES)
     assert list(table) == [
-        "seller_no", "product_no", "warehouse_no", "date", "forecast_qty", "mean", "dispersion", "q10", "q90",
+        "seller_no", "product_no", "warehouse_no", "date", "forecast_qty", "mean", "dispersion", "zero", "q10", "q90",
     ]  # fmt: skip
     row = table.set_index(["product_no", "date"]).loc[("product_2", pd.Timestamp("2023-05-18"))]
     assert (row["mean"], row["forecast_qty"], row["q90"]) == (4.2, 4.2 * 0.9, forecast.quantile(0.9)[1, 2])
     assert row["seller_no"] == "seller_2"
     again = Forecast.from_frame(table)
-    for name in ("mean", "dispersion", "point"):
+    for name in ("mean", "dispersion", "point", "zero"):
         np.testing.assert_array_equal(getattr(again, name), getattr(forecast, name))
     assert again.dates.equals(forecast.dates) and again.dates.name == "date"

@@ -15,14 +15,14 @@ from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predi
 from bowerbird.forecaster.explanation import explain, permutation_importance
 from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, running_level
 from bowerbird.forecaster.intervals import calibrate
-from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss
+from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.settings import CELLS
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
 
 SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
 ORIGIN = 60
-OUTPUTS = ("mean", "dispersion", "point")
+OUTPUTS = ("mean", "dispersion", "point", "zero")
 
 
 def panel_of(demand) -> Panel:
@@ -90,6 +90,28 @@ def test_loss_is_minus_scipys_log_probability():
     np.testing.assert_allclose(single, expected, rtol=1e-3, atol=0.02)
 
 
+def test_zero_inflated_loss_is_a_distribution_of_the_mean_it_is_given():
+    counts = torch.arange(4000, dtype=torch.float64)
+    for mean, dispersion, zero in ((3.0, 0.4, 0.3), (40.0, 0.1, 0.05), (0.2, 2.0, 0.0)):
+        loss = zero_inflated_loss(counts, *(torch.tensor(x, dtype=torch.float64) for x in (mean, dispersion, zero)))
+        probability = torch.exp(-loss)
+        assert probability.sum().item() == pytest.approx(1, abs=1e-9)
+        assert (counts * probability).sum().item() == pytest.approx(mean, rel=1e-9)
+        size = 1 / dispersion
+        extra = nbinom.pmf(0, size, size / (size + mean / (1 - zero)))
+        assert probability[0].item() == pytest.approx(zero + (1 - zero) * extra)
+
+
+def test_days_without_sales_are_foreseen_where_they_happen():
+    """Poisson demand of 8 that is out of stock on three days of ten: no negative binomial alone looks like it."""
+    rng = np.random.default_rng(3)
+    panel = panel_of(rng.poisson(8.0, (40, 80)) * (rng.random((40, 80)) > 0.3))
+    settings = replace(SMALL, clusters=0, epochs=30, learning_rate=0.05, skip_festival=False)
+    inflated, plain = (predict(fit(panel, replace(settings, zero_inflation=z)), panel) for z in (True, False))
+    assert 0.12 < inflated.zero.mean() < 0.3 and not np.any(plain.zero)
+    assert inflated.quantile(0.4).mean() > plain.quantile(0.4).mean() + 1
+
+
 def test_loss_is_least_at_the_mean():
     counts = torch.tensor([0.0, 3, 4, 13])
     mean = torch.tensor(2.0, requires_grad=True)
@@ -117,7 +139,7 @@ def test_running_level_reads_the_past_alone_and_skips_missing_days():
 
 
 def test_an_untrained_network_forecasts_the_running_level(panel):
-    mean, dispersion, point = predict_rolling(untrained(panel, replace(SMALL, clusters=0)), panel, 1)
+    mean, dispersion, point, _ = predict_rolling(untrained(panel, replace(SMALL, clusters=0)), panel, 1)
     assert mean.shape == dispersion.shape == point.shape == (24, 80, 5)
     np.testing.assert_allclose(mean, np.repeat(running_level(panel.demand)[:, :, None], 5, axis=2), rtol=1e-5)
     np.testing.assert_array_equal(mean, point)
@@ -150,11 +172,11 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
     demand[2, 17] = np.nan
     batches = []
 
-    def spy(actual, mean, dispersion):
+    def spy(actual, mean, dispersion, zero):
         batches.append((actual, mean.detach()))
-        return negative_binomial_loss(actual, mean, dispersion)
+        return zero_inflated_loss(actual, mean, dispersion, zero)
 
-    monkeypatch.setattr(training, "negative_binomial_loss", spy)
+    monkeypatch.setattr(training, "zero_inflated_loss", spy)
     fit(panel_of(demand), replace(SMALL, clusters=0, epochs=1, batch_size=4))
     actual, mean = (torch.cat(part).double().numpy() for part in zip(*batches, strict=True))
     assert [len(batch) for batch, _ in batches] == [4, 2]
@@ -268,12 +290,13 @@ def test_members_are_pooled_to_the_mixtures_mean_and_variance(panel):
     single = [predict(replace(pooled, networks=(network,)), known) for network in pooled.networks]
     means = np.array([f.mean for f in single])
     assert not np.allclose(means[0], means[1], rtol=1e-2)
-    variances = np.array([f.mean + f.dispersion * f.mean**2 for f in single])
+    variances = np.array([f.variance for f in single])
     found = predict(pooled, known)
     np.testing.assert_allclose(found.mean, means.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.point, np.mean([f.point for f in single], axis=0), rtol=1e-12)
     expected = variances.mean(axis=0) + means.var(axis=0)  # of a mixture in equal parts
-    np.testing.assert_allclose(found.mean + found.dispersion * found.mean**2, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.variance, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.zero, np.mean([f.zero for f in single], axis=0), rtol=1e-12)
 
 
 def test_more_members_leave_the_first_ones_as_they_were(panel):

@@ -1,4 +1,4 @@
-"""A forecast as a distribution: a negative binomial for every series and day ahead."""
+"""A forecast as a distribution: a negative binomial, with more zeros if need be, for every series and day ahead."""
 
 from dataclasses import dataclass
 
@@ -18,23 +18,35 @@ class Forecast:
     mean : array (n_series, horizon)
         Expected demand in units per day [mu].
     dispersion : array (n_series, horizon)
-        Excess of the variance, mu + dispersion mu^2.
+        Excess of the negative binomial's variance, m + dispersion m^2.
     point : array (n_series, horizon)
         The forecast that is scored by absolute error: an estimate of the median.
+    zero : array (n_series, horizon)
+        Probability of a day without demand beyond the negative binomial's own [pi]; its mean is m = mu / (1 - pi).
     """
 
     dates: pd.DatetimeIndex
     mean: np.ndarray
     dispersion: np.ndarray
     point: np.ndarray
+    zero: np.ndarray | float = 0.0
 
-    def _distribution(self):
+    def _size_and_chance(self) -> tuple[np.ndarray, np.ndarray]:
+        """The negative binomial's parameters, each (n_series, horizon)."""
         size = 1 / np.maximum(self.dispersion, 1e-6)
-        return nbinom(size, size / (size + np.maximum(self.mean, 1e-9)))
+        return size, size / (size + np.maximum(self.mean / (1 - self.zero), 1e-9))
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of each day's demand (n_series, horizon), units squared."""
+        # E[y^2] - mu^2 = (1 - pi) (m + (1 + d) m^2) - mu^2
+        return self.mean + self.mean**2 * ((1 + self.dispersion) / (1 - self.zero) - 1)
 
     def quantile(self, probability: float) -> np.ndarray:
         """Quantile of each day's demand (n_series, horizon), whole units."""
-        return self._distribution().ppf(probability)
+        # F(y) = pi + (1 - pi) F_nb(y)
+        among = np.clip((probability - self.zero) / (1 - self.zero), 0, 1)
+        return np.maximum(nbinom(*self._size_and_chance()).ppf(among), 0)
 
     def sample(self, n_samples: int, rng: np.random.Generator, correlation: float = 0.0) -> np.ndarray:
         """Draw demand paths.
@@ -54,8 +66,9 @@ class Forecast:
         carries little of the correlation, and of one none: draw a hundred or more.
         """
         shape = (len(self.mean), n_samples, self.mean.shape[1])
-        size = 1 / np.maximum(self.dispersion, 1e-6)[:, None]
-        drawn = rng.negative_binomial(size, size / (size + np.maximum(self.mean, 1e-9)[:, None]), shape).astype(float)
+        size, chance = (parameter[:, None] for parameter in self._size_and_chance())
+        drawn = rng.negative_binomial(size, chance, shape).astype(float)
+        drawn[rng.random(shape) < np.broadcast_to(self.zero, self.mean.shape)[:, None]] = 0
         if correlation == 0:
             return drawn
         common = rng.standard_normal((*shape[:2], 1))
@@ -73,7 +86,7 @@ class Forecast:
 
         Returns
         -------
-        DataFrame: keys, date, forecast_qty (the point forecast), mean, dispersion, q10, q90.
+        DataFrame: keys, date, forecast_qty (the point forecast), mean, dispersion, zero, q10, q90.
         """
         keys = series[["seller_no", "product_no", "warehouse_no"]]
         n_days = len(self.dates)
@@ -81,7 +94,7 @@ class Forecast:
         frame["date"] = np.tile(self.dates.to_numpy(), len(keys))
         columns = {
             "forecast_qty": self.point, "mean": self.mean, "dispersion": self.dispersion,
-            "q10": self.quantile(0.1), "q90": self.quantile(0.9),
+            "zero": np.broadcast_to(self.zero, self.mean.shape), "q10": self.quantile(0.1), "q90": self.quantile(0.9),
         }  # fmt: skip
         for name, values in columns.items():
             frame[name] = values.reshape(-1)
@@ -91,9 +104,8 @@ class Forecast:
     def from_frame(cls, frame: pd.DataFrame) -> "Forecast":
         """The forecast that `to_frame` laid out."""
         dates = pd.DatetimeIndex(frame["date"].unique(), name="date")
-        return cls(
-            dates, *(frame[c].to_numpy().reshape(-1, len(dates)) for c in ("mean", "dispersion", "forecast_qty"))
-        )
+        columns = ("mean", "dispersion", "forecast_qty", "zero")
+        return cls(dates, *(frame[column].to_numpy().reshape(-1, len(dates)) for column in columns))
 
 
 def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
@@ -110,8 +122,8 @@ def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
     -------
     float in [0, 0.95]: mean correlation, over series, of normalised errors on different days.
     """
-    sd = np.sqrt(forecast.mean + forecast.dispersion * forecast.mean**2)
-    z = np.clip((actual - forecast.mean) / np.maximum(sd, 1e-9), -4, 4)  # (n_series, horizon); a spike must not decide
+    sd = np.maximum(np.sqrt(forecast.variance), 1e-9)
+    z = np.clip((actual - forecast.mean) / sd, -4, 4)  # (n_series, horizon); a spike must not decide
     known = ~np.isnan(z)
     z, n = np.where(known, z, 0.0), known.sum(axis=1)
     within = (z**2).sum() / max(n.sum(), 1)

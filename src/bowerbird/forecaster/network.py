@@ -5,6 +5,7 @@ series cost one pass and no data loader is needed (Wen et al., A multi-horizon q
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,15 @@ from bowerbird.forecaster.settings import Settings
 
 LOG_LIMIT = 3.0  # a forecast stays within e^-3 ... e^3 times the running level
 INPUT_LIMIT = 4.0  # standard deviations at which an input is cut
+
+
+class Ahead(NamedTuple):
+    """What is forecast for the days ahead of every origin, each (n_series, n_origins, horizon), tensors or arrays."""
+
+    mean: Tensor
+    dispersion: Tensor
+    point: Tensor
+    zero: Tensor
 
 
 class Transformer(nn.Module):
@@ -64,7 +74,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         n_read = settings.hidden_size + n_inputs + sum(widths)
         self.point = nn.Linear(n_read, settings.horizon)
-        self.distribution = nn.Linear(n_read, 2 * settings.horizon)
+        self.zero_inflation = settings.zero_inflation
+        self.distribution = nn.Linear(n_read, (2 + settings.zero_inflation) * settings.horizon)
         self.calendar = nn.Linear(len(CALENDAR_FEATURES), 1, bias=False)
         for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
             for parameter in layer.parameters():
@@ -75,7 +86,8 @@ class Network(nn.Module):
 
         daily (batch, n_days, n_daily), static (batch, n_attributes) label codes, level (batch, n_days),
         calendar (n_days + horizon, n_features) of the days read and of the days after them.
-        Returns mean, dispersion, point: each (batch, n_origins, horizon).
+        Returns Ahead, each part (batch, n_origins, horizon); `zero` is the probability of a zero beyond the negative
+        binomial's own, and `mean` counts it in.
         """
         days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
         if len(self.embeddings):
@@ -87,12 +99,13 @@ class Network(nn.Module):
         point = self.point(read)  # (batch, n_origins, horizon)
         # The distribution is read off what the point forecast has learnt, and does not shape it: a likelihood follows
         # the spikes that an absolute error leaves alone
-        shift, spread = self.distribution(read.detach()).unflatten(2, (2, self.horizon)).unbind(2)
+        shift, spread, *inflation = self.distribution(read.detach()).unflatten(2, (-1, self.horizon)).unbind(2)
+        zero = torch.sigmoid(inflation[0] - 4.0) if self.zero_inflation else torch.zeros_like(shift)
         effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
         ahead = effect[1:].unfold(0, self.horizon, 1)[: daily.shape[1]][origins]  # (n_origins, horizon)
         log_point = torch.log(level[:, origins, None]) + ahead + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)
         mean = torch.exp(log_point.detach() + LOG_LIMIT * torch.tanh(shift / LOG_LIMIT))
-        return mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.exp(log_point)
+        return Ahead(mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.exp(log_point), zero)
 
 
 def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> Tensor:
@@ -102,6 +115,14 @@ def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> 
         torch.lgamma(size) + torch.lgamma(actual + 1) - torch.lgamma(actual + size)
         + size * torch.log1p(mean / size) + actual * (torch.log(size + mean) - torch.log(mean))
     )  # fmt: skip
+
+
+def zero_inflated_loss(actual: Tensor, mean: Tensor, dispersion: Tensor, zero: Tensor) -> Tensor:
+    """Negative log-likelihood of counts, zero with probability `zero`, else negative binomial; mean is of both."""
+    loss = negative_binomial_loss(actual, mean / (1 - zero), dispersion)
+    # P(0) = zero + (1 - zero) P_nb(0),  P(y) = (1 - zero) P_nb(y)
+    either = torch.where(actual == 0, zero + (1 - zero) * torch.exp(-loss), 1.0)
+    return torch.where(actual == 0, -torch.log(either), loss - torch.log1p(-zero))
 
 
 def pinball_loss(actual: Tensor, point: Tensor, quantile: float) -> Tensor:

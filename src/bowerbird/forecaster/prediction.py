@@ -8,6 +8,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.forecast import Forecast
 from bowerbird.forecaster.inputs import Inputs
+from bowerbird.forecaster.network import Ahead
 from bowerbird.forecaster.training import Forecaster
 
 
@@ -24,14 +25,12 @@ def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
     -------
     Forecast
     """
-    mean, dispersion, point = (x[:, -1] for x in predict_rolling(forecaster, panel, panel.n_days))
-    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=mean.shape[1], name="date")
-    return Forecast(dates, mean, dispersion, point)
+    ahead = Ahead(*(part[:, -1] for part in predict_rolling(forecaster, panel, panel.n_days)))
+    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=ahead.mean.shape[1], name="date")
+    return Forecast(dates, **ahead._asdict())
 
 
-def predict_rolling(
-    forecaster: Forecaster, panel: Panel, first_origin: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> Ahead:
     """Forecast from every origin, each from the days before it alone and without retraining.
 
     Parameters
@@ -43,7 +42,7 @@ def predict_rolling(
 
     Returns
     -------
-    mean, dispersion, point : arrays (n_series, n_origins, horizon)
+    Ahead: mean, dispersion, point, zero, each (n_series, n_origins, horizon)
 
     Raises
     ------
@@ -55,15 +54,18 @@ def predict_rolling(
     return pooled(forecaster, forecaster.gather(panel), slice(first_origin - 1, panel.n_days))
 
 
-def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, dispersion and point of all networks together, each (n_series, n_origins, horizon)."""
+def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
+    """What all networks together forecast, each part (n_series, n_origins, horizon)."""
     with torch.no_grad():
         outputs = [
             [x.double().cpu().numpy() for x in net(data.daily, data.static, data.level, data.calendar, origins)]
             for net in forecaster.networks
         ]
-    mean, dispersion, point = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, horizon)
-    # The members' mixture as one negative binomial of equal mean and variance
-    average, second_moment = mean.mean(axis=0), (mean + (1 + dispersion) * mean**2).mean(axis=0)
-    variance_excess = np.maximum((second_moment - average) / average**2 - 1, 1e-3)
-    return average, variance_excess, point.mean(axis=0)
+    mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
+    # The members' mixture as one distribution of equal mean, variance and share of extra zeros:
+    # E[y] = (1 - z) m,  E[y^2] = (1 - z) (m + (1 + d) m^2),  m the mean of the negative binomial alone
+    selling, average = 1 - zero, mean.mean(axis=0)
+    second_moment = (mean + (1 + dispersion) * mean**2 / selling).mean(axis=0)
+    share = selling.mean(axis=0)
+    excess = np.maximum((second_moment - average) * share / average**2 - 1, 1e-3)
+    return Ahead(average, excess, point.mean(axis=0), 1 - share)

@@ -35,6 +35,8 @@ class Settings:
         Width of the embedding of each static attribute; 0 leaves them out.
     skip_festival : bool
         Leave origins about the Spring Festival out of the training: nothing like it follows within the year.
+    zero_inflation : bool
+        Let a day sell nothing more often than a negative binomial of its mean would: out of stock, or not ordered.
     horizon : int
         Days ahead.
     warm_up : int
@@ -57,6 +59,7 @@ class Settings:
     context: bool = True
     embedding: int = 0
     skip_festival: bool = True
+    zero_inflation: bool = True
     horizon: int = 15
     warm_up: int = 28
     members: int = 1

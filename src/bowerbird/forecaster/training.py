@@ -13,7 +13,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes
-from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss
+from bowerbird.forecaster.network import Ahead, Network, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.settings import Settings
 
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
@@ -177,12 +177,11 @@ def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Setti
         yield total / n_series
 
 
-def _loss(actual: Tensor, outputs: tuple[Tensor, ...], by_origin: Tensor, relative: Tensor, settings: Settings):
-    mean, dispersion, point = outputs
+def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, settings: Settings):
     known = ~actual.isnan()
     actual = actual.nan_to_num()
     weight = known * by_origin
     n_known = weight.sum().clamp(min=1)  # a batch of missing days teaches nothing
-    likelihood = (negative_binomial_loss(actual, mean, dispersion) * weight).sum() / n_known
-    error = (pinball_loss(actual, point, settings.point_quantile) * relative * weight).sum() / n_known
+    likelihood = (zero_inflated_loss(actual, outputs.mean, outputs.dispersion, outputs.zero) * weight).sum() / n_known
+    error = (pinball_loss(actual, outputs.point, settings.point_quantile) * relative * weight).sum() / n_known
     return likelihood + settings.point_weight * error
