@@ -177,6 +177,7 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
         return zero_inflated_loss(actual, mean, dispersion, zero)
 
     monkeypatch.setattr(training, "zero_inflated_loss", spy)
+    monkeypatch.setattr(training, "LIKELIHOOD_EVERY", 1)
     fit(panel_of(demand), replace(SMALL, clusters=0, epochs=1, batch_size=4))
     actual, mean = (torch.cat(part).double().numpy() for part in zip(*batches, strict=True))
     assert [len(batch) for batch, _ in batches] == [4, 2]

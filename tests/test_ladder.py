@@ -9,7 +9,7 @@ from bowerbird import baselines, ladder_scores, metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.ladder import Key, Method, Protocol, average, make_forecasts, protocols
-from bowerbird.ladder_scores import ladder_table, paired_differences, wide_table
+from bowerbird.ladder_scores import hindsight_combination, ladder_table, paired_differences, wide_table
 from bowerbird.quantile_forecast import QuantileForecast, as_quantile_forecast, recent_distribution
 
 
@@ -216,6 +216,24 @@ def test_paired_differences():
     paired = paired_differences(data, made | near, SHORT[:1], "mean 14", ["near"]).iloc[0]
     alone = ladder_table(data, made, SHORT[:1]).iloc[0]
     assert paired["high"] - paired["low"] < 0.2 * (alone["high"] - alone["low"])
+
+
+def test_no_weights_beat_those_fitted_in_hindsight():
+    whole = panel(n_series=30)
+    some = protocols(whole.n_days)["R"]
+    rows = {"mean 14": mean14, "median 21": median21, "ones": lambda known, horizon, seed: np.ones((30, horizon))}
+    forecasts = make_forecasts(whole, [Method(name, forecast) for name, forecast in rows.items()], [some])
+    row = hindsight_combination(whole, forecasts, [some], rows).iloc[0]
+    table = ladder_table(whole, forecasts, [some], n_draws=2).set_index("method")["1-WMAPE"]
+    assert row["best of them"] == pytest.approx(table.max())
+    equal = ladder_table(whole, average(forecasts, "equal", rows), [some], n_draws=2)["1-WMAPE"].item()
+    assert row["equal weights"] == pytest.approx(equal)
+    scores = [
+        ladder_table(whole, average(forecasts, "one", rows, weights), [some], n_draws=2)["1-WMAPE"].item()
+        for weights in np.stack(np.meshgrid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1], [0]), -1).reshape(-1, 3)
+    ]
+    assert row["weights in hindsight"] > max(scores) - 1e-3  # reweighted least squares comes close to the optimum
+    assert row["weights in hindsight"] < max(scores) + 0.05
 
 
 def test_missing_days_are_left_out():

@@ -179,3 +179,27 @@ def test_training_stops_where_it_validates_best(long_panel):
                 break
         hasty = stop_early(panel, settings, n_origins=N_ORIGINS, patience=patience, seed=3)
         assert hasty.epochs == best
+
+
+def test_an_interrupted_search_goes_on_where_it_was(panel, monkeypatch, tmp_path):
+    paid = []
+
+    def stand_in(panel, settings, **options):
+        paid.append(settings)
+        if len(paid) == 7:
+            raise KeyboardInterrupt
+        return (settings.hidden_size - 30) ** 2 + settings.dropout
+
+    options = {"n_bowers": 3, "max_evaluations": 12, "folder": tmp_path, "seed": 2}
+    monkeypatch.setattr(module, "validation_loss", stand_in)
+    with pytest.raises(KeyboardInterrupt):
+        tune(panel, SMALL, **options)
+    assert len(list(tmp_path.iterdir())) == 1
+    other = tune(panel.until(30), SMALL, **options | {"max_evaluations": 3})[1]  # another panel's search is another
+    assert other.n_evaluations == 3 and len(paid) == 7 + 3
+    best, result = tune(panel, SMALL, **options)
+    assert len(paid) == 10 + 12 - 6  # the six that were finished are not trained again
+    assert not list(tmp_path.iterdir())
+    undisturbed, whole = tune(panel, SMALL, **options)
+    assert best == undisturbed
+    pd.testing.assert_frame_equal(result.history, whole.history)

@@ -170,7 +170,7 @@ def average(
     cuts = [{(k.origin, k.horizon) for k in forecasts if k.method == part} for part in parts]
     return {
         Key(name, origin, horizon, 0): QuantileForecast(
-            sum(w * _mean_point(forecasts, part, origin, horizon) for w, part in zip(weights, parts, strict=True))
+            sum(w * mean_point(forecasts, part, origin, horizon) for w, part in zip(weights, parts, strict=True))
         )
         for origin, horizon in sorted(set.intersection(*cuts))
     }
@@ -193,9 +193,9 @@ def _forecast(method: Method, known: Panel | np.ndarray, key: Key) -> QuantileFo
     return as_quantile_forecast(answer, (n_series, key.horizon), key.method)
 
 
-def _mean_point(forecasts: dict[Key, QuantileForecast], method: str, origin: int, horizon: int) -> np.ndarray:
-    points = [f.point for key, f in forecasts.items() if key[:3] == (method, origin, horizon)]
-    return np.mean(points, axis=0)
+def mean_point(forecasts: dict[Key, QuantileForecast], method: str, origin: int, horizon: int) -> np.ndarray:
+    """A method's point forecast from one origin, its seeds averaged; (n_series, horizon), units a day."""
+    return np.mean([f.point for key, f in forecasts.items() if key[:3] == (method, origin, horizon)], axis=0)
 
 
 def _path(folder: Path, panel: Panel, key: Key, method: Method) -> Path:

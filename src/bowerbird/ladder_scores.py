@@ -8,9 +8,10 @@ import pandas as pd
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.ladder import Key, Method, Protocol, actual_demand
+from bowerbird.ladder import Key, Method, Protocol, actual_demand, mean_point
 from bowerbird.quantile_forecast import QuantileForecast
 from bowerbird.seeds import spawn
+from bowerbird.stacking import least_absolute_weights
 
 TOP_SHARE = 0.01
 N_DRAWS = 1000
@@ -118,6 +119,44 @@ def paired_differences(
                 "difference": float((_drawn_scores(*ours, everything) - _drawn_scores(*theirs, everything))[0]),
                 "low": low, "high": high, "share ahead": float((difference > 0).mean()),
             })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def hindsight_combination(
+    panel: Panel, forecasts: dict[Key, QuantileForecast], protocols: Iterable[Protocol], methods: Iterable[str]
+) -> pd.DataFrame:
+    """What the best weighted sum of forecasts would have scored, its weights fitted to the very days scored.
+
+    Parameters
+    ----------
+    panel, forecasts, protocols : see `ladder_table`
+    methods : iterable of str
+        Methods to weigh, seeds averaged.
+
+    Returns
+    -------
+    DataFrame: protocol, methods (how many), best of them, equal weights, weights in hindsight; all 1-WMAPE. No weights
+    chosen without a look at those days can be expected to score more than the last.
+    """
+    methods, rows = list(methods), []
+    for protocol in protocols:
+        actual, combined = [], []
+        for origin in protocol.origins:
+            days = actual_demand(panel, origin, protocol.horizon)
+            known = ~np.isnan(days)
+            points = np.stack([mean_point(forecasts, m, origin, protocol.horizon)[known] for m in methods], axis=1)
+            volume = days[known].sum()  # every origin counts alike, as in the protocol's score
+            actual.append(days[known] / volume)
+            combined.append(points / volume)
+        y, X = np.concatenate(actual), np.concatenate(combined)  # (n_days,), (n_days, n_methods)
+        equal = np.full(len(methods), 1 / len(methods))
+        fitted = least_absolute_weights(X, y, equal, shrinkage=1e-6)
+        alone = [metrics.one_minus_wmape(y, X[:, j]) for j in range(len(methods))]
+        rows.append({
+            "protocol": protocol.name, "methods": len(methods), "best of them": max(alone),
+            "equal weights": metrics.one_minus_wmape(y, X @ equal),
+            "weights in hindsight": metrics.one_minus_wmape(y, X @ fitted),
+        })  # fmt: skip
     return pd.DataFrame(rows)
 
 

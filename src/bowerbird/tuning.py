@@ -1,5 +1,6 @@
 """SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def tune(
     variant: str = "paper",
     target: float | None = None,
     n_series: int | None = None,
-    checkpoint: Path | str | None = None,
+    folder: Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: bool = False,
@@ -134,8 +135,9 @@ def tune(
         WMAPE at which the search stops, "the given error value" of section 4.3, step 4.
     n_series : int, optional
         Tune on this many series drawn at random, to save time; all by default.
-    checkpoint : Path or str, optional
-        Where the search is kept after every generation; an interrupted one goes on from there.
+    folder : Path, optional
+        Where the search is kept after every generation, under a name of its own; an interrupted one goes on from
+        there, a finished one leaves nothing.
     seed : int
     device : torch.device or str
     progress : bool
@@ -155,6 +157,7 @@ def tune(
     def objective(x: dict) -> float:
         return validation_loss(panel, replace(settings, **x), seed=seed, device=device)
 
+    checkpoint = folder and folder / f"search_{_digest(panel, settings)}.json"
     result = minimize(
         objective,
         SPACE,
@@ -166,4 +169,13 @@ def tune(
         seed=seed,
         progress=progress,
     )
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
     return replace(settings, **result.x), result
+
+
+def _digest(panel: Panel, settings: Settings) -> str:
+    """What the loss depends on beside the candidate, for the checkpoint's name."""
+    digest = hashlib.sha256(repr((settings, panel.dates[0])).encode())
+    digest.update(np.ascontiguousarray(panel.demand).tobytes())
+    return digest.hexdigest()[:16]
