@@ -132,11 +132,13 @@ def em_memory() -> list[dict]:
 def filtering(demand: np.ndarray) -> list[dict]:
     def loop():
         for series in demand:
-            details = pywt.wavedec(series, "sym8", level=3)
-            pywt.waverec([details[0], *(pywt.threshold(d, 1.0, "soft") for d in details[1:])], "sym8")
+            approximation, *details = pywt.wavedec(series, "sym8", level=3)
+            threshold = np.median(np.abs(details[-1])) / 0.6745 * np.sqrt(2 * np.log(len(series)))
+            pywt.waverec([approximation, *(d - np.clip(d, -threshold, threshold) for d in details)], "sym8")
 
     ours = seconds(lambda: denoise.symlet(demand))
-    return [row("sym8 filter of all series, batched", ours, "pywt, a loop over series", seconds(loop, 3))]
+    theirs = seconds(loop, 3)
+    return [row("sym8 filter of all series, batched", ours, "pywt, a loop over series", theirs, ">= 10 times")]
 
 
 def search() -> list[dict]:

@@ -119,8 +119,8 @@ def _shrink(series: np.ndarray, wavelet: str, level: int) -> np.ndarray:
     noise = np.median(np.abs(details[-1]), axis=-1, keepdims=True) / 0.6745  # (..., 1)
     # T = sigma sqrt(2 log n)
     threshold = noise * np.sqrt(2 * np.log(n_days))
-    # d <- sign(d) max(|d| - T, 0), written out: pywt.threshold divides by |d| and makes NaN of an all-zero series
-    details = [np.sign(detail) * np.maximum(np.abs(detail) - threshold, 0) for detail in details]
+    # d <- sign(d) max(|d| - T, 0) = d - clip(d, -T, T); pywt.threshold would divide by |d| = 0
+    details = [detail - np.clip(detail, -threshold, threshold) for detail in details]
     return pywt.waverec([approximation, *details], wavelet, mode="symmetric", axis=-1)[..., :n_days]
 
 
