@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.newsvendor import critical_ratio, normal_newsvendor, poisson_newsvendor, sample_newsvendor
+from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, poisson_demand
+from bowerbird.inventory.newsvendor import (
+    critical_ratio,
+    level_cost,
+    negative_binomial_newsvendor,
+    normal_newsvendor,
+    poisson_newsvendor,
+    sample_newsvendor,
+    table_newsvendor,
+)
 
 
 def test_example_4_3():
@@ -42,6 +51,43 @@ def test_newsvendor_takes_items_at_once():
     alone = [poisson_newsvendor(6, 1, 4), poisson_newsvendor(20, 2, 4)]
     np.testing.assert_array_equal(best.level, [one.level for one in alone])
     np.testing.assert_allclose(best.cost, [one.cost for one in alone])
+
+
+@pytest.mark.parametrize("periods", [1, 4])
+def test_negative_binomial_newsvendor_is_the_one_of_its_table(periods):
+    mean, variance, shortage = np.array([0.7, 6.0, 40.0]), np.array([1.5, 9.0, 160.0]), np.array([4.0, 19.0, 3.0])
+    best = negative_binomial_newsvendor(mean, variance, 1.0, shortage, periods=periods)
+    table = table_newsvendor(demand_over_days(negative_binomial_demand(mean, variance), periods), 1.0, shortage)
+    np.testing.assert_array_equal(best.level, table.level)
+    np.testing.assert_allclose(best.cost, table.cost, rtol=1e-8)
+
+
+def test_table_newsvendor_is_the_poisson_newsvendor_of_the_textbook():
+    best = table_newsvendor(poisson_demand([6, 30]), 1, 4)
+    np.testing.assert_array_equal(best.level, poisson_newsvendor([6, 30], 1, 4).level)
+    np.testing.assert_allclose(best.cost, poisson_newsvendor([6, 30], 1, 4).cost, rtol=1e-9)
+    assert best.cost[0] == pytest.approx(3.5701069, abs=5e-8)
+
+
+def test_cost_of_a_level_against_a_slow_sum_below_inside_and_beyond_the_table():
+    rng = np.random.default_rng(8)
+    demand = Demand(rng.dirichlet(np.ones(7), size=3))
+    holding, shortage = rng.uniform(0.5, 2, 3), rng.uniform(2, 9, 3)
+    levels = np.array([[-4, 0, 3, 6, 7, 20]] * 3)
+    costs = level_cost(demand, levels, holding, shortage)
+    for i in range(3):
+        for k, level in enumerate(levels[i]):
+            slow = sum(
+                chance * (holding[i] * max(level - d, 0) + shortage[i] * max(d - level, 0))
+                for d, chance in enumerate(demand.probability[i])
+            )
+            assert costs[i, k] == pytest.approx(slow)
+    np.testing.assert_allclose(level_cost(demand, 3, holding, shortage), costs[:, 2])
+    best = table_newsvendor(demand, holding, shortage)
+    everywhere = level_cost(demand, np.tile(np.arange(-2, 10), (3, 1)), holding, shortage)
+    np.testing.assert_allclose(best.cost, everywhere.min(axis=1))
+    with pytest.raises(ParameterError, match="shortage_cost"):
+        level_cost(demand, 3, holding, 0)
 
 
 @given(

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, poisson
+from scipy.stats import nbinom, norm, poisson
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, spread_over
+from bowerbird.inventory.demand import Demand, negative_binomial_parameters
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,7 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     ------
     Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
     """
-    holding_cost, shortage_cost = np.asarray(holding_cost, float), np.asarray(shortage_cost, float)
-    for name, cost in (("holding_cost", holding_cost), ("shortage_cost", shortage_cost)):
-        if not (cost > 0).all():
-            raise ParameterError(f"{name} holds {cost.min()}; every cost must be above 0")
+    holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
     return shortage_cost / (shortage_cost + holding_cost)
 
 
@@ -109,6 +108,86 @@ def poisson_newsvendor(mean, holding_cost, shortage_cost, *, periods: int = 1) -
     # E[(D - S)+] = lambda - S + E[(S - D)+]
     short = total - level + left_over
     return Newsvendor(level, np.asarray(holding_cost) * left_over + np.asarray(shortage_cost) * short)
+
+
+def negative_binomial_newsvendor(mean, variance, holding_cost, shortage_cost, *, periods: int = 1) -> Newsvendor:
+    """Best whole-number level against negative binomial demand, summed over several independent periods.
+
+    Parameters
+    ----------
+    mean, variance : float or array
+        Mean and variance of one period's demand, variance above mean.
+    holding_cost, shortage_cost : float or array
+        Cost per unit and period [h, p].
+    periods : int
+        Periods the level must last.
+
+    Returns
+    -------
+    Newsvendor; level is the smallest S with P(demand <= S) >= p / (p + h).
+
+    Source
+    ------
+    Snyder & Shen, section 4.3 (discrete demand).
+    """
+    ratio = critical_ratio(holding_cost, shortage_cost)
+    mean, size, chance = negative_binomial_parameters(mean, variance)
+    total, size = periods * mean, periods * size  # the sum of such demands keeps its chance
+    level = nbinom.ppf(ratio, size, chance)
+    # E[(S - D)+] = S P(D <= S) - mu P(D' <= S - 1), with one more in the size of D'
+    left_over = level * nbinom.cdf(level, size, chance) - total * nbinom.cdf(level - 1, size + 1, chance)
+    short = total - level + left_over
+    return Newsvendor(level, np.asarray(holding_cost) * left_over + np.asarray(shortage_cost) * short)
+
+
+def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray:
+    """Expected cost of any whole level [G(y)], good or bad, against any table of demand.
+
+    Parameters
+    ----------
+    demand : Demand
+        Demand of the time the level must last, n_items rows.
+    level : int, array (n_items,), or array (n_items, n_levels)
+        Units in stock before demand [y], of either sign.
+    holding_cost, shortage_cost : float or array (n_items,)
+        Cost per unit left over and per unit short [h, p].
+
+    Returns
+    -------
+    array (n_items,), or (n_items, n_levels) if the levels are.
+    """
+    n_items, n_units = demand.probability.shape
+    levels = np.asarray(level) if np.ndim(level) == 2 else spread_over("level", level, (n_items,))[:, None]
+    h, p = (
+        spread_over(name, above(name, cost), (n_items,))[:, None]
+        for name, cost in (("holding_cost", holding_cost), ("shortage_cost", shortage_cost))
+    )
+    # E[(y - D)+] = sum_{d<y} P(D <= d); beyond the table every further level is left over whole.
+    left_over_at = np.pad(np.cumsum(demand.cdf, axis=1), ((0, 0), (1, 0)))  # (n_items, n_units + 1)
+    inside = np.clip(levels, 0, n_units).astype(np.int64)
+    left_over = np.take_along_axis(left_over_at, inside, axis=1) + np.maximum(levels - n_units, 0)
+    # E[(D - y)+] = mu - y + E[(y - D)+]
+    short = demand.mean[:, None] - levels + left_over
+    cost = h * left_over + p * short
+    return cost if np.ndim(level) == 2 else cost[:, 0]
+
+
+def table_newsvendor(demand: Demand, holding_cost, shortage_cost) -> Newsvendor:
+    """Best whole-number level against any table of demand.
+
+    Parameters
+    ----------
+    demand : Demand
+        Demand of the time the level must last, as by `demand_over_days`; n_items rows.
+    holding_cost, shortage_cost : float or array (n_items,)
+        Cost per unit left over and per unit short [h, p].
+
+    Returns
+    -------
+    Newsvendor; level, int (n_items,), is the smallest S with P(demand <= S) >= p / (p + h).
+    """
+    level = demand.quantile(critical_ratio(holding_cost, shortage_cost))
+    return Newsvendor(level, level_cost(demand, level, holding_cost, shortage_cost))
 
 
 def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:

@@ -7,7 +7,7 @@ or on order after the review of day t must therefore last through the protection
 * S = s + Q, with Q the demand expected in the review period after the interval, or sqrt(2 K D / h) if a fixed cost of
   an order makes that larger (D: expected daily demand). Without a fixed cost S = s, a base-stock policy, costs least
   (Snyder & Shen, chapter 4); a review period's demand on top keeps the two levels apart and spares small orders.
-  Q and s are set one after the other, a heuristic; it is not the exact (s, S) optimum. For base stock walk s and s.
+  Q and s are set one after the other, a heuristic; `exact_levels` has the optimum. For base stock walk s and s.
 
 The levels suppose that demand not met waits. Where it is lost, less is owed when orders arrive, and they err upwards.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.economic_order import economic_order_quantity
 from bowerbird.inventory.newsvendor import critical_ratio, sample_newsvendor
 
 
@@ -48,9 +49,7 @@ def _order_quantity(next_review_mean, daily_mean, holding_cost, order_cost) -> n
     """Units [Q] between s and S: the next review period's demand, or the economic order quantity if that is larger."""
     if not np.any(np.asarray(order_cost) > 0):
         return next_review_mean
-    # Q = sqrt(2 K D / h)
-    economic = np.sqrt(2 * np.asarray(order_cost) * daily_mean / np.asarray(holding_cost))
-    return np.maximum(next_review_mean, economic)
+    return np.maximum(next_review_mean, economic_order_quantity(order_cost, holding_cost, daily_mean).quantity)
 
 
 def periodic_review_levels(

@@ -1,0 +1,279 @@
+"""How likely is each whole number of units? Demand as a table of probabilities, the one input the exact methods share.
+
+A table comes from a named distribution, from history or sampled forecasts, or from forecast quantiles; tables of single
+days add up to tables over lead time and review by convolution. Every function takes all items at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import nbinom, norm, poisson
+
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, spread_over, whole
+
+TAIL = 1e-12
+"""Probability left out beyond the last unit of a table made from a distribution without an upper end."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Demand of each item: the probability of each whole number of units.
+
+    Attributes
+    ----------
+    probability : array (n_items, n_units)
+        Column d is P(D = d), d = 0, 1, ...; every row sums to 1.
+    """
+
+    probability: np.ndarray
+
+    def __post_init__(self):
+        table = self.probability
+        if np.ndim(table) != 2 or not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, rtol=0, atol=1e-9)):
+            raise ParameterError(
+                f"probability, shape {np.shape(table)}: give (n_items, n_units), none negative, each row summing to 1"
+            )
+
+    @cached_property
+    def cdf(self) -> np.ndarray:
+        """P(D <= d), (n_items, n_units)."""
+        return np.cumsum(self.probability, axis=1)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Expected units, (n_items,)."""
+        return self.probability @ np.arange(self.probability.shape[1])
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of the units, (n_items,)."""
+        units = np.arange(self.probability.shape[1])
+        return (self.probability * np.square(units - self.mean[:, None])).sum(axis=1)
+
+    def quantile(self, level) -> np.ndarray:
+        """The smallest units that demand stays at or below with probability `level` in (0, 1), int (n_items,)."""
+        level = spread_over("level", level, self.probability.shape[:1])
+        if not ((level > 0) & (level < 1)).all():
+            raise ParameterError(f"level runs from {level.min()} to {level.max()}; stay in (0, 1)")
+        # The small subtraction keeps P(D <= 8) = 0.7999...9 at the level 0.8.
+        return np.minimum((self.cdf < level[:, None] - TAIL).sum(axis=1), self.probability.shape[1] - 1)
+
+    def sample(self, generator: np.random.Generator, n_days: int) -> np.ndarray:
+        """Independent draws, int (n_items, n_days)."""
+        uniform = generator.random((len(self.probability), n_days))
+        columns = [np.searchsorted(cdf, u, side="right") for cdf, u in zip(self.cdf, uniform, strict=True)]
+        return np.minimum(columns, self.probability.shape[1] - 1)
+
+
+def _normalised(probability: np.ndarray) -> Demand:
+    """A table without the columns that no item reaches, each row scaled to sum to 1."""
+    beyond = 1 - np.cumsum(probability, axis=1)
+    n_units = 1 + np.count_nonzero((beyond > TAIL).any(axis=0))
+    probability = np.maximum(probability[:, :n_units], 0)
+    return Demand(probability / probability.sum(axis=1, keepdims=True))
+
+
+def poisson_demand(mean) -> Demand:
+    """Poisson demand.
+
+    Parameters
+    ----------
+    mean : float or array (n_items,)
+        Expected units [lambda], at least 0.
+
+    Returns
+    -------
+    Demand
+    """
+    mean = np.atleast_1d(at_least("mean", mean))
+    units = np.arange(poisson.isf(TAIL, mean.max()) + 2)
+    return _normalised(poisson.pmf(units, mean[:, None]))
+
+
+def negative_binomial_demand(mean, variance) -> Demand:
+    """Negative binomial demand: counts that spread wider than Poisson.
+
+    Parameters
+    ----------
+    mean : float or array (n_items,)
+        Expected units [mu], above 0.
+    variance : float or array (n_items,)
+        Variance of the units, above the mean.
+
+    Returns
+    -------
+    Demand
+
+    Raises
+    ------
+    ParameterError
+        If a variance is not above its mean; demand is then Poisson, or narrower.
+    """
+    mean, size, chance = (column[:, None] for column in negative_binomial_parameters(mean, variance))
+    units = np.arange(nbinom.isf(TAIL, size, chance).max() + 2)
+    return _normalised(nbinom.pmf(units, size, chance))
+
+
+def negative_binomial_parameters(mean, variance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, size [r] and chance [q] of the negative binomial with a given mean and variance, each (n_items,)."""
+    mean, variance = np.broadcast_arrays(np.atleast_1d(above("mean", mean)), at_least("variance", variance))
+    if not (variance > mean).all():
+        raise ParameterError(
+            f"variance {variance[variance <= mean][0]:g} is not above the mean {mean[variance <= mean][0]:g}; "
+            "take Poisson demand where they are equal"
+        )
+    # q = mu / variance,  r = mu^2 / (variance - mu)
+    return mean, mean**2 / (variance - mean), mean / variance
+
+
+def normal_demand(mean, std) -> Demand:
+    """Normal demand rounded to whole units; what would be negative counts as 0.
+
+    Parameters
+    ----------
+    mean, std : float or array (n_items,)
+        Mean and standard deviation [mu, sigma]; the latter above 0.
+
+    Returns
+    -------
+    Demand
+    """
+    mean, std = np.broadcast_arrays(np.atleast_1d(at_least("mean", mean)), above("std", std))
+    units = np.arange(np.ceil((mean + norm.isf(TAIL) * std).max()) + 2)
+    # P(D = d) = Phi((d + 1/2 - mu) / sigma) - Phi((d - 1/2 - mu) / sigma)
+    cdf = norm.cdf(units + 0.5, mean[:, None], std[:, None])
+    return _normalised(np.diff(cdf, axis=1, prepend=0))
+
+
+def sampled_demand(samples: np.ndarray) -> Demand:
+    """Demand as seen: the share of each number of units among past days, or among sampled forecasts.
+
+    Parameters
+    ----------
+    samples : array (n_items, n_samples)
+        Whole units, not negative, no NaN.
+
+    Returns
+    -------
+    Demand
+
+    Raises
+    ------
+    ParameterError
+        If the samples are empty, negative, NaN or not whole.
+    """
+    samples = np.asarray(samples, float)
+    if samples.ndim != 2 or samples.size == 0 or not ((samples >= 0) & (samples == np.floor(samples))).all():
+        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples) of whole units, none negative")
+    n_items, n_samples = samples.shape
+    n_units = int(samples.max()) + 1
+    cells = samples.astype(np.int64) + n_units * np.arange(n_items)[:, None]
+    counts = np.bincount(cells.reshape(-1), minlength=n_items * n_units).reshape(n_items, n_units)
+    return Demand(counts / n_samples)
+
+
+def quantile_demand(levels, quantiles: np.ndarray) -> Demand:
+    """Demand whose distribution passes through forecast quantiles, rounded to whole units.
+
+    Between two quantiles the distribution function is a straight line, below the first it comes straight from 0 units,
+    and beyond the last it follows the exponential tail through the last two.
+
+    Parameters
+    ----------
+    levels : array (n_levels,)
+        Probabilities of the quantiles, rising, in (0, 1), at least two.
+    quantiles : array (n_items, n_levels)
+        Units not exceeded with those probabilities, not negative, not falling along a row.
+
+    Returns
+    -------
+    Demand
+
+    Raises
+    ------
+    ParameterError
+        If levels or quantiles are out of range or out of order.
+    """
+    levels, quantiles = np.asarray(levels, float), at_least("quantiles", quantiles)
+    if len(levels) < 2 or not ((np.diff(levels) > 0).all() and levels[0] > 0 and levels[-1] < 1):
+        raise ParameterError(f"levels are {levels}; give at least two, rising, inside (0, 1)")
+    if quantiles.ndim != 2 or quantiles.shape[1] != len(levels) or (np.diff(quantiles, axis=1) < 0).any():
+        raise ParameterError(f"quantiles, shape {quantiles.shape}: give (n_items, {len(levels)}), each row sorted")
+    last = quantiles[:, -1:]
+    # 1 - F(x) = (1 - tau_n) exp(-(x - q_n) / scale), with the scale at which it also passes through (q_n-1, tau_n-1)
+    scale = (last - quantiles[:, -2:-1]) / np.log((1 - levels[-2]) / (1 - levels[-1])) + 1e-9
+    n_units = int(np.ceil((last + scale * np.log((1 - levels[-1]) / TAIL)).max())) + 2
+    edges = np.arange(n_units) + 0.5
+    tail = 1 - (1 - levels[-1]) * np.exp(-np.maximum(edges - last, 0) / scale)
+    known = np.concatenate([[0.0], levels])
+    inside = np.array([np.interp(edges, np.append(0.0, row), known) for row in quantiles])
+    return _normalised(np.diff(np.where(edges > last, tail, inside), axis=1, prepend=0))
+
+
+def total_demand(days: Sequence[Demand]) -> Demand:
+    """Demand summed over days that may differ, independent of each other.
+
+    Parameters
+    ----------
+    days : sequence of Demand
+        One a day, all of the same items; at least one.
+
+    Returns
+    -------
+    Demand
+    """
+    if len(days) == 0 or len({len(day.probability) for day in days}) > 1:
+        raise ParameterError("days is empty, or its tables differ in the number of items; give one table a day")
+    n_units = sum(day.probability.shape[1] - 1 for day in days) + 1
+    # The transform of a sum's distribution is the product of the transforms.
+    transform = np.prod([np.fft.rfft(day.probability, n_units) for day in days], axis=0)
+    return _normalised(np.fft.irfft(transform, n_units))
+
+
+def demand_over_days(demand: Demand, days: int) -> Demand:
+    """Demand summed over days that are alike and independent; over lead time + review for a protection interval.
+
+    Parameters
+    ----------
+    demand : Demand
+        Demand of one day.
+    days : int
+        Number of days, at least 0; over no days demand is 0.
+
+    Returns
+    -------
+    Demand
+    """
+    days = whole("days", days)
+    if days == 1:
+        return demand
+    n_units = days * (demand.probability.shape[1] - 1) + 1
+    return _normalised(np.fft.irfft(np.fft.rfft(demand.probability, n_units) ** days, n_units))
+
+
+def demand_over_random_days(demand: Demand, days_probability) -> Demand:
+    """Demand over a number of days that is itself random, as under a lead time that varies.
+
+    Parameters
+    ----------
+    demand : Demand
+        Demand of one day.
+    days_probability : array (n_days,) or (n_items, n_days)
+        P(the interval lasts k days), k = 0, 1, ...; rows sum to 1. Independent of demand.
+
+    Returns
+    -------
+    Demand
+    """
+    chances = Demand(np.atleast_2d(np.asarray(days_probability, float))).probability
+    n_items, n_days = len(demand.probability), chances.shape[1]
+    chances = spread_over("days_probability", chances, (n_items, n_days))
+    sums = [demand_over_days(demand, days).probability for days in range(n_days)]
+    # P(D = d) = sum over k of P(k days) P(D_1 + ... + D_k = d)
+    mixture = np.zeros((n_items, sums[-1].shape[1]))
+    for days, table in enumerate(sums):
+        mixture[:, : table.shape[1]] += chances[:, days : days + 1] * table
+    return _normalised(mixture)
