@@ -10,6 +10,7 @@ from bowerbird.figures import clusters, data, denoising, forecasting, inventory,
 from bowerbird.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory_study import at_equal_service
 from bowerbird.sbo import Float, minimize
 
 RNG = np.random.default_rng(0)
@@ -53,9 +54,11 @@ MEMBERS = CELLS[CELLS["decomposed"] == "before"].rename(columns={"1-WMAPE": "tes
 MEMBERS = MEMBERS.assign(prints=MEMBERS["test"] > 0.9, **{"raw, test": 0.6})
 LEVELS = Levels(np.full((12, 90), 30.0), np.full((12, 90), 40.0))
 WALK = simulate(DEMAND, LEVELS.s, LEVELS.S)
-SERVICE = pd.DataFrame(
-    {"forecast": ["SBO-LSTM, distribution"] * 2, "fill_rate": [0.8, 0.9], "mean_stock": [40.0, 60.0]}
-)
+SERVICE = pd.DataFrame({
+    "method": ["perfect foresight", "SBO-LSTM", "SBO-LSTM"], "origin": 60, "critical_ratio": [0.9, 0.5, 0.9],
+    "fill_rate_after_lead_time": [1.0, 0.8, 0.9], "mean_stock": [10.0, 40.0, 60.0], "holding_cost": [1.0, 4.0, 6.0],
+    "turnover_days": [0.2, 2.0, 3.0],
+})  # fmt: skip
 RESPONSIBILITIES = [RNG.dirichlet(np.ones(3), 12) for _ in range(4)]
 
 FIGURES = {
@@ -89,7 +92,7 @@ FIGURES = {
     "table 3, heat map": lambda: table_3.heat_map(CELLS, MEMBERS),
     "calibration": lambda: forecasting.calibration(np.array([0.1, 0.9]), np.array([0.15, 0.88])),
     "sawtooth": lambda: inventory.sawtooth(WALK, 3, LEVELS, PANEL.keys[3]),
-    "cost of service": lambda: inventory.cost_of_service(SERVICE),
+    "cost of service": lambda: inventory.cost_of_service(SERVICE, at_equal_service(SERVICE, 0.85), 0.85),
 }
 
 
