@@ -16,6 +16,7 @@ from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.costs import ASSUMED_HOLDING_RATE, assumed_costs
 from bowerbird.inventory.measures import summary
 from bowerbird.inventory.policy import periodic_review_levels
+from bowerbird.inventory.scorecard import cost_at_fill_rate
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Key, actual_demand, mean_point
 from bowerbird.quantile_forecast import QuantileForecast
@@ -159,8 +160,8 @@ def worth_of_forecasts(
         for method, samples in paths.items():
             for ratio in ratios:
                 levels = periodic_review_levels(samples, service_level=ratio, **timing)
-                s, S = levels.s, levels.s if method == PERFECT else levels.S
-                walk = simulate(actual, s, S, opening_stock=opening_stock, lost_sales=lost_sales, **timing)
+                rules = {"opening_stock": opening_stock, "lost_sales": lost_sales, **timing}
+                walk = simulate(actual, levels.s, levels.S, **rules)
                 costs = assumed_costs(price, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
                 reached = actual[:, lead_time:].sum()
                 rows.append({
@@ -191,16 +192,11 @@ def at_equal_service(table: pd.DataFrame, fill_rate: float, column: str = "fill_
     Returns
     -------
     DataFrame, one row a method, means over origins: mean_stock (units), holding_cost, turnover_days at that fill rate;
-    NaN where no ratio reached it or all passed it.
+    NaN where no ratio reached it, the least of a method that passes it at every ratio.
     """
     found = []
     for (method, _), part in table.groupby(["method", "origin"], sort=False):
-        part = part.sort_values(column)
-        values = {
-            name: np.interp(fill_rate, part[column], part[name], left=np.nan, right=np.nan)
-            for name in ("mean_stock", "holding_cost", "turnover_days")
-        }
-        if method == PERFECT:  # serves all it can reach with the least stock
-            values = {name: part[name].iloc[0] for name in values}
+        measures = ("mean_stock", "holding_cost", "turnover_days")
+        values = {name: cost_at_fill_rate(part[name], part[column], fill_rate) for name in measures}
         found.append({"method": method, **values})
-    return pd.DataFrame(found).groupby("method", sort=False).mean().reset_index()
+    return pd.DataFrame(found).groupby("method", sort=False).agg(lambda values: values.mean(skipna=False)).reset_index()

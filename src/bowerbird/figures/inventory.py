@@ -16,7 +16,7 @@ def sawtooth(walk: Walk, item: int, levels: Levels, name: str):
     axis.bar(days, walk.demand[item], color=GREY, alpha=0.5, width=0.6, label="demand")
     axis.step(days, walk.closing_stock[item], where="mid", color=BLUE, lw=2, label="closing stock")
     axis.plot(days, levels.s[item], color=ORANGE, lw=1.4, ls="--", label="reorder point s")
-    axis.plot(days, walk.on_order[item], color=PURPLE, lw=1, ls=":", label="on order")
+    axis.step(days, walk.on_order[item], where="mid", color=PURPLE, lw=1, ls=":", label="on order")
     axis.plot(days, levels.S[item], color=GREEN, lw=1.4, ls="--", label="order-up-to level S")
     axis.plot(days[short], np.zeros(short.sum()), "X", ms=8, color=RED, label="stock-out", clip_on=False, zorder=5)
     axis.set(title=f"{name}: the (s, S) policy, day by day", xlabel="day of the plan", ylabel="units", ylim=(0, None))
@@ -46,7 +46,7 @@ def cost_of_service(table: pd.DataFrame, equal: pd.DataFrame, fill_rate: float):
     left.axvline(fill_rate, color="black", lw=0.8, ls="--")
     left.set(
         title="Stock against service: lower is better", xlabel="fill rate of the days that orders can reach",
-        ylabel="mean closing stock, thousand units",
+        ylabel="mean closing stock, thousand units", yscale="log",
     )  # fmt: skip
     rows = equal.sort_values("mean_stock", ascending=False)
     position = np.arange(len(rows))
