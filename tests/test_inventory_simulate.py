@@ -148,6 +148,9 @@ def test_base_stock_reaches_the_critical_ratio_and_the_cost_of_example_4_4():
         ({"S": [[5, 5, 5]]}, "S has shape"),
         ({"review": 0}, "review"),
         ({"lead_time": -1}, "lead_time"),
+        ({"opening_stock": -1}, "opening_stock"),
+        ({"opening_stock": np.nan}, "opening_stock"),
+        ({"demand": np.empty((1, 0))}, "demand"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(wrong, named):

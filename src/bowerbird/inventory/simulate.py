@@ -6,7 +6,9 @@ arrives at the start of day t + LT; with LT = 0 it serves the same day's demand.
 Textbooks often order at or below s: their reorder point s is s + 1 here, and a base-stock policy has s = S.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,12 +57,86 @@ class Walk:
         return np.maximum(self.short, self.backorders)
 
 
+class Day(NamedTuple):
+    """What `walk_days` tells of one day, fields as in `Walk`; the arrays are used again on the next day."""
+
+    arrivals: np.ndarray
+    orders: np.ndarray
+    ordered: np.ndarray
+    sales: np.ndarray
+    backorders: np.ndarray
+    closing_stock: np.ndarray
+
+
+def walk_days(demand, s, S, opening_stock, lead_time: int, review: int, lost_sales: bool) -> Iterator[Day]:
+    """Walk one day after another, keeping only today's books and the orders under way; arguments are not checked.
+
+    Parameters
+    ----------
+    demand : array (n_days, ...), each day of the shape of the items, or of items and paths
+    s, S : sequences of n_days arrays that broadcast to a day's shape
+    opening_stock : array that broadcasts to a day's shape
+    lead_time, review, lost_sales
+        As in `simulate`.
+
+    Yields
+    ------
+    Day, n_days times, with `ordered` (bool) telling where an order was placed; copy what is to outlive the day.
+    """
+    shape, dtype = demand.shape[1:], demand.dtype
+    net = np.empty(shape, dtype)  # on hand - backorders
+    net[:] = opening_stock
+    position = net.copy()  # net + on order
+    due = np.zeros((lead_time + 1, *shape), dtype)  # ring: the order of day t in row t mod (LT + 1)
+    sales, backorders = np.zeros(shape, dtype), np.zeros(shape, dtype)
+    stock = net if lost_sales else np.empty(shape, dtype)
+    ordered = np.empty(shape, bool)
+    for day, asked in enumerate(demand):
+        orders = due[day % (lead_time + 1)]
+        if day % review == 0:
+            # Today's arrivals only move from on order to on hand, so the position is the same before and after them.
+            np.less(position, s[day], out=ordered)
+            np.subtract(S[day], position, out=orders)
+            orders *= ordered
+            position += orders
+        else:
+            orders.fill(0)
+            ordered.fill(False)
+        arrivals = due[(day + 1) % (lead_time + 1)]  # ordered LT days ago; today's own row if LT = 0
+        net += arrivals
+        if lost_sales:
+            np.minimum(net, asked, out=sales)
+            net -= sales
+            position -= sales
+        else:
+            np.maximum(net, 0, out=stock)  # what is left once backorders are made good
+            np.minimum(stock, asked, out=sales)
+            net -= asked
+            position -= asked
+            np.maximum(net, 0, out=stock)
+            np.subtract(stock, net, out=backorders)
+        yield Day(arrivals, orders, ordered, sales, backorders, stock)
+
+
 def _by_day(name: str, values, shape: tuple[int, int]) -> np.ndarray:
     """An argument as a contiguous (n_days, n_items) array, so that each day is one block of memory."""
     try:
         return np.ascontiguousarray(np.broadcast_to(np.asarray(values, float), shape).T)
     except ValueError:
         raise ParameterError(f"{name} has shape {np.shape(values)}; give (n_items, n_days) = {shape}") from None
+
+
+def check_policy(s, S, opening_stock, lead_time: int, review: int, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Levels by day, (n_days, n_items) each, and opening stock, (n_items,), or an error that names what is wrong."""
+    if lead_time < 0 or review < 1:
+        raise ParameterError(f"lead_time is {lead_time} and review {review}; give at least 0 and 1")
+    s, S = _by_day("s", s, shape), _by_day("S", S, shape)
+    if not (s <= S).all():
+        raise ParameterError("s exceeds S, or one of them is NaN; every reorder point must be at most its S")
+    opening_stock = np.broadcast_to(np.asarray(opening_stock, float), shape[0])
+    if not (opening_stock >= 0).all():
+        raise ParameterError(f"opening_stock holds {opening_stock.min()}; give units on hand, at least 0")
+    return s, S, opening_stock
 
 
 def simulate(
@@ -98,40 +174,18 @@ def simulate(
         If an argument is out of range or has the wrong shape.
     """
     demand = np.asarray(demand, float)
-    if demand.ndim != 2 or not (demand >= 0).all():
+    if demand.ndim != 2 or not (demand.shape[1] and (demand >= 0).all()):
         raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days) without NaN or negative values")
-    if lead_time < 0 or review < 1:
-        raise ParameterError(f"lead_time is {lead_time} and review {review}; give at least 0 and 1")
     n_items, n_days = demand.shape
-    reorder_point, order_up_to = _by_day("s", s, demand.shape), _by_day("S", S, demand.shape)  # (n_days, n_items)
-    if not (reorder_point <= order_up_to).all():
-        raise ParameterError("s exceeds S, or one of them is NaN; every reorder point must be at most its S")
+    s, S, opening_stock = check_policy(s, S, opening_stock, lead_time, review, demand.shape)
     asked = _by_day("demand", demand, demand.shape)  # (n_days, n_items)
 
-    names = ("opening_stock", "arrivals", "orders", "sales", "short", "backorders", "closing_stock", "on_order")
-    record = {name: np.zeros((n_days, n_items)) for name in names}
-    stock = np.array(np.broadcast_to(np.asarray(opening_stock, float), n_items))  # (n_items,)
-    on_order, backorders = np.zeros(n_items), np.zeros(n_items)
-    for day in range(n_days):
-        record["opening_stock"][day] = stock
-        if day % review == 0:
-            # Today's arrivals only move from on order to on hand, so the position is the same before and after them.
-            position = stock + on_order - backorders
-            record["orders"][day] = np.where(position < reorder_point[day], order_up_to[day] - position, 0.0)
-            on_order += record["orders"][day]
-        if day >= lead_time:
-            record["arrivals"][day] = record["orders"][day - lead_time]
-            on_order -= record["arrivals"][day]
-            stock += record["arrivals"][day]
-        made_good = np.minimum(stock, backorders)
-        stock -= made_good
-        backorders -= made_good
-        record["sales"][day] = np.minimum(stock, asked[day])
-        stock -= record["sales"][day]
-        record["short"][day] = asked[day] - record["sales"][day]
-        if not lost_sales:
-            backorders += record["short"][day]
-        record["backorders"][day] = backorders
-        record["closing_stock"][day] = stock
-        record["on_order"][day] = on_order
+    names = ("arrivals", "orders", "sales", "backorders", "closing_stock")
+    record = {name: np.empty((n_days, n_items)) for name in names}
+    for day, books in enumerate(walk_days(asked, s, S, opening_stock, lead_time, review, lost_sales)):
+        for name in names:
+            record[name][day] = getattr(books, name)
+    record["opening_stock"] = np.concatenate([opening_stock[None], record["closing_stock"]])[:n_days]
+    record["short"] = asked - record["sales"]
+    record["on_order"] = np.cumsum(record["orders"] - record["arrivals"], axis=0)
     return Walk(demand=demand, **{name: days.T for name, days in record.items()}, lead_time=lead_time, review=review)

@@ -1,0 +1,158 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import poisson
+
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.alerts import (
+    ALERT_COLUMNS,
+    KINDS,
+    Thresholds,
+    demand_alerts,
+    stock_alerts,
+    stockout_probability,
+)
+
+DATES = pd.date_range("2022-12-01", periods=140)
+
+
+def series(n):
+    return pd.DataFrame(
+        {"seller_no": "seller_1", "product_no": [f"product_{k}" for k in range(n)], "warehouse_no": "wh_1"}
+    )
+
+
+def quiet(n=6, mean=8.0, seed=0):
+    return np.random.default_rng(seed).poisson(mean, (n, len(DATES))).astype(float)
+
+
+def test_planted_events_are_found_named_and_dated():
+    demand = quiet()
+    demand[1, 60] = 60
+    demand[2, 70:90] = 0
+    demand[3, 80:] = np.random.default_rng(1).poisson(24.0, 60)
+    demand[4, 60:] = np.random.default_rng(2).poisson(8 * np.exp(-np.arange(80) / 12))
+    table = demand_alerts(series(6), DATES, demand)
+    assert tuple(table) == ALERT_COLUMNS and set(table["kind"]) <= set(KINDS)
+    assert table["date"].is_monotonic_increasing
+    found = dict(iter(table.groupby("product_no")))
+    assert set(found) == {"product_1", "product_2", "product_3", "product_4"}
+
+    spike = found["product_1"].iloc[0]
+    assert len(found["product_1"]) == 1 and spike["kind"] == "demand anomaly" and spike["date"] == DATES[60]
+    assert spike["value"] > spike["threshold"] == 4.5 and spike["reason"].startswith("60 units where")
+
+    silence = found["product_2"]
+    assert silence["measure"].tolist() == ["silence"] and "stock-out" in silence["action"].iloc[0]
+    assert DATES[70] < silence["date"].iloc[0] <= DATES[74]
+    assert f"no sale since {DATES[69]:%Y-%m-%d}" in silence["reason"].iloc[0]
+
+    shift = found["product_3"].query("kind == 'level shift'").iloc[0]
+    begun = pd.Timestamp(shift["reason"][-10:])
+    assert DATES[80] < shift["date"] <= DATES[87] and DATES[76] <= begun <= DATES[82]
+    assert "rose" in shift["reason"] and shift["value"] > 0
+
+    assert "end of life" in found["product_4"]["kind"].tolist()
+    ends = found["product_4"].query("kind == 'end of life'").iloc[0]
+    assert DATES[88] < ends["date"] and "transfer" in ends["action"]
+    assert (found["product_4"].query("kind == 'level shift'")["value"] < 0).all()
+
+
+def test_false_alarms_on_poisson_demand_are_rare():
+    table = demand_alerts(series(400), DATES, quiet(400, 5.0, seed=4))
+    per_series_year = len(table) / 400 / (112 / 365)
+    assert per_series_year < 0.3
+    assert not len(demand_alerts(series(50), DATES, np.zeros((50, 140))))
+
+
+def test_changing_the_future_leaves_the_alerts_of_the_past():
+    demand = quiet(40, seed=5)
+    demand[::2, 60] += 60
+    demand[1::4, 70:85] = 0
+    other = demand.copy()
+    other[:, 90:] = np.random.default_rng(9).poisson(40.0, (40, 50))
+    before, after = (demand_alerts(series(40), DATES, x) for x in (demand, other))
+    cut = DATES[90]
+    assert len(before[before["date"] < cut]) > 25
+    pd.testing.assert_frame_equal(before[before["date"] < cut], after[after["date"] < cut])
+    prefix = demand_alerts(series(40), DATES[:90], demand[:, :90])
+    pd.testing.assert_frame_equal(prefix, before[before["date"] < cut])
+
+
+def test_residuals_are_those_of_the_forecast_given():
+    demand = quiet(2)
+    demand[:, 50] = 40
+    knew = np.where(np.arange(140) == 50, 40.0, 8.0) * np.ones((2, 1))
+    assert "demand anomaly" not in demand_alerts(series(2), DATES, demand, forecast=knew)["kind"].tolist()
+    assert "demand anomaly" in demand_alerts(series(2), DATES, demand)["kind"].tolist()
+
+
+def test_stockout_probability_is_the_poisson_tail():
+    samples = np.random.default_rng(1).poisson(2.0, (3, 40_000, 6))
+    on_hand = np.array([8.0, 12.0, 0.0])
+    chance = stockout_probability(samples, on_hand, np.zeros((3, 0)), 4)
+    np.testing.assert_allclose(chance, poisson.sf(on_hand, 8.0), atol=0.01)
+    # 4 units due on day 1 help from then on, and not on day 0: shortage on day 0, or not then and later.
+    due = np.array([[0.0, 4.0]])
+    by_hand = 0.0
+    for first in range(60):
+        chance_later = (
+            1.0 if first > 3 else poisson.sf(3 + 4 - first, 6.0)
+        )  # supply only grows: enough in the end is enough
+        by_hand += poisson.pmf(first, 2.0) * chance_later
+    assert stockout_probability(samples[:1], np.array([3.0]), due, 4)[0] == pytest.approx(by_hand, abs=0.03)
+
+
+def test_stock_alerts_by_hand():
+    samples = np.full((4, 10, 30), 2.0)
+    samples[:, 5:] = 3.0  # every other path sells 3 a day: 75 on average in 30 days, the 0.9 quantile is 90
+    table = stock_alerts(
+        series(4), "2023-05-16", samples, [9.0, 9.0, 80.0, 80.0], arrivals=[[0, 0], [0, 6], [0, 40], [9, 0]]
+    )
+    assert table["product_no"].tolist() == ["product_0", "product_2"]
+    risk, excess = table.iloc[0], table.iloc[1]
+    assert risk["kind"] == "stockout risk" and risk["value"] == 0.5  # 8 or 12 within four days
+    assert "order or transfer 3 units" in risk["action"] and "50% probability" in risk["reason"]
+    assert excess["kind"] == "overstock" and excess["value"] == 48 and "transfer 30 units" in excess["action"]
+    assert (table["date"] == pd.Timestamp("2023-05-16")).all()
+
+
+def test_cover_beyond_the_horizon_and_stock_that_never_sells():
+    samples = np.full((2, 4, 10), 1.0)
+    samples[1] = 0
+    table = stock_alerts(series(2), "2023-05-16", samples, [45.0, 2.0])
+    assert table["value"].tolist() == [45, np.inf]
+    assert "transfer 15 units" in table["action"][0]
+
+
+def test_stock_that_a_rare_rush_may_still_sell_is_no_overstock():
+    samples = np.zeros((1, 20, 30))
+    samples[0, 0] = 20  # a unit a day on average, though nothing on 19 of 20 paths
+    assert stock_alerts(series(1), "2023-05-16", samples, [20.0]).empty
+    assert stock_alerts(series(1), "2023-05-16", samples, [40.0])["value"].tolist() == [40]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"samples": np.ones((2, 3, 9))}, "samples"),
+        ({"samples": np.full((1, 3, 9), np.nan)}, "samples"),
+        ({"on_hand": [1.0, 2.0]}, "on_hand"),
+        ({"on_hand": [-1.0]}, "on_hand"),
+        ({"lead_time": 9}, "lead_time"),
+    ],
+)
+def test_stocks_that_do_not_fit_are_refused(wrong, named):
+    with pytest.raises(ParameterError, match=named):
+        stock_alerts(series(1), "2023-05-16", **({"samples": np.ones((1, 3, 9)), "on_hand": [1.0]} | wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"fading": 1.2}, {"stockout_probability": 0}, {"anomaly": -1}, {"cover_days": 0}])
+def test_thresholds_out_of_range_are_refused(wrong):
+    with pytest.raises(ParameterError, match=next(iter(wrong))):
+        Thresholds(**wrong)
+
+
+def test_demand_must_fit_series_and_dates():
+    with pytest.raises(ParameterError, match="demand has shape"):
+        demand_alerts(series(2), DATES, np.ones((2, 50)))
