@@ -1,4 +1,4 @@
-"""The command line: python -m bowerbird reproduce | twin | check | report."""
+"""The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | pseudonymise."""
 
 import sys
 
@@ -61,6 +61,52 @@ def report(run):
     from bowerbird.report import keep
 
     click.echo(keep(run))
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--out", required=True, help="Folder to write the files to, one a day.")
+@click.option("--first-day", default="", help="[default: the first day the run's forecaster was not trained on]")
+def deliveries(run, out, first_day):
+    """Write a run's last days as the files that `daily` takes in, to try it."""
+    from bowerbird.operation.from_run import deliveries_from_run
+
+    click.echo(f"{out}: {len(deliveries_from_run(run, out, first_day))} files, one a day")
+
+
+@cli.command()
+@click.option("--store", required=True, help="Folder of the store; made from --run if it holds none.")
+@click.option("--deliveries", required=True, help="Folder the days arrive in, one file a day, columns as 附件1.")
+@click.option("--run", default="", help="Run to make the store from: its panel and its forecaster.")
+@click.option("--first-day", default="", help="First day to arrive.  [default: the first the forecaster has not seen]")
+@click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
+@click.option("--close-gaps", is_flag=True, help="Take days without a file as missing, if a later day has come.")
+@click.option("--lead-time", default=3, help="Days from order to arrival [LT]; of a new store, as are the next five.")
+@click.option("--review", default=1, help="Days between reviews [NRT].")
+@click.option("--opening-stock", default=5.0, help="Units of every item on hand before the first day.")
+@click.option("--service-level", default=0.9, help="Least probability of no shortage.")
+@click.option("--refit-days", default=7, help="Days from one fine-tuning to the next; 0 for none.")
+@click.option("--fill-gaps", default="refuse", help="A series without a row: refuse the file, zero or missing.")
+def daily(store, deliveries, run, first_day, key_file, close_gaps, **rules):
+    """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each."""
+    from bowerbird.operation.command import run_daily
+
+    for line in run_daily(store, deliveries, run, first_day, key_file, close_gaps, rules):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("folder")
+@click.option("--out", required=True, help="Folder to write the attachments with pseudonyms to.")
+@click.option("--key-file", required=True, help="File of the key; keep it apart from the data.")
+@click.option("--new-key", is_flag=True, help="Make the key first.")
+def pseudonymise(folder, out, key_file, new_key):
+    """Write attachments whose ids are keyed hashes; a run on them never meets a raw id."""
+    from bowerbird.data.attachments import read_attachments
+    from bowerbird.operation import pseudonyms
+
+    key = pseudonyms.read_key(pseudonyms.new_key(key_file) if new_key else key_file)
+    click.echo(pseudonyms.write_pseudonymised(read_attachments(folder), out, key))
 
 
 def main() -> None:

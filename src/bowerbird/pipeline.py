@@ -34,8 +34,12 @@ READS = {
     "07_forecast": ("01_data", "05_sbo_lstm"),
     "07b_new_items_and_618": ("01_data",),
     "08_inventory": ("01_data", "05_sbo_lstm", "07_forecast"),
-    "09_verdict": ("01_data", "02_dm_clustering", "06_table_3", "07_forecast", "08_inventory"),
-}
+    "10_daily_operation": ("01_data", "05_sbo_lstm"),
+    "11_verdict": (
+        "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3", "07_forecast",
+        "08_inventory",
+    ),
+}  # fmt: skip
 """Which stages' results each notebook reads: it is run again when one of them was."""
 
 PACKAGES = ("bowerbird", "numpy", "pandas", "scipy", "torch", "scikit-learn", "pywavelets", "matplotlib", "papermill")

@@ -32,7 +32,8 @@ RESULTS = {
     "forecast_scores": "07_forecast",
     "inventory_summary": "08_inventory",
     "replenishment": "08_inventory",
-    "headline": "09_verdict",
+    "daily_summary": "10_daily_operation",
+    "headline": "11_verdict",
 }
 """Every result one stage hands to another or to the report, and the notebook that makes it."""
 
@@ -187,6 +188,13 @@ class Stage:
             temporary.write_text(frame.round(decimals).to_markdown(index=False) + "\n", encoding="utf-8")
         self._wrote(path.with_suffix(".md"))
         return frame.round(decimals)
+
+    def page(self, name: str, text: str) -> Path:
+        """Save a page for readers, such as VERDICT.md, in the run's folder itself."""
+        path = self.folder / name
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return self._wrote(path)
 
     def figure(self, name: str, figure):
         """Save a figure, figures/<name>.png, and hand it back to be shown."""

@@ -59,7 +59,7 @@ def read_attachments(folder) -> Attachments:
     tables, files = {}, {}
     for spec in ATTACHMENTS:
         path = find_file(Path(folder), spec)
-        tables[spec.name] = None if path is None else _read_one(path, spec)
+        tables[spec.name] = None if path is None else read_attachment(path, spec)
         if path is not None:
             files[spec.label] = path
     for name in ("shipments", "new_items", "promotion"):
@@ -69,7 +69,14 @@ def read_attachments(folder) -> Attachments:
     return Attachments(**renumbered, files=files)
 
 
-def _read_one(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
+def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
+    """Read and validate one attachment's file by itself; the index is the row number seen in a spreadsheet.
+
+    Raises
+    ------
+    DataError
+        As `read_attachments`, but for unknown ids, which only the other attachments tell.
+    """
     table = read_text_table(path, spec.columns)
     for column in spec.columns:
         if column == "date":
@@ -82,8 +89,8 @@ def _read_one(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
     return table
 
 
-def _refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) -> None:
-    """Raise for the first bad cell of a column, and say how many more there are."""
+def refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) -> None:
+    """Raise DataError for the first bad cell of a column, and say how many more there are."""
     if not bad.any():
         return
     more = f" ({bad.sum() - 1} more such rows)" if bad.sum() > 1 else ""
@@ -93,7 +100,7 @@ def _refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str)
 
 def _parse_labels(text: pd.Series, file: str) -> pd.Series:
     bad = text.str.lower().isin(["", "nan", "none", "null"]).to_numpy()
-    _refuse(file, text, bad, "is no id or label", "fill in the cell or delete the row")
+    refuse(file, text, bad, "is no id or label", "fill in the cell or delete the row")
     return text.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written again: 12.0
 
 
@@ -123,7 +130,7 @@ def parse_dates(text: pd.Series, file: str) -> pd.Series:
     numbers = pd.to_numeric(unique, errors="coerce").where(lambda n: n.between(20_000, 80_000))
     dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
     good = dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize())
-    _refuse(file, text, ~good.to_numpy()[codes], "is no day", "write it as 2023-05-01, from 2000 to 2099")
+    refuse(file, text, ~good.to_numpy()[codes], "is no day", "write it as 2023-05-01, from 2000 to 2099")
     return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index, name=text.name)
 
 
@@ -155,7 +162,7 @@ def parse_quantities(text: pd.Series, file: str) -> pd.Series:
         (numbers != np.floor(numbers), "is fractional"),
         (numbers >= LARGEST_QTY, "is too large"),
     ):
-        _refuse(file, text, bad, fault, cure)
+        refuse(file, text, bad, fault, cure)
     return pd.Series(numbers.astype(np.int64), index=text.index, name=text.name)
 
 
@@ -187,4 +194,4 @@ def _check_ids(tables: dict, name: str, files: dict[str, Path]) -> None:
     for column, source in (("product_no", "products"), ("seller_no", "sellers"), ("warehouse_no", "warehouses")):
         cells, other = tables[name][column], files[LABELS[source]].name
         unknown = ~cells.isin(tables[source][column]).to_numpy()
-        _refuse(files[LABELS[name]].name, cells, unknown, f"is not in {other}", "add it there or delete the row")
+        refuse(files[LABELS[name]].name, cells, unknown, f"is not in {other}", "add it there or delete the row")

@@ -1,0 +1,45 @@
+"""`bowerbird daily`: make the store if there is none, take in what has come, say what became of each file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from bowerbird.operation.from_run import begin_from_run
+from bowerbird.operation.intake import receive
+from bowerbird.operation.pseudonyms import read_key
+from bowerbird.operation.rules import Rules
+from bowerbird.operation.store import FILE_NAME, StoreError, open_store
+
+
+def run_daily(
+    store: str, deliveries: str, run: str, first_day: str, key_file: str, close_gaps: bool, rules: dict
+) -> Iterator[str]:
+    """What the command does; its options are explained in `bowerbird daily --help`.
+
+    Yields
+    ------
+    Lines to show: what became of each new file, how many were held already, the newest page.
+
+    Raises
+    ------
+    BowerbirdError
+        What the user can put right; whatever step was broken off is done by the next call.
+    """
+    key = read_key(key_file) if key_file else None
+    try:
+        if run and not (Path(store) / FILE_NAME).exists():
+            begin_from_run(store, run, first_day, Rules(**rules), key)
+        with open_store(store) as opened:
+            outcomes = receive(opened, deliveries, close_gaps=close_gaps, key=key)
+            newest = opened.last_day
+    except (OSError, duckdb.Error) as error:
+        raise StoreError(
+            f"{store}: {error}; mend the cause (is the disk full, the folder read-only?) and give the same command "
+            "again: finished steps are kept, the one broken off is done anew"
+        ) from error
+    for outcome in outcomes:
+        if outcome.status != "held already":
+            yield f"{outcome.file}: {outcome.status}" + (f"; {outcome.reason}" if outcome.reason else "")
+    held = sum(outcome.status == "held already" for outcome in outcomes)
+    yield f"{held} files held already; the newest page: {Path(store) / 'days' / f'{newest:%Y-%m-%d}' / 'index.html'}"

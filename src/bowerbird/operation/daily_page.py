@@ -1,0 +1,179 @@
+"""What does the morning's reader need on one page? Yesterday against its forecast, today's orders, the alerts.
+
+<store>/days/2023-05-01/index.html works offline and asks nothing of the network; orders.csv, forecast.csv and
+alerts.csv lie beside it. Ids come from files that anyone may have written: in the page every one is escaped, and in a
+csv none can begin a spreadsheet's formula.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment
+
+from bowerbird.operation.store import Store
+from bowerbird.runs import atomic_path
+
+SHOWN = 15
+"""Rows of a table on the page; the csv holds all."""
+
+SCORED_DAYS = 28
+"""Days that the chart shows and the methods are compared on."""
+
+BEGINS_FORMULA = r"^[=+\-@\t\r]"
+
+TEMPLATE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>bowerbird · {{ day }}</title>
+<style>
+ body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 1.6rem; border-bottom: 1px solid #ddd; }
+ dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; } dt { color: #555; font-size: .8rem; }
+ dd { margin: 0; font-size: 1.3rem; } .scroll { overflow-x: auto; }
+ table { border-collapse: collapse; font-size: .85rem; } a { color: #0173b2; } svg { width: 100%; height: auto; }
+ th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
+ td.n, th.n { text-align: right; } th { background: #f6f6f6; } .note { color: #555; font-size: .85rem; }
+</style></head><body>
+<h1>After {{ day }}: orders for {{ tomorrow }}</h1>
+<dl>{% for name, value in figures %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
+{% macro table(rows, csv, nothing) %}{% if rows %}<div class="scroll"><table><tr>
+{% for name in rows[0] %}<th{% if rows[0][name] is number %} class="n"{% endif %}>{{ name }}</th>{% endfor %}</tr>
+{% for row in rows %}<tr>
+{% for value in row.values() %}<td{% if value is number %} class="n"{% endif %}>{{ value }}</td>
+{% endfor %}</tr>{% endfor %}</table></div>{% else %}<p>{{ nothing }}</p>{% endif %}
+{% if csv %}<p class="note">The first {{ rows|length }}; all of them: <a href="{{ csv }}">{{ csv }}</a></p>{% endif %}
+{% endmacro %}
+<h2>Alerts</h2>{{ table(alerts, "alerts.csv", "None today.") }}
+<h2>Orders for {{ tomorrow }}</h2>{{ table(orders, "orders.csv", "Nothing to order.") }}
+<h2>Units a day: shipped (bars), forecast one day ahead (line)</h2>
+<svg viewBox="0 0 {{ 28 * bars|length }} 130" role="img" aria-label="units shipped and forecast, by day">
+{% for bar in bars %}<rect x="{{ 28 * loop.index0 + 4 }}" y="{{ 105 - bar.height }}" width="20"
+ height="{{ bar.height }}" fill="#949494"><title>{{ bar.date }}: {{ bar.units }} units</title></rect>
+{% if loop.index0 % 4 == 0 %}<text x="{{ 28 * loop.index0 + 2 }}" y="122" font-size="10" fill="#555">
+{{ bar.date[5:] }}</text>{% endif %}
+{% endfor %}<polyline fill="none" stroke="#0173b2" stroke-width="2.5" points="{{ line }}"/></svg>
+<h2>How good were the forecasts of the next day?</h2>
+{{ table(methods, "", "No forecast of this store has met its day yet.") }}
+<h2>Set aside</h2>{{ table(quarantine, "", "No file was refused.") }}
+</body></html>
+"""
+PAGE = Environment(autoescape=True).from_string(TEMPLATE)
+
+
+def write(store: Store, day: pd.Timestamp) -> Path:
+    """Write a day's page and its csv files; written again, they are the same.
+
+    Parameters
+    ----------
+    store : Store
+        With the day's forecasts, orders and alerts.
+    day : Timestamp
+
+    Returns
+    -------
+    Path of the page.
+    """
+    folder = store.folder / "days" / f"{day:%Y-%m-%d}"
+    tomorrow = day + pd.Timedelta(days=1)
+    tables = {
+        "orders.csv": store.frame(
+            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, position, "
+            "quantity FROM orders JOIN series USING (row) WHERE date = ? ORDER BY row", tomorrow,
+        ).rename(columns={"S_": "S", "quantity": "order"}),
+        "forecast.csv": store.frame(
+            "SELECT seller_no, product_no, warehouse_no, date, round(point, 4) AS forecast_qty, "
+            "round(mean, 4) AS mean, round(dispersion, 4) AS dispersion, round(zero, 4) AS zero "
+            "FROM forecasts JOIN series USING (row) WHERE origin = ? ORDER BY row, date", day,
+        ),
+        "alerts.csv": store.frame(
+            "SELECT seller_no, product_no, warehouse_no, kind, measure, "
+            "round(value, 4) AS value, threshold, reason, action "
+            "FROM alerts JOIN series USING (row) WHERE date = ? ORDER BY number", day,
+        ),
+    }  # fmt: skip
+    for name, table in tables.items():
+        with atomic_path(folder / name) as path:
+            neutralised(table).to_csv(path, index=False, date_format="%Y-%m-%d")
+    page = PAGE.render(_content(store, day, tomorrow, tables))
+    with atomic_path(folder / "index.html") as path:
+        path.write_text(page, encoding="utf-8")
+    return folder / "index.html"
+
+
+def neutralised(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy whose text cells a spreadsheet takes for text: those that begin with = + - @ get a ' in front.
+
+    Source
+    ------
+    OWASP, CSV injection.
+    """
+    table = table.copy()
+    for column in table.select_dtypes(["object", "str"]):
+        text = table[column].astype(str)
+        table[column] = text.where(~text.str.contains(BEGINS_FORMULA), "'" + text)
+    return table
+
+
+def one_day_scores(store: Store, day: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:
+    """The last days' forecasts of the next day, the network's and the simple ones: method, days, 1-WMAPE, bias."""
+    return store.frame(
+        """
+        WITH made AS (
+            SELECT origin, row, 'network' AS method, point AS units FROM forecasts WHERE date = origin + 1
+            UNION ALL SELECT origin, row, method, units FROM simple_forecasts
+        )
+        SELECT method, count(DISTINCT date) AS days,
+               1 - sum(abs(qty - units)) / sum(qty) AS "1-WMAPE", sum(units - qty) / sum(qty) AS bias
+        FROM made JOIN demand ON demand.row = made.row AND demand.date = made.origin + 1
+        WHERE qty IS NOT NULL AND date > ?::DATE - ? AND date <= ?
+        GROUP BY method HAVING sum(qty) > 0 ORDER BY "1-WMAPE" DESC, method
+        """,
+        day, days, day,
+    )  # fmt: skip
+
+
+def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: dict[str, pd.DataFrame]) -> dict:
+    orders = tables["orders.csv"]
+    placed = orders[orders["order"] > 0].sort_values("order", ascending=False, kind="stable")
+    served = store.value("SELECT sum(sales) / nullif(sum(sales + short), 0) FROM stock WHERE date = ?", day)
+    daily = store.frame(
+        """
+        SELECT date, sum(qty) AS units, any_value(expected) AS expected FROM demand LEFT JOIN (
+            SELECT date, sum(mean) AS expected FROM forecasts WHERE date = origin + 1 GROUP BY date
+        ) USING (date) WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
+        """,
+        day, SCORED_DAYS, day,
+    )  # fmt: skip
+    top = max(daily[["units", "expected"]].max().max(), 1)
+    heights = (daily[["units", "expected"]] / top * 100).round(1)
+    expected = daily["expected"].iloc[-1]
+    figures = [
+        ("units shipped", f"{daily['units'].iloc[-1]:,.0f}" if daily["units"].notna().iloc[-1] else "unknown"),
+        ("forecast for it", "–" if np.isnan(expected) else f"{expected:,.0f}"),
+        ("served from stock", "–" if served is None else f"{served:.1%}"),
+        ("series to order", f"{len(placed):,}"),
+        ("units to order", f"{placed['order'].sum():,.0f}"),
+        ("alerts", f"{len(tables['alerts.csv']):,}"),
+    ]
+    return {
+        "day": f"{day:%Y-%m-%d}",
+        "tomorrow": f"{tomorrow:%Y-%m-%d}",
+        "figures": figures,
+        "alerts": _rows(tables["alerts.csv"].drop(columns=["measure", "value", "threshold"]).head(SHOWN)),
+        "orders": _rows(placed.drop(columns="date").head(SHOWN)),
+        "methods": _rows(one_day_scores(store, day).round(3)),
+        "quarantine": _rows(store.frame("SELECT file, reason FROM quarantine ORDER BY file, checksum")),
+        "bars": [
+            {"date": f"{date:%Y-%m-%d}", "units": f"{units:,.0f}", "height": 0 if np.isnan(height) else height}
+            for date, units, height in zip(daily["date"], daily["units"], heights["units"], strict=True)
+        ],
+        "line": " ".join(
+            f"{28 * i + 14},{105 - height}" for i, height in enumerate(heights["expected"]) if not np.isnan(height)
+        ),
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict]:
+    """A table's rows for the template, whole numbers without a decimal point."""
+    rows = table.astype(object).to_dict("records")
+    return [{n: int(v) if isinstance(v, float) and v.is_integer() else v for n, v in row.items()} for row in rows]

@@ -1,0 +1,137 @@
+"""Who may know whose demand this is? Ids of sellers, products and warehouses replaced by keyed hashes.
+
+The same id and key give the same pseudonym every day, so that series can be followed; without the key nobody can turn
+it back, nor try out the few ids there are, as a hash without a key would let them (HMAC, RFC 2104).
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from bowerbird.data.attachments import Attachments
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+from bowerbird.errors import DataError, ParameterError
+from bowerbird.runs import atomic_path
+
+LEAST_KEY_BYTES = 16
+DIGITS = 16  # hexadecimal digits kept, 64 bits: two of a million ids meet with a chance of 3e-8
+
+
+def new_key(path: Path | str) -> Path:
+    """Write a random key to a new file that only its owner may read."""
+    path = Path(path)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ParameterError(
+            f"{path}: there is a key already; another would make other pseudonyms, so keep it"
+        ) from None
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(secrets.token_hex(32) + "\n")
+    return path
+
+
+def read_key(path: Path | str) -> bytes:
+    """Read a key file.
+
+    Raises
+    ------
+    ParameterError
+        No such file, or a key of fewer than 16 bytes.
+    """
+    try:
+        key = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise ParameterError(f"{path}: no readable key file ({error.strerror}); make one with --new-key") from error
+    check_key(key, str(path))
+    return key
+
+
+def check_key(key: bytes, name: str = "key") -> None:
+    """Refuse a key that can be guessed."""
+    if len(key) < LEAST_KEY_BYTES:
+        raise ParameterError(f"{name}: {len(key)} bytes can be guessed; give a key of at least {LEAST_KEY_BYTES}")
+
+
+def fingerprint(key: bytes | None) -> str:
+    """What tells one key from another without giving it away; empty without a key."""
+    return "" if key is None else pseudonym("key", "fingerprint", key)
+
+
+def pseudonym(kind: str, label: str, key: bytes) -> str:
+    """The pseudonym of one id: seller-3f9ac21b55d07e14.
+
+    Parameters
+    ----------
+    kind : str
+        "seller", "product" or "warehouse": equal ids of different kinds get different pseudonyms.
+    label : str
+    key : bytes, at least 16
+
+    Returns
+    -------
+    str
+
+    Source
+    ------
+    HMAC-SHA256 (RFC 2104, FIPS 180-4), cut to 64 bits. Companion article 002, data privacy.
+    """
+    digest = hmac.new(key, f"{kind}\0{label}".encode(), hashlib.sha256).hexdigest()
+    return f"{kind}-{digest[:DIGITS]}"
+
+
+def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """A copy of a table with the ids in seller_no, product_no and warehouse_no replaced, each where it is present.
+
+    Raises
+    ------
+    DataError
+        Two ids share a pseudonym; another key parts them.
+    """
+    check_key(key)
+    table = table.copy()
+    for column in table.columns.intersection(list(SERIES_KEY)):
+        codes, labels = pd.factorize(table[column])
+        new = pd.Index([pseudonym(column.removesuffix("_no"), label, key) for label in labels])
+        if new.has_duplicates:
+            raise DataError(f"column {column}: two ids share a pseudonym; make another key with --new-key")
+        table[column] = new.to_numpy(dtype=object)[codes]
+    return table
+
+
+def pseudonymise_panel(panel: Panel, key: bytes) -> Panel:
+    """The panel with pseudonyms, sorted by them: in the old order the n-th pseudonym would be the n-th id."""
+    series = pseudonymise(panel.series, key)
+    order = series.sort_values(list(SERIES_KEY)).index.to_numpy()
+    return replace(panel, series=series).select(order)
+
+
+def write_pseudonymised(attachments: Attachments, folder: Path | str, key: bytes) -> Path:
+    """Write the attachments with pseudonyms as csv files; a run on that folder never meets a raw id.
+
+    Parameters
+    ----------
+    attachments : Attachments
+    folder : path
+        Made if it does not exist.
+    key : bytes, at least 16
+
+    Returns
+    -------
+    Path of the folder.
+    """
+    folder = Path(folder)
+    for spec in ATTACHMENTS:
+        table = getattr(attachments, spec.name)
+        if table is not None:
+            hidden = pseudonymise(table, key)
+            hidden = hidden.sort_values([c for c in hidden if c in (*SERIES_KEY, "date")])  # the rows' order tells too
+            with atomic_path(folder / f"{spec.label}-{spec.title}.csv") as path:
+                hidden.to_csv(path, index=False, date_format="%Y-%m-%d")
+    return folder

@@ -1,0 +1,245 @@
+"""Where are the days kept? In one DuckDB file, changed in transactions: a step is in it whole or not at all.
+
+Whoever reads `store.duckdb` later finds plain tables: series, days, demand, forecasts, simple_forecasts, stock, orders,
+alerts, quarantine. A process that is killed leaves DuckDB's log beside the file, which the next opening takes in.
+"""
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.panel import Panel
+from bowerbird.errors import BowerbirdError
+from bowerbird.operation.delivery import Delivery
+
+FILE_NAME = "store.duckdb"
+FORMAT = 1
+
+TABLES = """
+CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE memory (name VARCHAR PRIMARY KEY, content BLOB);
+CREATE TABLE days (date DATE PRIMARY KEY, file VARCHAR, checksum VARCHAR, content VARCHAR);
+CREATE TABLE demand (date DATE, row INTEGER, qty DOUBLE);
+CREATE TABLE steps (date DATE, step VARCHAR, PRIMARY KEY (date, step));
+CREATE TABLE forecasts (origin DATE, date DATE, row INTEGER, mean DOUBLE, dispersion DOUBLE, point DOUBLE, zero DOUBLE);
+CREATE TABLE simple_forecasts (origin DATE, row INTEGER, method VARCHAR, units DOUBLE);
+CREATE TABLE stock (
+    date DATE, row INTEGER, opening DOUBLE, arrivals DOUBLE, sales DOUBLE, short DOUBLE, closing DOUBLE
+);
+CREATE TABLE orders (
+    date DATE, row INTEGER, reorder_point BIGINT, order_up_to BIGINT, position DOUBLE, quantity DOUBLE
+);
+CREATE TABLE alerts (
+    date DATE, number INTEGER, row INTEGER, kind VARCHAR, measure VARCHAR, value DOUBLE, threshold DOUBLE,
+    reason VARCHAR, action VARCHAR
+);
+CREATE TABLE quarantine (checksum VARCHAR PRIMARY KEY, file VARCHAR, reason VARCHAR);
+"""
+"""`row` numbers the series from 0; an `origin` is the last day a forecast has seen; `qty` NULL is a missing day.
+Forecasts are units a day, stock and orders units; `orders` of a date are placed on its morning; `alerts` come most
+urgent first, by number."""
+
+
+class StoreError(BowerbirdError):
+    """A store that cannot be opened, or is not what was expected."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; close it, or use it in a `with` statement.
+
+    Attributes
+    ----------
+    folder : Path
+    connection : duckdb connection
+        For questions of your own: `store.connection.sql("FROM days").df()`.
+    """
+
+    folder: Path
+    connection: duckdb.DuckDBPyConnection
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def step(self, date: pd.Timestamp, name: str) -> Iterator[bool]:
+        """A step of a day in one transaction, done once: yields False, and does nothing, where it is done already."""
+        done = self.value("SELECT count(*) FROM steps WHERE date = ? AND step = ?", date, name) > 0
+        if done:
+            yield False
+            return
+        with self.transaction():
+            yield True
+            self.connection.execute("INSERT INTO steps VALUES (?, ?)", [date, name])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept if the block ends well, and none of it otherwise."""
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+    # ---- tables -------------------------------------------------------------------------------------------------
+
+    def insert(self, table: str, **columns) -> None:
+        """Add rows to a table: arrays of equal length, or single values for all rows."""
+        frame = pd.DataFrame(columns)
+        self.connection.register("rows_to_add", frame)
+        self.connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM rows_to_add")
+        self.connection.unregister("rows_to_add")
+
+    def value(self, query: str, *parameters):
+        """The first value of a query's first row, None without one."""
+        row = self.connection.execute(query, list(parameters)).fetchone()
+        return row and row[0]
+
+    def frame(self, query: str, *parameters) -> pd.DataFrame:
+        """A query's rows."""
+        return self.connection.execute(query, list(parameters)).df()
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """The panel's series: ids and attributes."""
+        return self.frame("FROM series ORDER BY row").drop(columns="row")
+
+    @property
+    def last_day(self) -> pd.Timestamp:
+        """The newest day held."""
+        return pd.Timestamp(self.value("SELECT max(date) FROM days"))
+
+    def demand_of(self, day: pd.Timestamp) -> np.ndarray:
+        """Demand of one day (n_series,), NaN = missing."""
+        rows = self.connection.execute("SELECT qty FROM demand WHERE date = ? ORDER BY row", [day]).fetchnumpy()
+        return np.ma.filled(rows["qty"].astype(float), np.nan)
+
+    def panel(self) -> Panel:
+        """All days held."""
+        series = self.series
+        rows = self.connection.execute("SELECT qty FROM demand ORDER BY row, date").fetchnumpy()["qty"]
+        demand = np.ma.filled(rows.astype(float), np.nan).reshape(len(series), -1)  # (n_series, n_days)
+        days = self.frame("SELECT date FROM days ORDER BY date")["date"]
+        return Panel(series, pd.DatetimeIndex(days, freq="D", name="date"), demand)
+
+    def add_day(self, delivery: Delivery) -> None:
+        """Write a day's row and demand; call it inside a transaction."""
+        about = {"file": delivery.file, "checksum": delivery.checksum, "content": delivery.content}
+        self.insert("days", date=[delivery.date], **about)
+        self.insert("demand", date=delivery.date, row=np.arange(len(delivery.demand)), qty=delivery.demand)
+
+    # ---- facts and memory ---------------------------------------------------------------------------------------
+
+    def fact(self, name: str):
+        """A value kept by name, None where there is none."""
+        text = self.value("SELECT value FROM facts WHERE name = ?", name)
+        return None if text is None else json.loads(text)
+
+    def remember(self, name: str, content: bytes | dict[str, np.ndarray]) -> None:
+        """Keep bytes or named arrays in place of those kept under this name before."""
+        if isinstance(content, dict):
+            buffer = io.BytesIO()
+            np.savez(buffer, **content)
+            content = buffer.getvalue()
+        self.connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, content])
+
+    def recall(self, name: str) -> bytes:
+        """The bytes kept under a name."""
+        return self.value("SELECT content FROM memory WHERE name = ?", name)
+
+    def recall_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The named arrays kept under a name; reading them can run no code."""
+        with np.load(io.BytesIO(self.recall(name)), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+@contextmanager
+def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
+    """Make a store with the days known so far; it is there only if the block ends well.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist; must hold no store.
+    panel : Panel
+    **facts
+        Values kept by name, as JSON.
+
+    Yields
+    ------
+    Store, for the first states and forecasts to be written.
+
+    Raises
+    ------
+    StoreError
+        There is a store already.
+    """
+    folder = Path(folder)
+    path, unfinished = folder / FILE_NAME, folder / f".{os.getpid()}.{FILE_NAME}"
+    if path.exists():
+        raise StoreError(f"{path}: there is a store already; go on with it, or name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with Store(folder, duckdb.connect(str(unfinished), config=_config())) as store:
+            numbered = panel.series.reset_index(drop=True).rename_axis("row").reset_index()
+            store.connection.register("numbered", numbered)
+            with store.transaction():
+                store.connection.execute(TABLES)
+                store.connection.execute("CREATE TABLE series AS FROM numbered")
+                for name, value in {"format": FORMAT, **facts}.items():
+                    store.insert("facts", name=[name], value=[json.dumps(value)])
+                for column, day in enumerate(panel.dates):
+                    store.add_day(Delivery(day, panel.demand[:, column], "history"))
+                yield store
+        os.replace(unfinished, path)
+    finally:
+        for left in folder.glob(f".*.{FILE_NAME}*"):  # this one's, and those of processes that were killed
+            left.unlink()
+
+
+def open_store(folder: Path | str) -> Store:
+    """Open a store to read and write; one process at a time may.
+
+    Raises
+    ------
+    StoreError
+        No store there, another process has it open, or the file is no store.
+    """
+    path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        raise StoreError(f"{path}: no store there; make one from a run with --run")
+    try:
+        connection = duckdb.connect(str(path), config=_config())
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise StoreError(
+                f"{path}: another process has the store open; let it end, then give the same command again"
+            ) from error
+        raise StoreError(f"{path}: not a readable store ({error}); put back a copy of the file") from error
+    store = Store(Path(folder), connection)
+    try:
+        held = store.fact("format")
+    except duckdb.CatalogException:
+        held = None
+    if held != FORMAT:
+        connection.close()
+        raise StoreError(f"{path}: format {held}, this version reads {FORMAT}; make the store anew with --run")
+    return store
+
+
+def _config() -> dict:
+    # Nothing here needs an extension: none is looked for on the network
+    return {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}

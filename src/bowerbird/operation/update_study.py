@@ -1,0 +1,161 @@
+"""What is updating worth? The same network never updated, its state carried on, and fine-tuned every week.
+
+From every evening of the held-out days the next days are forecast. "No update" keeps the forecast made on the first
+evening; "state update" reads the days that have come, with the weights it had; "weekly fine-tuning" also trains on
+them. The simple forecasters, updated daily, stand beside them. Carried on day by day or read in one pass, the network
+forecasts the same (a test of `network_state`), so one pass a week does for all its evenings.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bowerbird import metrics
+from bowerbird.data.panel import Panel
+from bowerbird.errors import ParameterError
+from bowerbird.forecast import Forecast
+from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
+from bowerbird.operation import network_state, states
+from bowerbird.operation.network_state import NetworkState
+
+NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
+SIMPLE = ("SES", "TSB", "median 21")
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Forecasts from every evening of the held-out days.
+
+    Attributes
+    ----------
+    dates : DatetimeIndex, n_origins
+        The evenings: last day known to the forecast.
+    actual : array (n_series, n_origins, ahead)
+        Demand of the days after each evening, units.
+    forecasts : dict of arrays (n_series, n_origins, ahead)
+        By way of updating, point forecasts in units.
+    """
+
+    dates: pd.DatetimeIndex
+    actual: np.ndarray
+    forecasts: dict[str, np.ndarray]
+
+
+def compare_updates(
+    panel: Panel, forecaster: Forecaster, n_known: int, *,
+    ahead: int = 7, refit_days: int = 7, epochs: int = 1, seed: int = 0,
+) -> Rolling:  # fmt: skip
+    """Forecast the next days from every evening, by each way of updating.
+
+    Parameters
+    ----------
+    panel : Panel
+        Known and held-out days.
+    forecaster : Forecaster
+        Trained on the first `n_known` days alone.
+    n_known : int
+        Days known on the first evening.
+    ahead : int
+        Days forecast from each evening, at most the forecaster's horizon.
+    refit_days, epochs : int
+        Days from one fine-tuning to the next, and passes over the series each time.
+    seed : int
+
+    Returns
+    -------
+    Rolling, from all evenings with `ahead` more days in the panel.
+
+    Raises
+    ------
+    ParameterError
+        Fewer held-out days than `ahead`, or a shorter horizon.
+    """
+    n_origins = panel.n_days - n_known - ahead + 1
+    horizon = forecaster.settings.horizon
+    if n_origins < 1 or not 1 <= ahead <= horizon:
+        raise ParameterError(
+            f"ahead is {ahead}, with {panel.n_days - n_known} days held out and a horizon of {horizon}; "
+            "give at least 1 and at most both"
+        )
+    origins = range(n_known, n_known + n_origins)  # days known
+
+    # Beyond its horizon the first evening's forecast repeats its last week
+    path = predict(forecaster, panel.until(n_known)).point  # (n_series, horizon)
+    week = min(7, horizon)
+    days = np.arange(n_origins + ahead - 1)
+    days = np.where(days < horizon, days, horizon - week + (days - horizon) % week)
+    never = np.stack([path[:, days[o - n_known : o - n_known + ahead]] for o in origins], axis=1)
+
+    known = panel.until(origins[-1])
+    state = predict_rolling(forecaster, known, n_known).point[..., :ahead]
+    weekly, tuned = state.copy(), forecaster
+    for start in range(refit_days, n_origins, refit_days):
+        tuned = update(tuned, panel.until(n_known + start), epochs=epochs, seed=seed + start)
+        evenings = slice(start, min(start + refit_days, n_origins))
+        until = panel.until(n_known + evenings.stop - 1)
+        weekly[:, evenings] = predict_rolling(tuned, until, n_known + start).point[..., :ahead]
+
+    simple, of = states.start(panel.demand[:, : n_known - 1]), {name: [] for name in SIMPLE}
+    for o in origins:
+        simple = simple.advance(panel.demand[:, o - 1])
+        for name, values in of.items():
+            values.append(np.repeat(simple.forecasts()[name][:, None], ahead, axis=1))
+    forecasts = {NEVER: never, STATE: state, WEEKLY: weekly}
+    forecasts |= {f"{name}, updated daily": np.stack(values, axis=1) for name, values in of.items()}
+    actual = np.stack([panel.demand[:, o : o + ahead] for o in origins], axis=1)
+    return Rolling(panel.dates[n_known - 1 : n_known - 1 + n_origins], actual, forecasts)
+
+
+def carried_on(forecaster: Forecaster, panel: Panel, n_known: int) -> tuple[Forecast, NetworkState]:
+    """The network's forecast after the panel's last day, its state carried on day by day from the first `n_known`."""
+    state, forecast = network_state.start(forecaster, panel.until(n_known))
+    for day in range(n_known, panel.n_days):
+        demand = panel.demand[:, day]
+        state, forecast = network_state.advance(forecaster, state, panel.series, panel.dates[day], demand)
+    return forecast, state
+
+
+def update_table(rolling: Rolling, n_draws: int = 500, seed: int = 0) -> pd.DataFrame:
+    """Scores of every way, and how far its 1 - WMAPE lies from the state update's.
+
+    Parameters
+    ----------
+    rolling : Rolling
+    n_draws : int
+        Bootstrap samples of the series, the same for all ways.
+    seed : int
+
+    Returns
+    -------
+    DataFrame: updating, 1-WMAPE, bias, RMSE, difference (to the state update), low, high (its 95 % interval).
+    """
+    flat = {name: forecast.reshape(len(forecast), -1) for name, forecast in rolling.forecasts.items()}
+    actual = rolling.actual.reshape(len(rolling.actual), -1)
+    error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
+    n_series, total = len(actual), np.nansum(actual, axis=1)
+    drawn = np.random.default_rng(seed).multinomial(n_series, np.full(n_series, 1 / n_series), n_draws)  # times drawn
+    rows = []
+    for name, forecast in flat.items():
+        scores = metrics.scores(actual, forecast)
+        # difference of two 1 - WMAPE on the same series: sum of the differences of their errors / sum of demand
+        gain = error[STATE] - error[name]
+        low, high = np.quantile(drawn @ gain / np.maximum(drawn @ total, 1), [0.025, 0.975])
+        rows.append(
+            {
+                "updating": name, **{key: scores[key] for key in ("1-WMAPE", "bias", "RMSE")},
+                "difference": gain.sum() / total.sum(), "low": low, "high": high,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def by_evening(rolling: Rolling) -> pd.DataFrame:
+    """1 - WMAPE of the days after each evening, a column a way of updating, indexed by the evening's date."""
+    return pd.DataFrame(
+        {
+            name: [metrics.one_minus_wmape(rolling.actual[:, k], forecast[:, k]) for k in range(len(rolling.dates))]
+            for name, forecast in rolling.forecasts.items()
+        },
+        index=rolling.dates,
+    )

@@ -1,0 +1,336 @@
+"""Days from files to pages: what each file becomes, every step once, the same content however often broken off."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.inventory.policy import periodic_review_levels
+from bowerbird.inventory.simulate import simulate
+from bowerbird.operation import day as operation
+from bowerbird.operation import forecasts, intake, pseudonyms
+from bowerbird.operation.daily_page import neutralised, one_day_scores
+from bowerbird.operation.day import begin, finish_day
+from bowerbird.operation.delivery import write_deliveries
+from bowerbird.operation.intake import receive
+from bowerbird.operation.rules import Rules
+from bowerbird.operation.store import StoreError, open_store
+
+KNOWN, N_DAYS = 60, 66
+RULES = Rules(n_samples=40, refit_days=3)
+HOSTILE = ["<script>alert('x')</script>", "=cmd|' /C calc'!A0", "@SUM(A1)", "-1+1", '"><img src=x onerror=y>']
+TABLES = ("days", "demand", "steps", "forecasts", "simple_forecasts", "stock", "orders", "alerts", "facts", "series")
+
+
+def make_panel() -> Panel:
+    rng = np.random.default_rng(1)
+    series = pd.DataFrame({"seller_no": [f"seller_{i % 3}" for i in range(10)]})
+    series["product_no"] = HOSTILE + [f"product_{i}" for i in range(5, 10)]
+    series["warehouse_no"] = [f"wh_{i % 2}" for i in range(10)]
+    for column in ATTRIBUTES:
+        series[column] = [f"{column[:3]} {i % 2}" for i in range(10)]
+    demand = rng.poisson(rng.gamma(2, 3, (10, 1)), (10, N_DAYS)).astype(float)
+    demand[0, 61] = 90  # an alert on a hostile id
+    return Panel(series, pd.date_range("2023-03-01", periods=N_DAYS, name="date"), demand)
+
+
+PANEL = make_panel()
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    return fit(PANEL.until(KNOWN), Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10, embedding=2), seed=0)
+
+
+@pytest.fixture
+def begun(forecaster, tmp_path):
+    begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, RULES)
+    write_deliveries(PANEL, tmp_path / "in", PANEL.dates[KNOWN])
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(forecaster, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
+    write_deliveries(PANEL, folder / "in", PANEL.dates[KNOWN])
+    with open_store(folder / "store") as store:
+        outcomes = receive(store, folder / "in")
+    return folder, outcomes
+
+
+@pytest.fixture
+def received(undisturbed, tmp_path):
+    """A copy of the undisturbed store and its files."""
+    shutil.copytree(undisturbed[0], tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def content(folder):
+    """Everything a store holds and shows."""
+    with open_store(folder / "store") as store:
+        held = {table: store.frame(f"FROM {table} ORDER BY ALL") for table in TABLES}
+        held["memory"] = {name: store.recall_arrays(name) for name in ("stock", "simple state", "network state")}
+        held["forecaster"] = store.recall("forecaster")
+    files = (folder / "store" / "days").rglob("*")
+    return held | {"files": {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file()}}
+
+
+def assert_same(one, other):
+    for table in TABLES:
+        pd.testing.assert_frame_equal(one[table], other[table])
+    for name, arrays in one["memory"].items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(other["memory"][name][key], array, err_msg=f"{name} {key}")
+    assert one["files"] == other["files"] and len(one["files"]) == 4 * (N_DAYS - KNOWN + 1)
+
+
+# ---- the days -------------------------------------------------------------------------------------------------------
+
+
+def test_every_day_is_taken_in_and_forecast_from(undisturbed, forecaster):
+    folder, outcomes = undisturbed
+    assert [outcome.status for outcome in outcomes] == ["taken in"] * 6
+    with open_store(folder / "store") as store:
+        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+        before_tuning = forecasts.forecast_after(store, PANEL.dates[KNOWN + 1])
+        whole = predict(forecaster, PANEL.until(KNOWN + 2))
+        np.testing.assert_allclose(before_tuning.mean, whole.mean, rtol=1e-4)
+        assert before_tuning.dates.equals(whole.dates)
+        tuned = forecasts.forecast_after(store, PANEL.dates[KNOWN + 2])  # the third day: fine-tuned
+        assert np.abs(tuned.mean / predict(forecaster, PANEL.until(KNOWN + 3)).mean - 1).max() > 1e-6
+
+
+def test_orders_and_stock_are_the_simulations(undisturbed):
+    folder, _ = undisturbed
+    with open_store(folder / "store") as store:
+        orders, stock = store.frame("FROM orders ORDER BY row, date"), store.frame("FROM stock ORDER BY row, date")
+        levels = {
+            name: orders[name].to_numpy().reshape(10, -1)[:, :6]
+            for name in ("reorder_point", "order_up_to", "quantity")
+        }
+        first = forecasts.sample_paths(forecasts.forecast_after(store, PANEL.dates[KNOWN - 1]), RULES, 5)
+    expected = periodic_review_levels(first, n_days=1, service_level=RULES.service_level)
+    np.testing.assert_array_equal(levels["reorder_point"][:, 0], expected.s[:, 0])
+    walk = simulate(
+        PANEL.demand[:, KNOWN:], levels["reorder_point"], levels["order_up_to"], opening_stock=5, lead_time=3
+    )
+    np.testing.assert_array_equal(levels["quantity"], walk.orders)
+    pairs = {"opening": "opening_stock", "arrivals": "arrivals", "sales": "sales", "closing": "closing_stock"}
+    for ours, theirs in pairs.items():
+        np.testing.assert_array_equal(stock[ours].to_numpy().reshape(10, -1), getattr(walk, theirs))
+
+
+def test_a_day_delivered_again_changes_nothing(received):
+    before = content(received)
+    table = pd.read_csv(received / "in" / "2023-05-01.csv")
+    table.iloc[::-1].to_csv(received / "in" / "again.csv", index=False, encoding="utf-8-sig")
+    with open_store(received / "store") as store:
+        assert [outcome.status for outcome in receive(store, received / "in")] == ["held already"] * 7
+    assert_same(before, content(received))
+
+
+# ---- what goes wrong ------------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_broken_off_at_any_step_it_goes_on_to_the_same_content(begun, undisturbed, monkeypatch, moment):
+    calls = {"left": 0}
+
+    def breaking(work):
+        def step(store, day):
+            calls["left"] -= 1
+            if calls["left"] == 0 and moment == "before":
+                raise Killed
+            work(store, day)
+            if calls["left"] == 0:
+                raise Killed  # all written, nothing committed
+
+        return step
+
+    monkeypatch.setattr(operation, "STEPS", {name: breaking(work) for name, work in operation.STEPS.items()})
+    broken = 0
+    for step in (1, 2, 3, 4, 1, 3, 2, 4, 1, 2):
+        calls["left"] = step
+        with open_store(begun / "store") as store:
+            try:
+                receive(store, begun / "in")
+            except Killed:
+                broken += 1
+    assert broken == 10
+    calls["left"] = 0
+    with open_store(begun / "store") as store:
+        receive(store, begun / "in")
+    folder, _ = undisturbed
+    assert_same(content(begun), content(folder))
+
+
+def test_another_content_for_a_held_day_is_set_aside(received):
+    before = content(received)
+    table = pd.read_csv(received / "in" / "2023-05-02.csv")
+    table.loc[7, "qty"] += 1
+    table.to_csv(received / "in" / "corrected.csv", index=False)
+    with open_store(received / "store") as store:
+        outcome = next(o for o in receive(store, received / "in") if o.status == "quarantined")
+    name = "/".join(PANEL.series.loc[7, list(SERIES_KEY)])
+    assert f"{name!r} has {table.loc[7, 'qty']} on 2023-05-02, the store holds" in outcome.reason
+    assert not (received / "in" / "corrected.csv").exists()
+    set_aside = sorted(path.name for path in (received / "in" / "quarantine").iterdir())
+    assert len(set_aside) == 2 and set_aside[1] == set_aside[0] + ".reason.txt"
+    assert_same(before, content(received))
+
+
+def test_a_broken_file_is_set_aside_and_its_day_waited_for(begun):
+    first = begun / "in" / "2023-04-30.csv"
+    whole = first.read_bytes()
+    first.write_bytes(whole.replace(b",2023-04-30,", b",2023-04-31,", 1))
+    with open_store(begun / "store") as store:
+        outcomes = receive(store, begun / "in")
+        assert [o.status for o in outcomes] == ["quarantined"] + ["waits"] * 5
+        assert outcomes[0].reason.startswith("2023-04-30.csv, row 2, column date: '2023-04-31' is no day")
+        assert outcomes[1].reason == "2023-04-30 has not come yet"
+        reason = next((begun / "in" / "quarantine").glob("*.reason.txt")).read_text(encoding="utf-8")
+        assert reason.strip() == outcomes[0].reason == store.value("SELECT reason FROM quarantine")
+        first.write_bytes(whole)
+        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] * 6
+
+
+def test_quarantine_broken_off_is_done_over_again(received, monkeypatch):
+    (received / "in" / "x.csv").write_text("nothing\n", encoding="utf-8")
+    with open_store(received / "store") as store, monkeypatch.context() as patched:
+        patched.setattr(intake.os, "replace", lambda *names: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            receive(store, received / "in")
+    with open_store(received / "store") as store:
+        assert sum(o.status == "quarantined" for o in receive(store, received / "in")) == 1
+        assert store.value("SELECT count(*) FROM quarantine") == 1
+    assert len(list((received / "in" / "quarantine").iterdir())) == 2
+
+
+def test_days_that_never_came_are_closed_when_asked(begun):
+    for name in ("2023-05-01.csv", "2023-05-02.csv"):
+        (begun / "in" / name).unlink()
+    with open_store(begun / "store") as store:
+        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] + ["waits"] * 3
+        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
+        demand = store.panel().demand
+        assert np.isnan(demand[:, KNOWN + 1 : KNOWN + 3]).all() and store.value("SELECT count(*) FROM days") == N_DAYS
+    late = write_deliveries(PANEL.until(KNOWN + 2), begun / "in", "2023-05-01")[0]
+    with open_store(begun / "store") as store:
+        assert next(o.status for o in receive(store, begun / "in") if o.file == late.name) == "quarantined"
+
+
+def test_a_day_before_the_store_began_is_set_aside(received):
+    early = replace(PANEL, dates=PANEL.dates - pd.Timedelta(days=365)).until(1)
+    write_deliveries(early, received / "in")
+    with open_store(received / "store") as store:
+        outcome = next(o for o in receive(store, received / "in") if o.file == "2022-03-01.csv")
+    assert outcome.status == "quarantined" and "is before the store's first day, 2023-03-01" in outcome.reason
+
+
+def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tmp_path):
+    with pytest.raises(ParameterError, match="looks 7 days ahead; lead_time 6 and review 1 need 8"):
+        begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, Rules(lead_time=6))
+    for wrong in ({"review": 0}, {"service_level": 1.0}, {"fill_gaps": "nan"}):
+        with pytest.raises(ParameterError, match=next(iter(wrong))):
+            Rules(**wrong)
+    assert not (tmp_path / "store").exists()
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+
+def test_hostile_ids_reach_neither_page_nor_spreadsheet(undisturbed):
+    folder, _ = undisturbed
+    shown = 0
+    for page in (folder / "store" / "days").rglob("index.html"):
+        text = page.read_text(encoding="utf-8")
+        shown += text.count("&lt;script&gt;")
+        assert "<script" not in text and "<img" not in text and "http" not in text
+    assert shown > 0
+    for path in (folder / "store" / "days").rglob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        for column in (*SERIES_KEY, *table.columns.intersection(["kind", "measure", "reason", "action"])):
+            assert not table[column].str.match(r"[=+\-@\t\r]").any(), (path, column)
+    orders = pd.read_csv(path.parent / "orders.csv")
+    assert set(orders["product_no"]) >= {"'=cmd|' /C calc'!A0", "'@SUM(A1)", "'-1+1", "product_9"}
+    assert (orders["s"] <= orders["S"]).all() and len(orders) == 10
+
+
+def test_neutralised_leaves_numbers_alone():
+    table = pd.DataFrame({"a": ["=1", "+1", "-1", "@1", "\tx", "1=1", ""], "n": [-1.0] * 7})
+    assert neutralised(table)["a"].tolist() == ["'=1", "'+1", "'-1", "'@1", "'\tx", "1=1", ""]
+    assert neutralised(table)["n"].tolist() == [-1.0] * 7
+
+
+def test_the_next_days_scores_are_those_of_the_forecasts(undisturbed):
+    folder, _ = undisturbed
+    with open_store(folder / "store") as store:
+        scores = one_day_scores(store, store.last_day).set_index("method")
+        made = np.stack(
+            [forecasts.forecast_after(store, day).point[:, 0] for day in PANEL.dates[KNOWN - 1 : -1]], axis=1
+        )
+    actual = PANEL.demand[:, KNOWN:]
+    assert scores.loc["network", "1-WMAPE"] == pytest.approx(1 - np.abs(actual - made).sum() / actual.sum())
+    assert scores.loc["network", "bias"] == pytest.approx((made - actual).sum() / actual.sum())
+    assert set(scores.index) == {"network", "SES", "TSB", "median 7", "median 14", "median 21", "median 28"}
+    assert (scores["days"] == 6).all()
+
+
+# ---- pseudonyms -----------------------------------------------------------------------------------------------------
+
+
+def test_no_raw_id_is_left_anywhere(forecaster, tmp_path):
+    key = b"a key of more than 16 bytes"
+    raw = {label for column in SERIES_KEY for label in PANEL.series[column]}
+    begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, RULES, key)
+    write_deliveries(PANEL, tmp_path / "in", PANEL.dates[KNOWN])
+    for name, change in {"qty.csv": (",0\n", ",seller_0\n"), "id.csv": ("wh_1", "wh_9")}.items():
+        text = (tmp_path / "in" / "2023-05-02.csv").read_text(encoding="utf-8")
+        broken = text.replace(*change) + "seller_0,product_5,wh_0,2023-05-02,x\n"
+        (tmp_path / "in" / name).write_text(broken, encoding="utf-8")
+    with open_store(tmp_path / "store") as store:
+        outcomes = receive(store, tmp_path / "in", key=key)
+        assert sorted({o.status for o in outcomes}) == ["quarantined", "taken in"]
+        tables = [name for (name,) in store.connection.execute("SHOW TABLES").fetchall()]
+        assert len(tables) >= 12
+        told = [store.frame(f"FROM {table}").astype(str).to_csv() for table in tables if table != "memory"]
+        kept = store.connection.execute("SELECT content FROM memory").fetchall()
+        told += [bytes(content).decode("latin-1") for (content,) in kept]
+    told += [path.read_bytes().decode("latin-1") for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    told += [o.reason for o in outcomes]
+    assert sum("seller-" in text for text in told) > 10  # the pseudonyms are there
+    for text in told:
+        for label in raw:
+            escaped = label.replace("<", "&lt;").replace(">", "&gt;")
+            assert label not in text and escaped not in text, label
+
+
+def test_with_pseudonyms_the_forecasts_are_the_same(undisturbed, forecaster, tmp_path):
+    key = b"a key of more than 16 bytes"
+    folder, _ = undisturbed
+    begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, RULES, key)
+    hidden = pseudonyms.pseudonymise(PANEL.series, key)
+    with open_store(tmp_path / "store") as store, open_store(folder / "store") as plain:
+        finish_day(store)
+        order = pd.MultiIndex.from_frame(store.series[list(SERIES_KEY)])
+        rows = order.get_indexer(pd.MultiIndex.from_frame(hidden[list(SERIES_KEY)]))
+        day = PANEL.dates[KNOWN - 1]
+        here, there = forecasts.forecast_after(store, day), forecasts.forecast_after(plain, day)
+        np.testing.assert_allclose(here.mean[rows], there.mean, rtol=1e-5)
+        with pytest.raises(StoreError, match="made with another key"):
+            receive(store, folder / "in", key=b"another key of 16 bytes")
+        with pytest.raises(StoreError, match="made with a key"):
+            receive(store, folder / "in")
+        with pytest.raises(StoreError, match="made without a key"):
+            receive(plain, folder / "in", key=key)
