@@ -13,7 +13,7 @@ PY   := $(VENV)/bin/python
 # One BLAS thread a process: the arrays are small, and two busy cores make threads spin.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup reproduce smoke test test-all bench lab report check lint clean
+.PHONY: help setup reproduce smoke test test-all bench peers lab report check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,7 +21,8 @@ help:
 	@echo "make test        set up, run the tests (under 6 minutes on two cores)"
 	@echo "make smoke       the notebooks at their smallest (about a minute)"
 	@echo "make test-all    the slow tests too"
-	@echo "make bench       speed, as ratios against a named peer"
+	@echo "make bench       speed, as ratios against a named peer, to reports/benchmarks.md"
+	@echo "make peers       an environment of its own for peers of the bench (neuralforecast, stockpyl, mealpy)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
 	@echo "make check       validate a folder of attachments (DATA=folder)"
@@ -52,7 +53,11 @@ test-all: setup
 	$(PY) -m pytest -q -n 2 --dist loadfile
 
 bench: setup
-	$(PY) tests/benchmarks.py
+	$(PY) tests/bench
+
+peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements-peers.txt
 
 lab: setup
 	$(PY) -m jupyterlab notebooks

@@ -1,4 +1,4 @@
-# Seconds that R's flexmix takes for an iteration of the same mixture; called by benchmarks.py.
+# Seconds that R's flexmix takes for an iteration of the same mixture; called by forecasting.py.
 # Rscript flexmix.R curves.csv labels.csv degree iterations
 suppressMessages(library(flexmix))
 arguments <- commandArgs(TRUE)

@@ -1,10 +1,5 @@
-"""Speed, as ratios against a named peer in the same run: `make bench`. Nothing here is a test; machines differ.
+"""Rows of the bench: reading, EM, filtering, search, the network."""
 
-Each row: what, our time, the peer and its time, their ratio, and the target where one is set.
-"""
-
-import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pywt
 import torch
+from peers import peer_seconds
 from sklearn.mixture import GaussianMixture
+from timing import row, seconds
 from torch.utils.data import DataLoader, TensorDataset
 
 from bowerbird import denoise, sbo
@@ -24,23 +21,10 @@ from bowerbird.data.attachments import read_attachments
 from bowerbird.data.files import find_file
 from bowerbird.data.merge import build_panel
 from bowerbird.data.schema import ATTACHMENTS
-from bowerbird.data.twin import write_twin
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Rules, run
 from bowerbird.dm.statistics import gather
 from bowerbird.forecaster import Settings, fit
-from bowerbird.inventory.simulate import simulate
-
-
-def seconds(function, repeats: int = 5) -> float:
-    """Median wall time of a few calls, after one to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def reading(folder: Path) -> list[dict]:
@@ -153,13 +137,21 @@ def search() -> list[dict]:
     ours = seconds(lambda: sbo.minimize(objective, space, n_bowers=30, max_evaluations=calls), 3)
     theirs = seconds(lambda: [objective(dict(zip(names, p, strict=True))) for p in points], 3)
     overhead, alone = ((ours - theirs) / calls * 1000, theirs / calls * 1000)
-    return [row("SBO's overhead, 1,000 evaluations, D = 10", overhead, "the objective alone", alone, "<= 10 ms")]
+    return [
+        row("SBO's overhead, 1,000 evaluations, D = 10", overhead, "the objective alone", alone, "<= 10 ms"),
+        row("SBO, 1,000 evaluations, sphere, D = 10", ours / calls * 1000, *peer_seconds("mealpy", "SBO")),
+    ]
 
 
 def training(panel) -> list[dict]:
-    settings = Settings(epochs=2, clusters=0)
-    windows = panel.n_series * (panel.n_days - settings.horizon - settings.warm_up) * settings.epochs
-    ours = seconds(lambda: fit(panel, settings), 1)
+    def train(epochs: int) -> float:
+        start = time.perf_counter()
+        fit(panel, Settings(epochs=epochs, hidden_size=32))
+        return time.perf_counter() - start
+
+    train(1)
+    windows = panel.n_series * (panel.n_days - Settings().horizon - Settings().warm_up)
+    ours = (train(4) - train(1)) / (3 * windows) * 1e6  # set-up not counted
 
     demand = torch.tensor(panel.demand[:200], dtype=torch.float32)
     inputs = demand[:, :-15].unfold(1, 28, 1).reshape(-1, 28, 1)
@@ -173,57 +165,9 @@ def training(panel) -> list[dict]:
             (head(lstm(x)[0][:, -1]) - y).abs().mean().backward()
             optimizer.step()
 
-    theirs = seconds(windowed, 1)
-    per_million = [ours / windows * 1e6, theirs / len(inputs) * 1e6]
+    theirs = seconds(windowed, 1) / len(inputs) * 1e6
+    what = "LSTM training, hidden 32, a million windows"
     return [
-        row(
-            "LSTM training, a million windows",
-            per_million[0],
-            "one window a sample through a DataLoader",
-            per_million[1],
-        )
+        row(what, ours, "one window a sample through a DataLoader", theirs, "<= 4 s"),
+        row(what, ours, *peer_seconds("neuralforecast", "a million windows"), ">= 15 times"),
     ]
-
-
-def walking(demand: np.ndarray) -> list[dict]:
-    s = np.full(demand.shape, 20.0)
-    few = demand[:5]
-
-    def loop():
-        for item in few:
-            stock, pipeline = 5.0, [0.0, 0.0, 0.0]
-            for units in item:
-                stock += pipeline.pop(0)
-                position = stock + sum(pipeline)
-                pipeline.append(30.0 - position if position < 20 else 0.0)
-                stock = max(stock - units, 0.0)
-
-    ours = seconds(lambda: simulate(demand, s, s + 10)) / demand.size * 1e6
-    return [row("(s, S) simulation, a million item-days", ours, "a plain loop", seconds(loop) / few.size * 1e6)]
-
-
-def row(what: str, ours: float, peer: str = "", theirs: float = float("nan"), target: str = "") -> dict:
-    return {
-        "what": what,
-        "seconds": ours,
-        "peer": peer,
-        "peer's seconds": theirs,
-        "peer / ours": theirs / ours,
-        "target": target,
-    }
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(os.environ.get("BOWERBIRD_ATTACHMENTS", temporary))
-        if str(folder) == temporary:
-            write_twin(folder, 1996, 0)
-        panel = build_panel(read_attachments(folder))
-        rows = [*reading(folder), *excel(folder), *em(np.log1p(panel.demand)), *em_memory(), *filtering(panel.demand),
-                *search(), *training(panel), *walking(panel.demand)]  # fmt: skip
-    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".4g"))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
