@@ -2,25 +2,37 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from peers import peer_seconds
 from timing import row, seconds
 
+from bowerbird.inventory.base_stock_search import base_stock_search, simulated_serial_cost
+from bowerbird.inventory.budgeted_service import best_service, marginal_analysis
 from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand import negative_binomial_demand, poisson_demand
 from bowerbird.inventory.demand_paths import PoissonPaths
 from bowerbird.inventory.dynamic_lot_size import wagner_whitin
 from bowerbird.inventory.exact_levels import exact_levels
 from bowerbird.inventory.finite_horizon import normal_finite_horizon
+from bowerbird.inventory.lot_sizing import lot_sizing_plan
+from bowerbird.inventory.lot_sizing_problem import LotSizing
+from bowerbird.inventory.lot_sizing_relaxation import relaxed_plan
 from bowerbird.inventory.monte_carlo import monte_carlo
+from bowerbird.inventory.network import Network
+from bowerbird.inventory.network_flow import network_plan
 from bowerbird.inventory.reorder_quantity import exact_reorder_quantity
+from bowerbird.inventory.serial_system import SerialSystem
 
 
 def rows() -> list[dict]:
     """All of them."""
-    return [*exact_inventory(), *monte_carlo_walks()]
+    return [
+        *exact_inventory(), *monte_carlo_walks(), *planning_lots(), *planning_network(), *serving_on_a_budget(),
+        *searching_levels(),
+    ]  # fmt: skip
 
 
 def exact_inventory() -> list[dict]:
@@ -92,8 +104,9 @@ def monte_carlo_memory() -> list[dict]:
     if not Path("/proc/self/status").exists():
         return []
     code = (
-        "import re, time, numpy as np; from bowerbird.inventory.monte_carlo import monte_carlo\n"
-        "from bowerbird.inventory.demand_paths import PoissonPaths; from bowerbird.inventory.costs import assumed_costs\n"
+        "import re, time, numpy as np\nfrom bowerbird.inventory.monte_carlo import monte_carlo\n"
+        "from bowerbird.inventory.demand_paths import PoissonPaths\n"
+        "from bowerbird.inventory.costs import assumed_costs\n"
         "paths = PoissonPaths(np.random.default_rng(0).uniform(0.2, 8, 2000), 1000, 180)\n"
         "start = time.perf_counter(); monte_carlo(paths, 20, 30, assumed_costs()); print(time.perf_counter() - start)\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]) / 1024)"
@@ -102,3 +115,73 @@ def monte_carlo_memory() -> list[dict]:
     took, peak = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     name = f"(s, S) Monte Carlo, 2,000 items x 1,000 paths x 180 days: peak memory {peak:.0f} MiB"
     return [row(name, took, target="<= 30 s, <= 1 GB")]
+
+
+def lot_sizing_problem(n_items: int, use: float, order_days: float, stocked: bool) -> LotSizing:
+    """Items that would order every `order_days` days alone, under a capacity that demand uses to a share of `use`."""
+    rng = np.random.default_rng(0)
+    mean = np.exp(rng.normal(2, 1, (n_items, 1)))
+    demand = rng.poisson(mean, (n_items, 30))
+    holding = rng.uniform(0.5, 1.5, n_items)
+    order = holding * mean[:, 0] * order_days**2 / 2 * rng.uniform(0.5, 1.5, n_items)
+    opening = demand[:, :4].sum(axis=1) * rng.uniform(0.3, 1.7, n_items) if stocked else 0
+    return LotSizing(demand, holding, order, lost_sale_cost=30 * holding, capacity=demand.sum() / 30 / use,
+                     opening_stock=opening)  # fmt: skip
+
+
+def planning_lots() -> list[dict]:
+    rows = []
+    for n_items, use, days, stocked, gap, target in (
+        (200, 0.8, 3, False, 0.01, "1 % in <= 10 s"),
+        (200, 0.9, 4, False, 0.01, "1 % in <= 10 s"),
+        (200, 0.9, 4, True, 0.01, "1 % in <= 10 s"),
+        (2000, 0.9, 4, False, 0.02, "2 % in <= 120 s"),
+        (2000, 0.95, 7, False, 0.02, "2 % in <= 120 s"),
+    ):
+        problem, found = lot_sizing_problem(n_items, use, days, stocked), []
+        ours = seconds(lambda p=problem, g=gap, f=found: f.append(relaxed_plan(p, gap=g).plan), 1)
+        name = (
+            f"lot sizing, {n_items:,} x 30, {use:.0%} of capacity, orders every {days} days"
+            f"{', stocked' if stocked else ''}: gap {found[-1].gap:.2%}"
+        )
+        if n_items == 200:
+            whole = []
+            theirs = seconds(lambda p=problem, w=whole: w.append(lot_sizing_plan(p, time_limit=30)), 1)
+            rows.append(row(name, ours, f"HiGHS alone, at most 30 s: gap {whole[-1].gap:.2%}", theirs, target))
+        else:
+            rows.append(row(name, ours, target=target))
+    return rows
+
+
+def planning_network() -> list[dict]:
+    rng = np.random.default_rng(0)
+    demand = rng.poisson(rng.gamma(2, 5, (30, 20, 1)), (30, 20, 30))
+    supplier, warehouse, merchant = (rng.uniform(0, 1, (n, 2)) for n in (3, 10, 30))
+
+    def distance(a, b):
+        return np.linalg.norm(a[:, None] - b[None], axis=2)
+
+    network = Network(
+        demand, 1 + 2 * distance(supplier, warehouse), 3 * distance(warehouse, merchant),
+        supply_lead_time=rng.integers(1, 4, (3, 10)), delivery_lead_time=rng.integers(0, 2, (10, 30)),
+        supply_capacity=demand.sum() / 30 / 3 * 1.05, warehouse_capacity=demand.sum() / 30 / 10 * 3,
+        holding_cost=rng.uniform(0.05, 0.1, 10), lost_sale_cost=20, opening_stock=rng.poisson(30, (10, 20)),
+    )  # fmt: skip
+    name = "network plan, 3 x 10 x 30 places, 20 products, 30 days: about 222,000 variables"
+    return [row(name, seconds(lambda: network_plan(network), 1), target="<= 20 s")]
+
+
+def serving_on_a_budget() -> list[dict]:
+    demand = poisson_demand(np.random.default_rng(0).gamma(1, 3, 500))
+    ours = seconds(lambda: marginal_analysis(demand, budget=1000), 3)
+    theirs = seconds(lambda: best_service(demand, budget=1000), 3)
+    return [row("marginal analysis, 500 items, budget 1,000", ours, "the exact dynamic program", theirs)]
+
+
+def searching_levels() -> list[dict]:
+    system = SerialSystem(poisson_demand(3.0), [1.0, 0.5, 0.25], [2, 1, 3], 10.0)
+    demand = np.random.default_rng(0).poisson(3.0, (60, 400))
+    cost = partial(simulated_serial_cost, system=system, demand=demand)
+    return [
+        row("genetic search of 3 base-stock levels", seconds(lambda: base_stock_search(cost, [0] * 3, [40] * 3), 3))
+    ]
