@@ -1,7 +1,7 @@
 """From forecast to replenishment: which question is answered where.
 
-The contest's plan   newsvendor (how high a level) -> policy (s and S for each day) -> simulate (walk them through demand)
-                     -> measures, scorecard (service, turnover, cost; prices assumed in costs) -> plan (what to hand in)
+The contest's plan   newsvendor (how high a level) -> policy (s and S for each day) -> simulate (walk them through
+                     demand) -> measures, scorecard (service, turnover, cost; prices assumed in costs) -> plan
 Demand               demand (probabilities of whole units), demand_paths and monte_carlo (many sampled paths)
 How much?            economic_order (EOQ and its kin), newsvendor, safety_stock, replenishment_rules (the documents')
 When?                reorder_quantity (r, Q), exact_levels (s, S), dynamic_lot_size (known demand), finite_horizon

@@ -10,8 +10,9 @@ last one passes the protection interval. G(y) is the expected holding and shorta
   and s lies where the Q positions from s to S = s + Q - 1 are the cheapest in a row: G(s) = G(s + Q) (Zheng, Management
   Science 38, 1992). Between two reviews the position falls on, which lends an order (NRT - 1) / 2 days' demand.
 
-For demand that does not change, `exact_levels` gives the best pair itself; these come within 3 % of its cost at daily reviews, 5 % at weekly ones. They
-suppose that demand not met waits. Where it is lost, less is owed when orders arrive, and they err upwards.
+For demand that does not change, `exact_levels` gives the best pair itself; these come within 3 % of its cost at daily
+reviews, 5 % at weekly ones. They suppose that demand not met waits. Where it is lost, less is owed when orders arrive,
+and they err upwards.
 """
 
 from collections.abc import Callable
