@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm_study import completion, fit, numbers_of_clusters, on_scale, scales
+from bowerbird.dm_study import completion, fit, numbers_of_clusters, on_scale, scales, sizes_over_seeds
 from bowerbird.errors import ParameterError
 
 
@@ -56,3 +56,15 @@ def test_hidden_days_follow_the_cluster():
     other[1::2, -15:] = 99.0  # what is hidden is scored, not used: the errors are now those of the same completions
     hidden = 99 - curves[1::2, -15:].mean()
     assert completion(other, 9)["clusters"] == pytest.approx(hidden, abs=found["clusters"])
+
+
+def test_sizes_over_seeds_are_those_of_single_fits():
+    curves = np.repeat([0.0, 5.0, 9.0], [3, 5, 8])[:, None] + np.random.default_rng(0).normal(0, 0.1, (16, 20))
+    sizes = sizes_over_seeds(curves, 3, range(2), degree=1)
+    assert sizes["cluster"].tolist() == [1, 2, 3] and (sizes["seeds"] == 2).all()
+    assert sizes["mean"].tolist() == [3 * 20, 5 * 20, 8 * 20] and (sizes["sd"] == 0).all()
+    assert sizes_over_seeds(curves, 3, [0], degree=1)["sd"].isna().all()
+    four = [np.bincount(fit(curves, 4, 1, s).predict(curves), minlength=4) * 20 for s in range(5)]
+    found = sizes_over_seeds(curves, 4, range(5), degree=1)
+    np.testing.assert_allclose(found["mean"], np.mean(four, axis=0))
+    np.testing.assert_allclose(found["sd"], np.std(four, axis=0, ddof=1))

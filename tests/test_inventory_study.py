@@ -48,7 +48,7 @@ def test_a_series_draws_whole_error_paths_of_series_like_it():
     relative = (paths - 50.0) / at[:, None, None]
     assert {tuple(path) for path in relative[0].round(6)} == {tuple((error[k]).round(6)) for k in (0, 1, 2)}
     assert {tuple(path) for path in relative[1].round(6)} == {tuple((error[k]).round(6)) for k in (3, 4, 5)}
-    assert not sample_paths(np.ones((1, 3)), np.ones(1), (np.ones(1), -5 * np.ones((1, 3))), 4, rng).any()  # none below 0
+    assert not sample_paths(np.ones((1, 3)), np.ones(1), (np.ones(1), -5 * np.ones((1, 3))), 4, rng).any()
 
 
 def test_nothing_after_the_origin_changes_a_method_s_levels():

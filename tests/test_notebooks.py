@@ -10,7 +10,9 @@ import pytest
 
 from bowerbird import pipeline
 from bowerbird.parameters import declared, notebook_paths
+from bowerbird.report import KEPT_PAGES
 from bowerbird.runs import RESULTS, project_root, read_json
+from bowerbird.tables import MAKERS
 
 NOTEBOOKS = notebook_paths()
 NAMES = [path.stem for path in NOTEBOOKS]
@@ -23,7 +25,7 @@ def code(path):
 def test_the_notebooks_are_there_and_the_pipeline_knows_them():
     assert NAMES == [
         "00_start_here", "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3",
-        "07_forecast", "07b_new_items_and_618", "08_inventory", "09_verdict",
+        "07_forecast", "07b_new_items_and_618", "08_inventory", "10_daily_operation", "11_verdict",
     ]  # fmt: skip
     assert list(pipeline.READS) == NAMES
 
@@ -55,9 +57,9 @@ def test_what_is_read_and_written_is_declared(path):
     for name in re.findall(r'stage\.write\(\s*"(\w+)"', source):
         assert RESULTS[name] == path.stem
     makers = {RESULTS[name] for name in re.findall(r'stage\.read\("(\w+)"\)', source)}
-    if path.stem == "09_verdict":  # reads a list of names
+    if path.stem == "11_verdict":  # reads a list of names, and the tables of earlier stages
         listed = re.search(r"names = \((.*?)\)", source, re.DOTALL).group(1)
-        makers = {RESULTS[name] for name in re.findall(r'"(\w+)"', listed)}
+        makers = {RESULTS[name] for name in re.findall(r'"(\w+)"', listed)} | set(MAKERS.values())
     if '"attachments"' in source and path.stem != "01_data":
         makers |= {"01_data"}
     assert makers == set(pipeline.READS[path.stem])
@@ -82,6 +84,8 @@ def test_the_whole_way_through(smoke):
     assert len(forecasts) == len(plan) == 60 * 15
     assert list(plan.columns[:6]) == ["seller_no", "product_no", "warehouse_no", "date", "s", "S"]
     assert forecasts["date"].min() == "2023-05-16" and forecasts["date"].max() == "2023-05-30"
+    assert "no number can be judged" in (smoke / "VERDICT.md").read_text(encoding="utf-8")
+    assert all((smoke / page).is_file() for page in KEPT_PAGES)
     pd.testing.assert_frame_equal(
         pd.read_parquet(smoke / "forecasts.parquet")[["forecast_qty"]].round(3), forecasts[["forecast_qty"]]
     )

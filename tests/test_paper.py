@@ -14,6 +14,7 @@ from bowerbird.paper import (
     TABLE_1_TOTAL_PERCENTAGE,
     TABLE_2,
     TABLE_3,
+    TABLE_3_HEADERS,
 )
 
 VALUE = PRINTED.set_index("id")["value"]
@@ -59,6 +60,13 @@ def test_table_3_training_f1_exceeds_what_its_recall_and_precision_allow():
     harmonic = 2 / (1 / (TABLE_3["recall"] + 0.0005) + 1 / (TABLE_3["precision"] + 0.0005))  # most, before rounding
     possible = TABLE_3["f1"] - 0.0005 <= harmonic
     assert not possible["train"] and possible["test"]
+
+
+def test_table_3_has_two_columns_of_one_name():
+    headers = list(TABLE_3_HEADERS.values())
+    assert len(headers) == len(TABLE_3.columns) == 6
+    assert [name for name in headers if headers.count(name) > 1] == ["Accuracy", "Accuracy"]
+    assert [key for key, name in TABLE_3_HEADERS.items() if name == "Accuracy"] == ["accuracy", "precision"]
 
 
 def test_disagreements_name_printed_numbers_and_the_contradicting_ones_differ():

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird import paper, report
+from bowerbird import deviations, documents, errata, paper, report, verdict
 from bowerbird.as_run import RECORD_COLUMNS
 from bowerbird.errors import MissingResult
 from bowerbird.metrics import CLASS_DEFINITIONS
-from bowerbird.runs import project_root
+from bowerbird.runs import project_root, read_json
+from bowerbird.tables import read_tables
+
+COMMITTED = sorted(path.parent for path in (project_root() / "reports").glob("*/VERDICT.md"))
 
 
 def centres(table):
@@ -124,17 +127,18 @@ def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
     run = tmp_path / "runs" / "demo-raw"
     with pytest.raises(MissingResult, match="no finished run"):
         report.keep(str(run))
-    for name in ("tables/headline.csv", "tables/figure_1.csv", "figures/table_3.png", "figures/forecast_fans.png"):
+    for name in ("tables/headline.csv", "tables/aggregation.csv", "figures/table_3.png", "figures/forecast_fans.png"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text("x")
-    (run / "forecasts.csv").write_text("x")
+    for name in ("forecasts.csv", "VERDICT.md", "index.html"):
+        (run / name).write_text("x")
     (run / "run.json").write_text(json.dumps({
         "command": "python -m bowerbird reproduce --data /home/someone/raw",
         "parameters": {"01_data": {"data": "/home/someone/raw", "out": "/home/someone/run", "seed": 0}},
     }))  # fmt: skip
     kept = report.keep(str(run))
     assert sorted(str(p.relative_to(kept)) for p in kept.rglob("*") if p.is_file()) == [
-        "figures/table_3.png", "run.json", "tables/headline.csv",
+        "VERDICT.md", "figures/table_3.png", "run.json", "tables/headline.csv",
     ]  # fmt: skip
     assert "someone" not in (kept / "run.json").read_text(), "no path of the machine is kept"
 
@@ -155,7 +159,7 @@ def test_modes_are_the_most_frequent_labels_of_each_cluster():
 
 
 def test_headline_text_of_an_unfinished_run(tmp_path):
-    assert "09_verdict has not run" in report.headline_text(tmp_path)
+    assert "11_verdict has not run" in report.headline_text(tmp_path)
 
 
 def test_differences_are_ours_minus_the_papers():
@@ -165,6 +169,80 @@ def test_differences_are_ours_minus_the_papers():
 def test_the_readme_shows_the_committed_report():
     headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
     assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_full_report_has_all_pages_and_the_readme_names_them():
+    full = project_root() / "reports" / "full-attachments"
+    readme = (project_root() / "reports" / "README.md").read_text(encoding="utf-8")
+    for page in report.KEPT_PAGES:
+        assert (full / page).is_file() and page in readme, page
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+class TestACommittedReportIsWhatTheCodeMakes:
+    """Recomputed from the report's own tables; `make report` after a run brings both together again."""
+
+    def test_the_errata_and_the_map(self, folder):
+        assert (folder / "ERRATA.md").read_text(encoding="utf-8") == errata.page()
+        assert (folder / "DOCUMENTS.md").read_text(encoding="utf-8") == documents.page()
+
+    def test_the_verdict(self, folder):
+        real = read_json(folder / "run.json")["data"] == "attachments"
+        judged = verdict.verdicts(read_tables(folder), real)
+        assert (folder / "VERDICT.md").read_text(encoding="utf-8") == verdict.page(judged, real)
+        assert len(judged) == len(paper.PRINTED)
+
+    def test_the_deviations(self, folder):
+        real = read_json(folder / "run.json")["data"] == "attachments"
+        table = deviations.deviations_table(read_tables(folder))
+        assert (folder / "DEVIATIONS.md").read_text(encoding="utf-8") == deviations.page(table, real)
+
+    def test_tables_1_and_2_against_the_paper(self, folder):
+        tables = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("table_1", "table_2", "headline")}
+        first, second = tables["table_1"], tables["table_2"]
+        again = report.table_1(first["ours"].to_numpy()[:-1])
+        pd.testing.assert_frame_equal(again.reset_index(drop=True), first, check_dtype=False)
+        readings = pd.read_csv(folder / "tables" / "table_1_readings.csv")
+        np.testing.assert_allclose(readings["as run, %"], 100 * first["ours"][:-1] / first["ours"].iloc[-1], atol=0.005)
+        np.testing.assert_array_equal(second["paper"], paper.TABLE_2.to_numpy().ravel())
+        same = second["ours"].round() == second["paper"]
+        assert (same == (second["verdict"] == "exact")).all()
+        row = tables["headline"].set_index("quantity")["as run"]
+        assert str(same.sum()) == row["centre cells equal, of 100"] or row["centre cells equal, of 100"] == "–"
+
+    def test_table_3_and_its_seeds(self, folder):
+        third = pd.read_csv(folder / "tables" / "table_3.csv")
+        np.testing.assert_array_equal(third["paper"], paper.TABLE_3.to_numpy().ravel())
+        protocols = pd.read_csv(folder / "tables" / "table_3_protocols.csv")
+        pd.testing.assert_frame_equal(report.table_3(protocols), third, check_dtype=False)
+
+
+def test_table_3_over_seeds_is_the_mean_and_spread_of_its_columns():
+    seeds = [protocols(0.9, honest).query("protocol == 'honest'") for honest in (0.5, 0.6, 0.7)]
+    rows = report.table_3_over_seeds(seeds)
+    assert list(zip(rows["index"], rows["column"], strict=True))[:2] == [("train", "accuracy"), ("train", "recall")]
+    assert len(rows) == paper.TABLE_3.size and (rows["seeds"] == 3).all()
+    np.testing.assert_allclose(rows["mean"], 0.6)
+    np.testing.assert_allclose(rows["sd"], 0.1)
+    seeds[0].loc[seeds[0]["Index"] == "Test", "F1, quantile classes"] = 0.2
+    f1 = report.table_3_over_seeds(seeds).set_index(["index", "column"])["mean"]
+    assert f1["test", "f1"] == pytest.approx(0.5) and f1["test", "recall"] == pytest.approx(0.6)
+    assert report.table_3_over_seeds(seeds[:1])["sd"].isna().all()
+
+
+def test_figure_1_over_seeds_by_hand():
+    days = pd.date_range(paper.FORECAST_FIRST_DAY, periods=15)
+    frames = [
+        pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312",
+                      "date": days[::-1], "forecast_qty": np.arange(15.0)[::-1] + level})
+        for level in (0, 1, 3)
+    ]  # fmt: skip
+    rows = report.figure_1_over_seeds(frames[0], frames[1:])
+    assert rows["day"].tolist() == [1, 2, 3] and rows["paper"].tolist() == [2, 2, 3]
+    assert rows["ours"].tolist() == [0, 1, 2] and (rows["seeds"] == 2).all()
+    np.testing.assert_allclose(rows["sd"], np.sqrt(2))
+    others = [frame.assign(seller_no="seller_1") for frame in frames]
+    assert report.figure_1_over_seeds(others[0], others[1:]).empty
 
 
 def test_what_is_kept_is_what_a_stage_makes():

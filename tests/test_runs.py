@@ -61,3 +61,9 @@ def test_tables_are_written_for_programs_and_for_people(tmp_path):
 def test_the_folder_of_a_run_is_named_after_profile_and_data(tmp_path):
     assert run_folder("demo", "synthetic").parts[-2:] == ("runs", "demo-synthetic")
     assert run_folder("full", str(tmp_path / "raw")).name == "full-raw"
+
+
+def test_a_page_lies_in_the_runs_folder_and_belongs_to_its_stage(tmp_path):
+    stage = Stage.begin("11_verdict", str(tmp_path))
+    assert stage.page("VERDICT.md", "# 判断\n").read_text(encoding="utf-8") == "# 判断\n"
+    assert read_json(stage.files_path) == ["VERDICT.md"] and (tmp_path / "VERDICT.md").is_file()

@@ -1,6 +1,7 @@
 """What is chosen about a mixture of curves, and what it does: the scale, the number of clusters, a partial curve."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,29 @@ def fit(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0, **o
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return PolynomialRegressionMixture(n_clusters, degree, random_state=seed, **options).fit(curves)
+
+
+def sizes_over_seeds(
+    curves: np.ndarray, n_clusters: int, seeds: Iterable[int], degree: int = 3, **options
+) -> pd.DataFrame:
+    """How far the clusters' sizes depend on the seed, cluster by cluster in order of level.
+
+    Parameters
+    ----------
+    curves : array (n_series, n_days)
+    n_clusters : int
+    seeds : ints
+    degree : int
+    options : as for `PolynomialRegressionMixture`
+
+    Returns
+    -------
+    DataFrame: cluster; mean and sd of its series-days over seeds [sd nan for one]; seeds.
+    """
+    labels = [fit(curves, n_clusters, degree, seed, **options).predict(curves) for seed in seeds]
+    days = np.array([np.bincount(x, minlength=n_clusters) for x in labels]) * curves.shape[1]  # (n_seeds, n_clusters)
+    rows = pd.DataFrame({"cluster": np.arange(1, n_clusters + 1), "mean": days.mean(axis=0)})
+    return rows.assign(sd=pd.DataFrame(days).std().to_numpy(), seeds=len(days))
 
 
 def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0) -> pd.DataFrame:

@@ -5,6 +5,7 @@ honest computation gives something else), new (the paper prints nothing), not co
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +22,22 @@ RECORDS_TOLERANCE = 20  # records that an explanation of Table 1 may misplace
 CELLS_TOLERANCE = 5  # centre cells in which an explanation of Table 2 may differ
 
 KEPT_TABLES = (
-    "headline", "table_1", "table_1_readings", "table_1_corrected", "table_2", "table_2_corrected", "table_3",
-    "table_3_protocols", "table_3_families", "table_3_draws", "table_3_verdict", "table_3_prefix", "dm_members",
-    "dm_scales", "dm_number_of_clusters", "as_run_demand", "as_run_starts", "as_run_choices", "as_run_stability",
-    "merge_counts", "cleaning_outliers", "denoising_leak", "sbo_functions", "sbo_win_rates", "sbo_ranks",
-    "sbo_at_length", "sbo_history", "lstm_summary", "lstm_importance", "forecast_scores", "ladder_differences",
-    "levels", "levels_reconciled", "new_items_scores", "new_items_coverage", "promotion_lifts", "promotion_double_12",
-    "inventory_cost_of_service", "inventory_summary", "errata",
-    "disagreements",
+    "headline", "verdict", "table_1", "table_1_readings", "table_1_corrected", "table_1_seeds", "table_2",
+    "table_2_corrected", "table_3", "table_3_seeds", "table_3_protocols", "table_3_families", "table_3_draws",
+    "table_3_verdict", "table_3_prefix", "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand",
+    "as_run_starts", "as_run_choices", "as_run_stability", "merge_counts", "cleaning_outliers", "denoising_leak",
+    "sbo_functions", "sbo_win_rates", "sbo_ranks", "sbo_at_length", "sbo_history", "lstm_summary",
+    "lstm_importance", "forecast_scores", "ladder_differences", "levels", "levels_reconciled", "new_items_scores",
+    "new_items_coverage", "promotion_lifts", "promotion_double_12", "inventory_cost_of_service",
+    "inventory_summary", "inventory_scorecard", "inventory_rule_and_exact", "inventory_worth", "inventory_prices",
+    "inventory_pareto", "ladder_combination", "sbo_lstm", "figure_1", "errata", "disagreements", "deviations", "documents",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "table_3_heat_map", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
     "dm_number_of_clusters", "new_items_scores", "promotion_lifts", "cost_of_service", "sbo_tuning", "sbo_convergence",
-    "sbo_win_rates", "levels_reconciled", "calibration",
+    "sbo_win_rates", "levels_reconciled", "calibration", "sbo_lstm",
 )  # fmt: skip
+KEPT_PAGES = ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md")
 """What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
 
 
@@ -182,6 +185,27 @@ def table_3(protocols: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def table_3_over_seeds(protocols: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The honest LSTM's Table 3 over seeds.
+
+    Parameters
+    ----------
+    protocols : sequence of DataFrame
+        For each seed its honest protocol, in the layout of `bowerbird.table_3_scores.as_printed`.
+
+    Returns
+    -------
+    DataFrame: index, column, mean, sd [over seeds, nan for one], seeds.
+    """
+    named = _TABLE_3_COLUMNS | {"rmse": "RMSE / mean, own target"}
+    scores = pd.concat([rows.assign(index=rows["Index"].str.lower()) for rows in protocols])
+    scores = scores.melt("index", list(named.values()), "measure", "value")
+    rows = scores.groupby(["index", "measure"])["value"].agg(mean="mean", sd="std", seeds="count")
+    columns = [(index, column) for index in paper.TABLE_3.index for column in paper.TABLE_3.columns]
+    rows = rows.loc[[(index, named[column]) for index, column in columns]].reset_index(drop=True)
+    return pd.concat([pd.DataFrame(columns, columns=["index", "column"]), rows], axis=1)
+
+
 def headline(results: dict, real: bool) -> pd.DataFrame:
     """The paper's headline numbers in three readings.
 
@@ -285,6 +309,37 @@ def figure_1(forecasts: pd.DataFrame) -> dict:
     return {"series": series, "verdict": "within 1 unit" if within else "differs"}
 
 
+def figure_1_over_seeds(forecasts: pd.DataFrame, by_seed: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Figure 1's example by series and day, with its spread over seeds.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        The forecast, from `Forecast.to_frame`.
+    by_seed : sequence of DataFrame
+        The same by single networks, each trained with a seed of its own.
+
+    Returns
+    -------
+    DataFrame: product_no, day, paper, ours, sd [over seeds, nan for one], seeds; no row where no series is merchant 6's
+    in warehouse 43.
+    """
+    days = len(paper.FIGURE_1)
+
+    def example(frame: pd.DataFrame) -> pd.Series:
+        rows = frame[(frame["seller_no"] == "seller_6") & (frame["warehouse_no"] == "wh_43")]
+        rows = rows.sort_values(["product_no", "date"])
+        rows = rows.assign(day=rows.groupby("product_no").cumcount() + 1)
+        return rows[rows["day"] <= days].set_index(["product_no", "day"])["forecast_qty"]
+
+    table = example(forecasts).rename("ours").to_frame()
+    table["sd"] = pd.concat([example(frame) for frame in by_seed], axis=1).std(axis=1)
+    table["seeds"] = len(by_seed)
+    table = table.reset_index()
+    table.insert(2, "paper", table["day"].map(dict(enumerate(paper.FIGURE_1["forecast"], 1))))
+    return table
+
+
 def figure_1_text(example: dict) -> str:
     """Figure 1's example as text: product: 1, 1, 2; ..."""
     return "; ".join(f"{p}: {', '.join(map(str, three))}" for p, three in example["series"].items()) or "no such series"
@@ -294,12 +349,12 @@ def headline_text(run: Path) -> str:
     """The headline table of a finished run, for the terminal."""
     path = Path(run) / "tables" / "headline.md"
     if not path.is_file():
-        return f"No headline table in {run}: 09_verdict has not run."
+        return f"No headline table in {run}: 11_verdict has not run."
     return path.read_text(encoding="utf-8").rstrip()
 
 
 def keep(run: str) -> Path:
-    """Copy what is worth keeping of a finished run to reports/<run's name>/: tables, figures, run.json.
+    """Copy what is worth keeping of a finished run to reports/<run's name>/: pages, tables, figures, run.json.
 
     Parameters
     ----------
@@ -326,6 +381,9 @@ def keep(run: str) -> Path:
         for path in (source / folder / f"{name}{suffix}" for name in names for suffix in suffixes):
             if path.is_file():
                 shutil.copy2(path, partial / folder)
+    for page in KEPT_PAGES:
+        if (source / page).is_file():
+            shutil.copy2(source / page, partial)
     record = read_json(source / "run.json")
     for parameters in record["parameters"].values():  # a report says which data, not where they lay
         parameters.pop("out", None)
