@@ -4,7 +4,7 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.inventory_study import PERFECT, at_equal_service, past_errors, sample_paths, worth_of_forecasts
+from bowerbird.inventory_study import PERFECT, at_equal_service, error_paths, past_errors, worth_of_forecasts
 from bowerbird.ladder import Key
 from bowerbird.quantile_forecast import QuantileForecast
 
@@ -36,26 +36,26 @@ def test_errors_of_a_perfect_past_are_none_and_paths_then_the_forecast_itself():
     past = past_errors(whole, forecasts(whole), "truth", (30, 40), HORIZON)
     assert past[1].shape == (2 * 60, HORIZON) and not past[1].any()
     point = np.random.default_rng(1).gamma(2, 3, (60, HORIZON))
-    paths = sample_paths(point, np.ones(60), past, 7, np.random.default_rng(2))
+    paths = error_paths(point, np.ones(60), past, 7)
     np.testing.assert_array_equal(paths, np.repeat(point[:, None], 7, axis=1))
 
 
-def test_a_series_draws_whole_error_paths_of_series_like_it():
+def test_a_series_borrows_whole_error_paths_of_series_like_it():
     level = np.array([1.0, 2.0, 4.0, 100.0, 200.0, 400.0])
     error = np.arange(6.0)[:, None] + np.arange(3) / 10  # which series' path, and which day of it
-    rng, at = np.random.default_rng(0), np.array([2.0, 210.0])
-    paths = sample_paths(np.full((2, 3), 50.0), at, (level, error), 500, rng, 3)
+    at = np.array([2.0, 210.0])
+    paths = error_paths(np.full((2, 3), 50.0), at, (level, error), 3)
     relative = (paths - 50.0) / at[:, None, None]
     assert {tuple(path) for path in relative[0].round(6)} == {tuple((error[k]).round(6)) for k in (0, 1, 2)}
     assert {tuple(path) for path in relative[1].round(6)} == {tuple((error[k]).round(6)) for k in (3, 4, 5)}
-    assert not sample_paths(np.ones((1, 3)), np.ones(1), (np.ones(1), -5 * np.ones((1, 3))), 4, rng).any()
+    assert not error_paths(np.ones((1, 3)), np.ones(1), (np.ones(1), -5 * np.ones((1, 3)))).any()  # none below zero
 
 
 def test_nothing_after_the_origin_changes_a_method_s_levels():
     """Other days to come: the walk changes, what was ordered for the first days does not."""
     whole = panel()
     other = Panel(whole.series, whole.dates, np.where(np.arange(60) < 50, whole.demand, 3 * whole.demand + 1))
-    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.9,), "n_samples": 50}
+    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.9,)}
     made = forecasts(whole)
     one, two = (worth_of_forecasts(p, made, **options).set_index(["method", "origin"]) for p in (whole, other))
     pd.testing.assert_series_equal(one.loc[("mean", 40)], two.loc[("mean", 40)])
@@ -69,7 +69,7 @@ def test_a_better_forecast_needs_less_stock_and_foresight_least(lost_sales):
     whole = panel(200)
     table = worth_of_forecasts(
         whole, forecasts(whole), ["mean", "noisy"], ORIGINS,
-        horizon=HORIZON, n_samples=80, lost_sales=lost_sales, ratios=(0.05, 0.2, 0.5, 0.8, 0.95, 0.99),
+        horizon=HORIZON, lost_sales=lost_sales, ratios=(0.05, 0.2, 0.5, 0.8, 0.95, 0.99),
     )  # fmt: skip
     assert len(table) == 3 * 2 * 6 and set(table["origin"]) == {40, 50}
     rising = table[table["method"] == "mean"].groupby("origin")["fill_rate"].apply(lambda f: f.is_monotonic_increasing)

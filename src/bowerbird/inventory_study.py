@@ -20,13 +20,12 @@ from bowerbird.inventory.scorecard import cost_at_fill_rate
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Key, actual_demand, mean_point
 from bowerbird.quantile_forecast import QuantileForecast
-from bowerbird.seeds import spawn
 
 RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Critical ratios swept; p / h from 1 to 99."""
 
-NEIGHBOURS = 101
-"""Series of like level, itself among them, that lend each other their errors."""
+NEIGHBOURS = 201
+"""Error paths, of series of like level, that make a distribution."""
 
 PERFECT = "perfect foresight"
 
@@ -61,15 +60,10 @@ def past_errors(
     return np.concatenate(levels), np.concatenate(errors)
 
 
-def sample_paths(
-    point: np.ndarray,
-    level: np.ndarray,
-    past: tuple[np.ndarray, np.ndarray],
-    n_samples: int,
-    rng: np.random.Generator,
-    neighbours: int = NEIGHBOURS,
+def error_paths(
+    point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray], neighbours: int = NEIGHBOURS
 ) -> np.ndarray:
-    """Demand paths: the point forecast plus errors that series of like level have shown before.
+    """Demand paths: the point forecast plus each error path that series of like level have shown before.
 
     Parameters
     ----------
@@ -79,21 +73,19 @@ def sample_paths(
         Running level at the origin, units a day.
     past : (level, error)
         From `past_errors`.
-    n_samples : int
-        Paths a series.
-    rng : numpy Generator
     neighbours : int
-        How many past paths, nearest in level, a series draws from.
+        How many past paths, nearest in level, a series borrows; all of them if there are fewer.
 
     Returns
     -------
-    array (n_series, n_samples, horizon), units, not negative.
+    array (n_series, neighbours, horizon), units, not negative.
     """
     order = np.argsort(past[0], kind="stable")
+    neighbours = min(neighbours, len(order))
     middle = np.searchsorted(past[0][order], level)  # (n_series,)
-    first = np.clip(middle - neighbours // 2, 0, max(len(order) - neighbours, 0))
-    drawn = first[:, None] + rng.integers(min(neighbours, len(order)), size=(len(level), n_samples))
-    return np.maximum(point[:, None] + level[:, None, None] * past[1][order[drawn]], 0)
+    first = np.clip(middle - neighbours // 2, 0, len(order) - neighbours)
+    chosen = order[first[:, None] + np.arange(neighbours)]  # (n_series, neighbours)
+    return np.maximum(point[:, None] + level[:, None, None] * past[1][chosen], 0)
 
 
 def worth_of_forecasts(
@@ -105,13 +97,11 @@ def worth_of_forecasts(
     *,
     horizon: int = 15,
     ratios: Sequence[float] = RATIOS,
-    n_samples: int = 300,
     opening_stock=5,
     lead_time: int = 3,
     review: int = 1,
     lost_sales: bool = True,
     price=1.0,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Walk each forecaster's levels through the days that came, at every critical ratio.
 
@@ -129,12 +119,9 @@ def worth_of_forecasts(
     horizon : int
     ratios : sequence of float
         Critical ratios p / (p + h); h stays what `assumed_costs` says, p follows.
-    n_samples : int
     opening_stock, lead_time, review, lost_sales : as in `simulate`
     price : float or array (n_series,)
         Assumed price of a unit.
-    seed : int
-        The same random choices for every method.
 
     Returns
     -------
@@ -156,7 +143,7 @@ def worth_of_forecasts(
         for method in methods:
             past = past_errors(panel, forecasts, method, before, horizon)
             point = mean_point(forecasts, method, origin, horizon)
-            paths[method] = sample_paths(point, level, past, n_samples, spawn(seed, origin)[-1])
+            paths[method] = error_paths(point, level, past)
         for method, samples in paths.items():
             for ratio in ratios:
                 levels = periodic_review_levels(samples, service_level=ratio, **timing)
