@@ -13,7 +13,7 @@ PY   := $(VENV)/bin/python
 # One BLAS thread a process: the arrays are small, and two busy cores make threads spin.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup reproduce smoke test test-all bench peers lab report check lint clean
+.PHONY: help setup reproduce smoke test test-all bench reliability peers lab report check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make smoke       the notebooks at their smallest (about a minute)"
 	@echo "make test-all    the slow tests too"
 	@echo "make bench       speed, as ratios against a named peer, to reports/benchmarks.md"
+	@echo "make reliability the fault drills, the long ones too, to reports/RELIABILITY.md (some 20 minutes)"
 	@echo "make peers       an environment of its own for peers of the bench (neuralforecast, stockpyl, mealpy)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
@@ -37,7 +38,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'bowerbird needs Python 3.11 or newer, found %s; make ... PYTHON=python3.12' % sys.version.split()[0])"
 	@echo "Setting up $(VENV) (once; a few minutes, most of it for torch) ..."
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,baselines,search]"
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,baselines,search,interactive]"
 	@touch $@
 
 reproduce: setup
@@ -54,6 +55,12 @@ test-all: setup
 
 bench: setup
 	$(PY) tests/bench
+
+reliability: setup
+	$(PY) tests/reliability_report.py --tests > .reliability.txt
+	-$(PY) -m pytest -q -o junit_family=xunit1 --junitxml=.reliability.xml @.reliability.txt
+	$(PY) tests/reliability_report.py .reliability.xml reports/RELIABILITY.md
+	@rm -f .reliability.txt .reliability.xml
 
 peers:
 	$(PYTHON) -m venv .venv-peers
