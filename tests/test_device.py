@@ -1,15 +1,27 @@
+import os
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from test_forecaster import SMALL, random_panel
 
-from bowerbird.device import choose_device, describe
+from bowerbird.device import WORKSPACE, choose_device, describe, mixed_precision
 from bowerbird.errors import ParameterError
+from bowerbird.forecaster import fit, predict
+from bowerbird.forecaster.settings import CELLS
+from bowerbird.metrics import one_minus_wmape
 
 
 @pytest.fixture(autouse=True)
-def threads_as_they_were():
+def as_it_was(monkeypatch):
     threads = torch.get_num_threads()
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is put back
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     yield
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
 
 
 def with_gpu(monkeypatch, available: bool):
@@ -50,3 +62,38 @@ def test_errors_name_the_cure(monkeypatch):
         choose_device("cuda")
     with pytest.raises(ParameterError, match="device is 'gpu'; choose"):
         choose_device("gpu")
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_gpu_repeats_itself_unless_told_otherwise(monkeypatch, deterministic):
+    with_gpu(monkeypatch, True)
+    choose_device("cuda", deterministic=deterministic)
+    assert torch.are_deterministic_algorithms_enabled() is deterministic
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (WORKSPACE if deterministic else None)
+    assert torch.backends.cudnn.benchmark is False
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # a user's own choice is kept
+    choose_device("cuda")
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_a_cpu_is_left_as_it_is(monkeypatch):
+    with_gpu(monkeypatch, True)
+    choose_device("cpu")
+    assert not torch.are_deterministic_algorithms_enabled() and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_mixed_precision_moves_the_forecast_less_than_another_seed(cell):
+    panel = random_panel(40, 100, missing=0)
+    known, actual = panel.until(95), panel.demand[:, 95:]
+    settings = replace(SMALL, cell=cell, clusters=0, epochs=3)
+    single, other = (predict(fit(known, settings, seed=seed), known) for seed in (0, 1))
+    with mixed_precision("cpu"):
+        forecaster = fit(known, settings)
+        mixed = predict(forecaster, known)
+    assert all(weight.dtype == torch.float32 for weight in forecaster.networks[0].parameters())
+    assert 0 < np.abs(mixed.point - single.point).mean() < 0.25 * np.abs(other.point - single.point).mean()
+    scores = [one_minus_wmape(actual, forecast.point) for forecast in (single, mixed)]
+    assert abs(scores[1] - scores[0]) < 0.001
+    for name in ("mean", "dispersion", "zero"):  # heads and likelihood, which bfloat16 would spoil
+        np.testing.assert_allclose(getattr(mixed, name), getattr(single, name), rtol=0.05)

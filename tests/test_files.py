@@ -172,7 +172,7 @@ def test_what_is_no_workbook(tmp_path, content):
 def test_binary_garbage_named_csv(tmp_path):
     path = tmp_path / "附件2.csv"
     path.write_bytes(b"\xff\xff" + np.random.default_rng(0).bytes(5000))
-    with pytest.raises(DataError, match=r"^附件2.csv: neither UTF-8 nor GBK; save it again as CSV UTF-8"):
+    with pytest.raises(DataError, match=r"^附件2.csv, row 1: neither UTF-8 nor GBK; save it again as CSV UTF-8"):
         read_text_table(path, COLUMNS)
 
 

@@ -25,7 +25,7 @@ def code(path):
 def test_the_notebooks_are_there_and_the_pipeline_knows_them():
     assert NAMES == [
         "00_start_here", "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3",
-        "07_forecast", "07b_new_items_and_618", "08_inventory", "10_daily_operation", "11_verdict",
+        "07_forecast", "07b_new_items_and_618", "08_inventory", "09_planning", "10_daily_operation", "11_verdict",
     ]  # fmt: skip
     assert list(pipeline.READS) == NAMES
 

@@ -1,8 +1,11 @@
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from bowerbird import tuning as module
 from bowerbird.data.panel import Panel
@@ -203,3 +206,38 @@ def test_an_interrupted_search_goes_on_where_it_was(panel, monkeypatch, tmp_path
     undisturbed, whole = tune(panel, SMALL, **options)
     assert best == undisturbed
     pd.testing.assert_frame_equal(result.history, whole.history)
+
+
+def test_a_generation_trained_together_is_the_same_search(long_panel, fitted, monkeypatch):
+    options = {"n_bowers": 4, "max_evaluations": 6, "seed": 1}
+    _, alone = tune(long_panel, SMALL, **options)
+    fitted.clear()
+    _, together = tune(long_panel, SMALL, population=True, **options)
+    assert not fitted  # nobody was trained alone
+    pd.testing.assert_frame_equal(together.history, alone.history, rtol=1e-4)
+    with pytest.raises(ParameterError, match="population trains a generation in one process"):
+        tune(long_panel, SMALL, population=True, executor=object(), **options)
+
+    def no_memory(*args, **kwargs):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(module, "fit_population", no_memory)
+    _, fallen_back = tune(long_panel, SMALL, population=True, **options)
+    pd.testing.assert_frame_equal(fallen_back.history, alone.history)
+
+
+def test_a_failure_in_a_generation_is_that_candidates_alone(long_panel, monkeypatch):
+    monkeypatch.setitem(module.SPACE, "learning_rate", Choice((1e30, 5e-3)))
+    options = {"n_bowers": 4, "max_evaluations": 4, "seed": 0}
+    _, alone = tune(long_panel, SMALL, **options)
+    _, together = tune(long_panel, SMALL, population=True, **options)
+    failed = alone.history["learning_rate"] == 1e30
+    assert 0 < failed.sum() < 4 and alone.history.loc[failed, "failure"].str.startswith("TrainingFailed").all()
+    pd.testing.assert_frame_equal(together.history, alone.history, rtol=1e-4)
+
+
+def test_the_same_search_with_processes(long_panel):
+    options = {"n_bowers": 2, "max_evaluations": 2, "seed": 1}
+    with ProcessPoolExecutor(1, get_context("spawn")) as processes:
+        _, shared = tune(long_panel, SMALL, executor=processes, **options)
+    pd.testing.assert_frame_equal(shared.history, tune(long_panel, SMALL, **options)[1].history)

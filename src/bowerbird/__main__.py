@@ -22,11 +22,15 @@ def cli():
 @click.option("--out", default="", help="Folder of the run.  [default: runs/<profile>-<data>]")
 @click.option("--until", default="", help="Last notebook to run, e.g. 05_sbo_lstm.")
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
+@click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def reproduce(**options):
+def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird import pipeline, report
+    from bowerbird.cluster import use
 
+    if cluster:
+        use(cluster)
     folder = pipeline.reproduce(**options)
     click.echo("\n" + report.headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
@@ -119,6 +123,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that cannot be written to
+        click.echo(f"\nError: {error.filename or 'a file'}: {error.strerror or error}; give another folder", err=True)
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. What is finished is kept; give the same command again to go on.", err=True)
         sys.exit(130)

@@ -13,5 +13,9 @@ class ParameterError(BowerbirdError, ValueError):
     """A parameter, profile or option that does not fit."""
 
 
+class TrainingFailed(BowerbirdError, ArithmeticError):
+    """A training whose loss or gradient is no longer a finite number; a search scores it as a failure and goes on."""
+
+
 class MissingResult(BowerbirdError, FileNotFoundError):
     """A result of an earlier stage that has not been made yet."""

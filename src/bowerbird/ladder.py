@@ -7,6 +7,7 @@ returns an array (n_series, horizon) in units a day, or an object with `point`, 
 
 import hashlib
 import re
+import zipfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def make_forecasts(
     todo = [key for key in jobs if key not in found]
 
     run = executor.map if executor else map
-    made = run(_forecast, (jobs[key] for key in todo), (_known(panel, key, jobs[key]) for key in todo), todo)
+    made = run(_forecast, [jobs[key] for key in todo], [_known(panel, key, jobs[key]) for key in todo], todo)
     for key, forecast in zip(todo, tqdm(made, total=len(todo), disable=not progress, unit="forecast"), strict=True):
         found[key] = forecast
         if folder:
@@ -213,5 +214,9 @@ def _save(path: Path, forecast: QuantileForecast) -> None:
 
 
 def _load(path: Path) -> QuantileForecast:
-    with np.load(path) as stored:
-        return QuantileForecast(stored["point"], tuple(stored["levels"].tolist()), stored["values"])
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return QuantileForecast(stored["point"], tuple(stored["levels"].tolist()), stored["values"])
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        # numpy would advise to read a pickle unsafely
+        raise ParameterError(f"{path} is no kept forecast; remove it, and it is made again") from error

@@ -7,6 +7,8 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import click
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird import index_page, notebook_html
@@ -21,6 +24,7 @@ from bowerbird.data.attachments import read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.parameters import load_profile, notebook_paths, parse_setting, resolve
+from bowerbird.run_lock import only_run
 from bowerbird.runs import Stage, project_root, read_json, run_folder, write_json
 
 READS = {
@@ -34,6 +38,7 @@ READS = {
     "07_forecast": ("01_data", "05_sbo_lstm"),
     "07b_new_items_and_618": ("01_data",),
     "08_inventory": ("01_data", "05_sbo_lstm", "07_forecast"),
+    "09_planning": ("01_data", "05_sbo_lstm", "07_forecast"),
     "10_daily_operation": ("01_data", "05_sbo_lstm"),
     "11_verdict": (
         "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3", "07_forecast",
@@ -41,6 +46,8 @@ READS = {
     ),
 }  # fmt: skip
 """Which stages' results each notebook reads: it is run again when one of them was."""
+
+GO_ON = "Mend the cause and give the same command again; it goes on here."
 
 PACKAGES = ("bowerbird", "numpy", "pandas", "scipy", "torch", "scikit-learn", "pywavelets", "matplotlib", "papermill")
 
@@ -94,23 +101,27 @@ def reproduce(
     ------
     ParameterError, DataError
         Before anything has run.
+    RunInUse
+        Another run is at work in the folder.
     StageFailed
         A notebook failed: the message names it, the cell and the cause; the next call goes on from there.
     """
     notebooks = notebook_paths()
     chosen = _up_to(notebooks, until)
     job = _prepare(profile, data, device, seed, out, settings, notebooks)
-    click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {job.folder}")
-    for number, path in enumerate(chosen, 1):
-        label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
-        job.fingerprints[path.stem] = _fingerprint(path, job)
-        if _up_to_date(Stage(path.stem, job.folder), job.fingerprints[path.stem]):
-            click.echo(f"{label} up to date")
-            continue
-        seconds = _run(path, job, label, quiet)
-        click.echo(f"{label} {seconds:6.1f} s")
-    _write_run_json(job)
-    index_page.write(job.folder)
+    with only_run(job.folder):
+        click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {job.folder}")
+        for number, path in enumerate(chosen, 1):
+            label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
+            job.fingerprints[path.stem] = _fingerprint(path, job)
+            if _up_to_date(Stage(path.stem, job.folder), job.fingerprints[path.stem]):
+                click.echo(f"{label} up to date")
+                continue
+            seconds = _run(path, job, label, quiet)
+            click.echo(f"{label} {seconds:6.1f} s")
+        with _told(f"{job.folder}"):
+            _write_run_json(job)
+            index_page.write(job.folder)
     return job.folder
 
 
@@ -163,51 +174,71 @@ def _fingerprint(path: Path, job: Job) -> str:
 def _up_to_date(stage: Stage, fingerprint: str) -> bool:
     if not stage.record_path.is_file():
         return False
-    record = read_json(stage.record_path)
+    try:
+        record = read_json(stage.record_path)
+    except ValueError:  # a damaged record proves nothing
+        return False
     return record["fingerprint"] == fingerprint and all((stage.folder / file).is_file() for file in record["files"])
 
 
 def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
     stage = Stage(path.stem, job.folder)
-    stage.record_path.unlink(missing_ok=True)
     folder = job.folder / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
     running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
-    failed.unlink(missing_ok=True)
     started = time.perf_counter()
-    try:
-        papermill.execute_notebook(
-            str(path), str(running), job.parameters[path.stem], kernel_name="python3",
-            progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
-            cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"],
-        )  # fmt: skip
-    except PapermillExecutionError as error:
-        running.replace(failed)
-        raise StageFailed(
-            f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}\n"
-            f"The notebook as far as it came: {failed}\n"
-            "Mend the cause and give the same command again; it goes on here."
-        ) from error
-    except KeyboardInterrupt:
-        running.unlink(missing_ok=True)
-        raise
-    done = folder / f"{path.stem}.ipynb"
-    running.replace(done)
-    notebook_html.write(done)
-    seconds = time.perf_counter() - started
-    write_json(
-        stage.record_path,
-        {
-            "stage": path.stem,
-            "fingerprint": job.fingerprints[path.stem],
-            "parameters": job.parameters[path.stem],
-            "seconds": round(seconds, 1),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **_circumstances(job),
-            "files": read_json(stage.files_path) if stage.files_path.is_file() else [],
-        },
-    )
+    with _told(path.stem):
+        stage.record_path.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        failed.unlink(missing_ok=True)
+        try:
+            papermill.execute_notebook(
+                str(path), str(running), job.parameters[path.stem], kernel_name="python3",
+                progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
+                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"],
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            running.replace(failed)
+            raise StageFailed(
+                f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}\n"
+                f"The notebook as far as it came: {failed}\n{GO_ON}"
+            ) from error
+        except DeadKernelError as error:
+            running.replace(failed)
+            raise StageFailed(
+                f"{path.stem}: the notebook's process ended without a word: it was killed, or the machine ran out of "
+                f"memory\nThe notebook as far as it came: {failed}\n{GO_ON}"
+            ) from error
+        except BaseException:
+            running.unlink(missing_ok=True)
+            raise
+        done = folder / f"{path.stem}.ipynb"
+        running.replace(done)
+        notebook_html.write(done)
+        seconds = time.perf_counter() - started
+        write_json(
+            stage.record_path,
+            {
+                "stage": path.stem,
+                "fingerprint": job.fingerprints[path.stem],
+                "parameters": job.parameters[path.stem],
+                "seconds": round(seconds, 1),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                **_circumstances(job),
+                "files": read_json(stage.files_path) if stage.files_path.is_file() else [],
+            },
+        )
     return seconds
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """A full disk or a folder that cannot be written to is a StageFailed with its file and cure."""
+    try:
+        yield
+    except OSError as error:
+        raise StageFailed(
+            f"{place}: {error.filename or 'a file'} cannot be written ({error.strerror})\n{GO_ON}"
+        ) from error
 
 
 def _circumstances(job: Job) -> dict:

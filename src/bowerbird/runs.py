@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from bowerbird.errors import MissingResult, ParameterError
+from bowerbird.escaping import markdown_safe, neutralised
 
 RESULTS = {
     "panel": "01_data",
@@ -64,6 +65,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporaries of `atomic_path` that a killed process left behind."""
+    for path in Path(folder).rglob(".[0-9]*.*"):
+        number = path.name.split(".")[1]
+        if number.isdecimal() and path.is_file() and not _runs(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_json(path: Path, content) -> None:
@@ -144,7 +163,7 @@ class Stage:
         else:
             with atomic_path(path) as temporary:
                 if path.suffix == ".csv":
-                    result.to_csv(temporary, index=False)
+                    neutralised(result).to_csv(temporary, index=False)
                 else:
                     result.to_parquet(temporary, index=False)
         return self._wrote(path)
@@ -164,14 +183,20 @@ class Stage:
         Raises
         ------
         MissingResult
-            Not made yet; the message says which notebook or command makes it.
+            Not made yet, or damaged; the message says which notebook or command makes it.
         """
         for as_dict in (False, True):
             path = self._result_path(name, as_dict)
             if path.is_file():
-                if as_dict:
-                    return read_json(path)
-                return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+                try:
+                    if as_dict:
+                        return read_json(path)
+                    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+                except ValueError as error:  # no JSON, no parquet, no csv
+                    reason = str(error).partition("\n")[0]
+                    raise MissingResult(
+                        f"{path} cannot be read ({reason}); remove it and run its notebook again"
+                    ) from error
         maker = RESULTS[name]
         raise MissingResult(
             f"{self.folder}: {name!r} has not been made yet; run notebooks/{maker}.ipynb with the same data and out, "
@@ -182,10 +207,11 @@ class Stage:
         """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
         path = self.folder / "tables" / f"{name}.csv"
         with atomic_path(path) as temporary:
-            frame.to_csv(temporary, index=False)
+            neutralised(frame).to_csv(temporary, index=False)
         self._wrote(path)
         with atomic_path(path.with_suffix(".md")) as temporary:
-            temporary.write_text(frame.round(decimals).to_markdown(index=False) + "\n", encoding="utf-8")
+            shown = markdown_safe(frame.round(decimals)).to_markdown(index=False)
+            temporary.write_text(shown + "\n", encoding="utf-8")
         self._wrote(path.with_suffix(".md"))
         return frame.round(decimals)
 

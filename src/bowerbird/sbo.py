@@ -125,6 +125,7 @@ def minimize(
     checkpoint: Path | str | None = None,
     seed: int = 0,
     executor: Executor | None = None,
+    prepare: Callable[[list[dict]], None] | None = None,
     progress: bool = False,
 ) -> Result:
     """The candidate with the smallest objective value that SBO finds, by the loop of section 4.3, steps 2 to 5.
@@ -157,6 +158,8 @@ def minimize(
     executor : concurrent.futures.Executor, optional
         Evaluates the candidates of a generation at once; None evaluates one after the other. For processes, the
         objective must be picklable: a function of a module, not a lambda.
+    prepare : callable, optional
+        Called with a generation's new candidates before they are evaluated, for work that they share.
     progress : bool
         Show a bar.
 
@@ -199,6 +202,8 @@ def minimize(
             for number, ((x_stored, _, _), x) in enumerate(zip(paid, new.values(), strict=False), len(rows) + 1):
                 sbo_checkpoint.check_replay(checkpoint, number, x_stored, x)
             due = list(new.values())[len(paid) :]
+            if prepare is not None and due:
+                prepare([dict(x) for x in due])
             evaluated = map if executor is None else executor.map
             fresh = [outcome for _, *outcome in paid] + list(evaluated(partial(_evaluate, objective), due))
             outcomes.update(zip(new, fresh, strict=True))

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from bowerbird import sbo
 from bowerbird.benchmark_functions import FUNCTIONS, Problem, shifted_problem
 from bowerbird.data.panel import Panel
+from bowerbird.errors import ParameterError
 from bowerbird.runs import atomic_path
 from bowerbird.space import Choice, Float, Integer, Space, decode, limits
 
@@ -143,7 +144,7 @@ def compare(
     for seed, problem, method in tqdm(todo, disable=not progress, unit="search", mininterval=10):
         path = Path(folder) / f"{problem}-{method}-{seed}-{max_evaluations}.npy" if folder else None
         if path is not None and path.is_file():
-            best = np.load(path)
+            best = _kept(path)
         else:
             posed = problems[problem](seed)
             best = best_so_far(posed, methods[method](posed, max_evaluations, seed), max_evaluations)
@@ -154,6 +155,13 @@ def compare(
         part = {"problem": problem, "method": method, "seed": seed, "evaluation": evaluation, "best": best}
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
+
+
+def _kept(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ParameterError(f"{path} is no kept search; remove it, and it is made again") from error
 
 
 def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> np.ndarray:

@@ -1,15 +1,19 @@
 """SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError
+from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
+from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import Choice, Float, Integer, Result, minimize
 
@@ -48,6 +52,25 @@ def validation_loss(
     first = _first_origin(panel, settings, n_origins)
     forecaster = fit(panel.until(first), settings, seed=seed, device=device)
     return _rolling_wmape(forecaster, panel, first)
+
+
+def validation_losses(
+    panel: Panel,
+    candidates: Sequence[Settings],
+    *,
+    n_origins: int = 8,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> list[float]:
+    """`validation_loss` of each of the candidates, trained together: equal but for rounding; nan if that failed."""
+    first = min(_first_origin(panel, settings, n_origins) for settings in candidates)
+    losses = []
+    for forecaster in fit_population(panel.until(first), candidates, seed=seed, device=device):
+        try:
+            losses.append(_rolling_wmape(forecaster, panel, first))
+        except TrainingFailed:
+            losses.append(np.nan)
+    return losses
 
 
 def stop_early(
@@ -115,6 +138,8 @@ def tune(
     folder: Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    population: bool = False,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> tuple[Settings, Result]:
     """Let SBO choose SPACE: the network's size, its training, what its loss weighs, and the use of clusters.
@@ -140,6 +165,11 @@ def tune(
         there, a finished one leaves nothing.
     seed : int
     device : torch.device or str
+    population : bool
+        Train the networks of a generation together, see `forecaster.population`: the same losses but for rounding. Made
+        for a GPU; a CPU is quicker with one network after the other.
+    executor : concurrent.futures.Executor, optional
+        Trains the networks of a generation at once, each in a process of its own; the same bits. Not with `population`.
     progress : bool
 
     Returns
@@ -150,13 +180,13 @@ def tune(
     ------
     Section 4.3, steps 2 to 5. The paper minimises RMSE; WMAPE is what it reports and what is scored here.
     """
+    if population and executor is not None:
+        raise ParameterError("population trains a generation in one process, an executor in many; choose one of them")
     if n_series is not None and n_series < panel.n_series:
         rows = np.random.default_rng(np.random.SeedSequence([seed, 1])).choice(panel.n_series, n_series, replace=False)
         panel = panel.select(np.sort(rows))
 
-    def objective(x: dict) -> float:
-        return validation_loss(panel, replace(settings, **x), seed=seed, device=device)
-
+    objective = _Objective(panel, settings, seed, device)
     checkpoint = folder and folder / f"search_{_digest(panel, settings)}.json"
     result = minimize(
         objective,
@@ -167,11 +197,37 @@ def tune(
         target=target,
         checkpoint=checkpoint,
         seed=seed,
+        executor=executor,
+        prepare=objective.train_together if population else None,
         progress=progress,
     )
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     return replace(settings, **result.x), result
+
+
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """The loss of a candidate, in a form that can be sent to another process."""
+
+    panel: Panel
+    settings: Settings
+    seed: int
+    device: torch.device | str
+    known: dict[Settings, float] = field(default_factory=dict)
+
+    def __call__(self, x: dict) -> float:
+        settings = replace(self.settings, **x)
+        if settings in self.known:
+            return self.known[settings]
+        return validation_loss(self.panel, settings, seed=self.seed, device=self.device)
+
+    def train_together(self, candidates: list[dict]) -> None:
+        """Learn the losses of a generation; where that cannot be, each is trained, and fails, alone."""
+        settings = [replace(self.settings, **x) for x in candidates]
+        with suppress(ParameterError, torch.OutOfMemoryError):
+            losses = validation_losses(self.panel, settings, seed=self.seed, device=self.device)
+            self.known.update((s, loss) for s, loss in zip(settings, losses, strict=True) if np.isfinite(loss))
 
 
 def _digest(panel: Panel, settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Find one attachment in a folder and read it as text, whatever its format, encoding and column order."""
 
+import contextlib
 import hashlib
 import io
 import re
@@ -11,7 +12,7 @@ from bowerbird.data.schema import AttachmentSpec
 from bowerbird.errors import DataError
 
 SUFFIXES = (".csv", ".xlsx", ".xls")
-ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 holds GBK and GB2312
+UTF_8, GBK = "utf-8-sig", "gb18030"  # gb18030 holds GBK and GB2312
 AS_TEXT = {"dtype": str, "keep_default_na": False, "na_filter": False}
 
 
@@ -96,16 +97,8 @@ def sha256(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    raw = path.read_bytes()
-    for encoding in ENCODINGS:
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise DataError(f"{path.name}: neither UTF-8 nor GBK; save it again as CSV UTF-8")
-    if not text.partition("\n")[0].strip():
+    text = _decode(path.read_bytes(), path.name)
+    if not re.match(r"[^\r\n]*", text)[0].strip():
         return pd.DataFrame()
     try:
         # The header is read as a row like others: pandas would take the first of six fields under five headers for an
@@ -120,6 +113,20 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"{path.name}, row {number}: {lines[number - 1]!r} does not fit the columns of row 1 "
             f"({str(error).strip()}); mend that row: a comma too many, or a quotation mark left open"
         ) from error
+
+
+def _decode(raw: bytes, file: str) -> str:
+    try:
+        return raw.decode(UTF_8)
+    except UnicodeDecodeError:
+        guess = raw.decode("utf-8", errors="replace")
+    # Taken for GBK, a UTF-8 file with one byte lost would turn all its labels into others without a word
+    broken = guess.count("\N{REPLACEMENT CHARACTER}")
+    if len(re.sub(r"[\x00-\x7f]+", "", guess)) < 2 * broken:
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode(GBK)
+    row = 1 + guess.partition("\N{REPLACEMENT CHARACTER}")[0].count("\n")
+    raise DataError(f"{file}, row {row}: neither UTF-8 nor GBK; save it again as CSV UTF-8")
 
 
 def _read_excel(path: Path) -> pd.DataFrame:

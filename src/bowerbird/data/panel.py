@@ -36,6 +36,11 @@ class Panel:
                 f"demand has shape {self.demand.shape}, but there are {len(self.series)} series and {len(self.dates)} "
                 "days; give it one row a series and one column a day"
             )
+        if np.isinf(self.demand).any():
+            row, day = np.argwhere(np.isinf(self.demand))[0]
+            raise ParameterError(
+                f"demand of series {row} is infinite on {self.dates[day]:%Y-%m-%d}; give units, or NaN if missing"
+            )
 
     @property
     def n_series(self) -> int:

@@ -1,5 +1,7 @@
 """The synthetic twin: six attachments like the contest's, with the truth behind every series kept beside them."""
 
+import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,6 +182,19 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(partial, index=False, date_format="%Y-%m-%d", lineterminator="\n")
     elif path.suffix == ".xlsx":
         table.to_excel(partial, index=False, engine="openpyxl")
+        _without_time_of_day(partial)
     else:
         table.to_parquet(partial, index=False)
     partial.replace(path)
+
+
+def _without_time_of_day(path: Path) -> None:
+    """A workbook notes when it was written; without that the same seed gives the same bytes, and checksums."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["docProps/core.xml"] = re.sub(
+        rb"\d{4}-\d\d-\d\dT[\d:]+Z", b"2000-01-01T00:00:00Z", parts["docProps/core.xml"]
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)

@@ -12,7 +12,7 @@ def filters(dates, demand: np.ndarray, filtered: dict[str, np.ndarray], names: l
         axis.plot(dates, demand[row], color=GREY, lw=0.8, label="demand")
         for (label, series), colour in zip(filtered.items(), (ORANGE, BLUE), strict=False):
             axis.plot(dates, series[row], color=colour, lw=1.6, label=label)
-        axis.set_title(name, fontsize=9)
+        axis.set_title(name, fontsize=9, parse_math=False)  # an id may hold a $
         axis.set_ylabel("units a day")
         format_days(axis)
     axes[0, 0].legend(frameon=False, ncols=3, fontsize=8)

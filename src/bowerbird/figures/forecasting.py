@@ -23,7 +23,8 @@ def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 
         axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="what came")
         axis.fill_between(forecast.dates, low[row], high[row], color=BLUE, alpha=0.25, lw=0, label="80 % interval")
         axis.plot(forecast.dates, forecast.point[row], color=BLUE, lw=2, label="forecast")
-        axis.set_title(panel.keys[row].replace("product_", "p_").replace("seller_", "s_"), fontsize=8)
+        key = panel.keys[row].replace("product_", "p_").replace("seller_", "s_")
+        axis.set_title(key, fontsize=8, parse_math=False)  # an id may hold a $
         axis.set_ylim(bottom=0)
         format_days(axis)
     handles, names = axes[0, 0].get_legend_handles_labels()

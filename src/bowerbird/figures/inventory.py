@@ -19,7 +19,8 @@ def sawtooth(walk: Walk, item: int, levels: Levels, name: str):
     axis.step(days, walk.on_order[item], where="mid", color=PURPLE, lw=1, ls=":", label="on order")
     axis.plot(days, levels.S[item], color=GREEN, lw=1.4, ls="--", label="order-up-to level S")
     axis.plot(days[short], np.zeros(short.sum()), "X", ms=8, color=RED, label="stock-out", clip_on=False, zorder=5)
-    axis.set(title=f"{name}: the (s, S) policy, day by day", xlabel="day of the plan", ylabel="units", ylim=(0, None))
+    axis.set_title(f"{name}: the (s, S) policy, day by day", parse_math=False)  # an id may hold a $
+    axis.set(xlabel="day of the plan", ylabel="units", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,12 @@ from bowerbird.forecaster.settings import Settings
 from bowerbird.forecaster.training import Forecaster
 from bowerbird.runs import atomic_path
 
+NOT_OURS = (
+    OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""What reading another file raises: a pickle that would run code (refused, not run), other weights, other settings."""
+
 
 def save(forecaster: Forecaster, path: Path | str) -> Path:
     """Write a forecaster to one file, atomically."""
@@ -27,11 +34,11 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
     }
     path = Path(path)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr("forecaster.json", json.dumps(about))
+        archive.writestr(zipfile.ZipInfo("forecaster.json"), json.dumps(about))  # no time of day: the same bytes
         for number, network in enumerate(forecaster.networks):
             weights = io.BytesIO()
             torch.save(network.state_dict(), weights)
-            archive.writestr(f"network_{number}.pt", weights.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"network_{number}.pt"), weights.getvalue())
     return path
 
 
@@ -50,16 +57,20 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
                 torch.load(io.BytesIO(archive.read(f"network_{i}.pt")), map_location=device, weights_only=True)
                 for i in range(about["networks"])
             ]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        settings = Settings(**about["settings"])
+        networks = []
+        for state in weights:
+            network = Network(settings, [len(codes) for codes in about["codes"].values()]).to(device).eval()
+            network.load_state_dict(state)
+            networks.append(network)
+        mixture = about["mixture"] and PolynomialRegressionMixture.from_dict(about["mixture"])
+        losses = tuple(tuple(one) for one in about["losses"])
+    except NOT_OURS as error:
+        # torch would advise to read a pickle unsafely
+        reason = (
+            "more than weights in it" if isinstance(error, pickle.UnpicklingError) else str(error).partition("\n")[0]
+        )
         raise BowerbirdError(
-            f"{path} is no forecaster's checkpoint ({error}); make one with forecaster.save"
+            f"{path} is no forecaster's checkpoint ({reason}); make one with forecaster.save"
         ) from error
-    settings = Settings(**about["settings"])
-    networks = []
-    for state in weights:
-        network = Network(settings, [len(codes) for codes in about["codes"].values()]).to(device).eval()
-        network.load_state_dict(state)
-        networks.append(network)
-    mixture = about["mixture"] and PolynomialRegressionMixture.from_dict(about["mixture"])
-    losses = tuple(tuple(one) for one in about["losses"])
     return Forecaster(settings, tuple(networks), about["codes"], mixture, losses, torch.device(device))

@@ -95,6 +95,11 @@ class Network(nn.Module):
             embedded = torch.cat([e(static[:, i]) for i, e in zip(columns, self.embeddings, strict=True)], dim=1)
             days = torch.cat([days, embedded[:, None].expand(-1, days.shape[1], -1)], dim=2)
         hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
+        with torch.autocast(days.device.type, enabled=False):  # mixed precision is for the cell alone
+            return self._heads(hidden.to(days.dtype), days, level, calendar, origins)
+
+    def _heads(self, hidden: Tensor, days: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
+        """What is read off the hidden states (batch, n_days, hidden_size)."""
         read = torch.cat([self.dropout(hidden[:, origins]), days[:, origins]], dim=2)
         point = self.point(read)  # (batch, n_origins, horizon)
         # The distribution is read off what the point forecast has learnt, and does not shape it: a likelihood follows
@@ -102,7 +107,7 @@ class Network(nn.Module):
         shift, spread, *inflation = self.distribution(read.detach()).unflatten(2, (-1, self.horizon)).unbind(2)
         zero = torch.sigmoid(inflation[0] - 4.0) if self.zero_inflation else torch.zeros_like(shift)
         effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
-        ahead = effect[1:].unfold(0, self.horizon, 1)[: daily.shape[1]][origins]  # (n_origins, horizon)
+        ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
         log_point = torch.log(level[:, origins, None]) + ahead + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)
         mean = torch.exp(log_point.detach() + LOG_LIMIT * torch.tanh(shift / LOG_LIMIT))
         return Ahead(mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.exp(log_point), zero)

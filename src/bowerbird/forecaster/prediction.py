@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError
+from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecast import Forecast
 from bowerbird.forecaster.inputs import Inputs
 from bowerbird.forecaster.network import Ahead
@@ -48,6 +48,8 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
     ------
     ParameterError
         When no day, or more than there are, would be known at the first origin.
+    TrainingFailed
+        A forecast is not finite.
     """
     if not 0 < first_origin <= panel.n_days:
         raise ParameterError(f"first_origin is {first_origin}; give a number of known days from 1 to {panel.n_days}")
@@ -62,6 +64,11 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
             for net in forecaster.networks
         ]
     mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
+    if not (np.isfinite(mean).all() and np.isfinite(point).all()):
+        raise TrainingFailed(
+            "the networks forecast numbers that are not finite: their training went astray; fit again with a smaller "
+            f"learning_rate than {forecaster.settings.learning_rate:g}"
+        )
     # The members' mixture as one distribution of equal mean, variance and share of extra zeros:
     # E[y] = (1 - z) m,  E[y^2] = (1 - z) (m + (1 + d) m^2),  m the mean of the negative binomial alone
     selling, average = 1 - zero, mean.mean(axis=0)

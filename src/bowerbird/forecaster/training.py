@@ -11,12 +11,14 @@ from tqdm import tqdm
 from bowerbird.data.calendar import EVENTS
 from bowerbird.data.panel import Panel
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.errors import ParameterError
+from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes
 from bowerbird.forecaster.network import Ahead, Network, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.settings import Settings
 
 LIKELIHOOD_EVERY = 3
+WEIGHT_DECAY = 1e-3
+LARGEST_GRADIENT = 1.0  # norm at which a gradient is cut
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
 
 
@@ -73,27 +75,17 @@ def fit(
     ------
     ParameterError
         Fewer days than the warm-up and the horizon need.
+    TrainingFailed
+        The loss or its gradient is no longer finite.
     """
-    if panel.n_days <= settings.warm_up + settings.horizon:
-        raise ParameterError(
-            f"{panel.n_days} days are too few to train on: warm_up {settings.warm_up} + horizon "
-            f"{settings.horizon} need more; give a longer panel or a smaller warm_up"
-        )
-    mixture = None
-    if settings.clusters:
-        k = min(settings.clusters, panel.n_series)
-        mixture = PolynomialRegressionMixture(k, tol=1e-6, max_iter=1000, random_state=seed)
-        mixture.fit(cluster_curves(panel))
-        settings = replace(settings, clusters=k)
-    forecaster = Forecaster(settings, (), label_codes(panel), mixture, (), torch.device(device))
+    check_days(panel, settings)
+    forecaster = begin(panel, settings, clusters_of(panel, settings, seed), device)
+    settings = forecaster.settings
     data = forecaster.gather(panel)
     weights = origin_weights(panel, settings)
-    with _own_randomness(forecaster.device):
+    with own_randomness(forecaster.device):
         for member in range(settings.members):
-            torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
-            network = Network(settings, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
-            flat = data.daily[:, settings.warm_up :].reshape(-1, data.daily.shape[2])
-            network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
+            network = initial_network(forecaster, data, seed, member)
             bar = f"network {member + 1} of {settings.members}" if progress else None
             forecaster = _with(forecaster, network, data, weights, settings.epochs, bar, after_epoch)
     return forecaster
@@ -107,13 +99,46 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     tuned = replace(forecaster, networks=(), losses=())
     slower = replace(forecaster.settings, learning_rate=forecaster.settings.learning_rate / 10)
     data, weights = forecaster.gather(panel), origin_weights(panel, slower)
-    with _own_randomness(forecaster.device):
+    with own_randomness(forecaster.device):
         for member, network in enumerate(forecaster.networks):
             torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
             copy = Network(slower, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
             copy.load_state_dict(network.state_dict())
             tuned = _with(replace(tuned, settings=slower), copy, data, weights, epochs, None, None)
     return replace(tuned, settings=forecaster.settings)
+
+
+def check_days(panel: Panel, settings: Settings) -> None:
+    """Raise a ParameterError if the panel is too short to train on."""
+    if panel.n_days <= settings.warm_up + settings.horizon:
+        raise ParameterError(
+            f"{panel.n_days} days are too few to train on: warm_up {settings.warm_up} + horizon "
+            f"{settings.horizon} need more; give a longer panel or a smaller warm_up"
+        )
+
+
+def clusters_of(panel: Panel, settings: Settings, seed: int) -> PolynomialRegressionMixture | None:
+    """The DM mixture that the settings ask for, at most a cluster a series."""
+    if not settings.clusters:
+        return None
+    k = min(settings.clusters, panel.n_series)
+    mixture = PolynomialRegressionMixture(k, tol=1e-6, max_iter=1000, random_state=seed)
+    return mixture.fit(cluster_curves(panel))
+
+
+def begin(panel: Panel, settings: Settings, mixture: PolynomialRegressionMixture | None, device) -> Forecaster:
+    """A forecaster without a network yet."""
+    settings = replace(settings, clusters=mixture.n_components if mixture else 0)
+    return Forecaster(settings, (), label_codes(panel), mixture, (), torch.device(device))
+
+
+def initial_network(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Network:
+    """The forecaster's network number `member` before its training; torch's random numbers go on from there."""
+    torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
+    network = Network(forecaster.settings, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
+    flat = data.daily[:, forecaster.settings.warm_up :].reshape(-1, data.daily.shape[2])
+    network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
+    return network
 
 
 def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
@@ -130,7 +155,8 @@ def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
     return np.where(touched, 0.0, len(origins) / (~touched).sum())
 
 
-def _own_randomness(device: torch.device):
+def own_randomness(device: torch.device):
+    """Within it, torch's random numbers are the training's own; outside they go on as if nothing had happened."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
@@ -158,23 +184,33 @@ def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Setti
     origins = slice(settings.warm_up, n_days - settings.horizon)
     targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
     by_origin = torch.tensor(weights, dtype=torch.float32, device=data.demand.device)[None, :, None]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
     steps = epochs * -(-n_series // settings.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=max(steps, 2))
     # (n_series, n_origins, 1): a series' error relative to its level, times a power of the level
     by_volume = (data.level / data.level.mean())[:, origins, None] ** settings.volume_weight
-    for _ in tqdm(range(epochs), desc=bar, disable=bar is None):
-        total = 0.0
-        for rows in torch.randperm(n_series).to(data.demand.device).split(settings.batch_size):
+    for epoch in tqdm(range(1, epochs + 1), desc=bar, disable=bar is None):
+        steps_taken = []  # loss, norm of the gradient; read once an epoch, so that a GPU need not wait for every step
+        batches = torch.randperm(n_series).to(data.demand.device).split(settings.batch_size)
+        for rows in batches:
             outputs = network(data.daily[rows], data.static[rows], data.level[rows], data.calendar, origins)
             relative = by_volume[rows] / data.level[rows][:, origins, None]
             loss = _loss(targets[rows], outputs, by_origin, relative, settings)
             optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            with torch.autocast(rows.device.type, enabled=False):  # every gradient in the precision of its forward pass
+                loss.backward()
+            norm = nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
             optimizer.step()
             schedule.step()
-            total += loss.item() * len(rows)
+            steps_taken.append(torch.stack([loss.detach(), norm]))
+        total = 0.0
+        for (value, steepness), rows in zip(torch.stack(steps_taken).tolist(), batches, strict=True):
+            if not (np.isfinite(value) and np.isfinite(steepness)):
+                raise TrainingFailed(
+                    f"the loss is {value:g} and its gradient's norm {steepness:g} in epoch {epoch}; "
+                    f"give a smaller learning_rate than {settings.learning_rate:g}"
+                )
+            total += value * len(rows)
         yield total / n_series
 
 

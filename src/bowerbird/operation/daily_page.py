@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
+from bowerbird.escaping import neutralised
 from bowerbird.operation.store import Store
 from bowerbird.runs import atomic_path
 
@@ -19,8 +20,6 @@ SHOWN = 15
 
 SCORED_DAYS = 28
 """Days that the chart shows and the methods are compared on."""
-
-BEGINS_FORMULA = r"^[=+\-@\t\r]"
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -98,20 +97,6 @@ def write(store: Store, day: pd.Timestamp) -> Path:
     with atomic_path(folder / "index.html") as path:
         path.write_text(page, encoding="utf-8")
     return folder / "index.html"
-
-
-def neutralised(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose text cells a spreadsheet takes for text: those that begin with = + - @ get a ' in front.
-
-    Source
-    ------
-    OWASP, CSV injection.
-    """
-    table = table.copy()
-    for column in table.select_dtypes(["object", "str"]):
-        text = table[column].astype(str)
-        table[column] = text.where(~text.str.contains(BEGINS_FORMULA), "'" + text)
-    return table
 
 
 def one_day_scores(store: Store, day: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:

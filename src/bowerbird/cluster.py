@@ -1,0 +1,133 @@
+"""Who does the work: this process, several processes here, or a Dask cluster; the bits are the same.
+
+Whatever takes an `executor` runs on a cluster: SBO's candidates (`tuning.tune`), the ladder's forecasts
+(`ladder.make_forecasts`), blocks of curves in EM, blocks of items and paths in `monte_carlo`. How work is cut and in
+which order results are added depends on the data alone, and every piece brings its own random numbers, so that neither
+the number of workers nor the death of one changes a bit: Dask gives the lost pieces to another.
+
+    dask scheduler                                          # prints its address, tcp://...
+    dask worker tcp://... --nworkers 8 --nthreads 1         # on each machine, in an environment with bowerbird[cluster]
+    python -m bowerbird reproduce --cluster tcp://...
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bowerbird.errors import ParameterError
+
+VARIABLE = "BOWERBIRD_CLUSTER"
+"""Environment variable that holds the scheduler's address; the notebooks' kernels inherit it."""
+PATIENCE = 10  # seconds to wait for the scheduler and a first worker
+
+
+@contextmanager
+def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor | None]:
+    """What spreads work: `with executor() as pool: monte_carlo(..., executor=pool)`.
+
+    Parameters
+    ----------
+    workers : int
+        Processes here, where there is no cluster; 1 for none.
+    address : str, optional
+        Of a Dask scheduler; by default what `use` was told, or BOWERBIRD_CLUSTER holds, if anything.
+
+    Yields
+    ------
+    Executor, or None where all work is done in this process.
+
+    Raises
+    ------
+    ParameterError
+        Dask is not installed, no scheduler or worker answers, or a worker would not give the same bits.
+    """
+    address = os.environ.get(VARIABLE, "") if address is None else address
+    if address:
+        with _connect(address) as client, client.get_executor(pure=False) as pool:
+            yield pool
+    elif workers > 1:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            yield pool
+    else:
+        yield None
+
+
+def use(address: str) -> None:
+    """Check a cluster, and let every `executor` from here on, in notebooks too, be on it.
+
+    Parameters
+    ----------
+    address : str
+        Of a Dask scheduler, tcp://host:port.
+
+    Raises
+    ------
+    ParameterError
+        As `executor`.
+    """
+    with _connect(address):
+        os.environ[VARIABLE] = address
+
+
+def _connect(address: str):
+    """A client of the cluster, whose workers were found to be alike."""
+    if find_spec("distributed") is None:
+        raise ParameterError(f"cluster is {address!r}, but Dask is not installed: pip install 'bowerbird[cluster]'")
+    from distributed import Client
+
+    scheduler = urlsplit(address)
+    try:
+        socket.create_connection((scheduler.hostname, scheduler.port), PATIENCE).close()
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f"cluster is {address!r}: no scheduler answers there ({error}); start one with `dask scheduler`, give what "
+            "it prints, tcp://host:port"
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+        _check(client)
+    except BaseException as error:
+        client.close()
+        if isinstance(error, TimeoutError):
+            raise ParameterError(
+                f"cluster is {address!r}: it has no worker; start some with `dask worker {address} --nthreads 1`"
+            ) from error
+        raise
+    return client
+
+
+def _check(client) -> None:
+    ours = circumstances() | {"threads": 1}  # as `choose_device` sets them
+    cure = "start it with OMP_NUM_THREADS=1, --nthreads 1, and this environment and checkout"
+    for worker, theirs in client.run(circumstances).items():
+        for name, value in ours.items():
+            if theirs[name] != value:
+                raise ParameterError(f"worker {worker}: {name} is {theirs[name]}, here {value}; {cure}")
+    threads = client.nthreads()
+    if crowded := [worker for worker, n in threads.items() if n > 1]:
+        raise ParameterError(
+            f"worker {crowded[0]} works on {threads[crowded[0]]} things at once, and torch's random numbers are a "
+            f"process's; {cure}"
+        )
+
+
+def circumstances() -> dict[str, str | int]:
+    """What a process's bits depend on: this package's source, versions, the number of torch's threads."""
+    import torch
+
+    source = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        source.update(path.read_bytes())
+    installed = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "torch")}
+    about = {"bowerbird's source": source.hexdigest()[:12], "python": platform.python_version()}
+    return about | installed | {"threads": torch.get_num_threads()}

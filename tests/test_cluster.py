@@ -1,0 +1,199 @@
+"""The same bits from a Dask cluster, from one that loses a worker too."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_cli import call
+from test_ladder import SHORT
+from test_ladder import panel as ladder_panel
+from test_tuning import SMALL, panel_of
+
+from bowerbird import cluster, sbo
+from bowerbird.dm import PolynomialRegressionMixture, em
+from bowerbird.errors import ParameterError
+from bowerbird.inventory import monte_carlo as simulation
+from bowerbird.inventory.costs import assumed_costs
+from bowerbird.inventory.demand_paths import PoissonPaths
+from bowerbird.ladder import make_forecasts
+from bowerbird.ladder_methods import simple_methods
+from bowerbird.tuning import tune
+
+distributed = pytest.importorskip("distributed")
+SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}
+
+
+@pytest.fixture(scope="module")
+def here():
+    """A scheduler and a worker in threads of this process."""
+    options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0"}
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as local:
+        yield local.scheduler_address
+
+
+def bowl(x: dict) -> float:
+    if x["n"] == 3:
+        raise ArithmeticError("a raising candidate")
+    return (x["x"] - 1) ** 2 + x["n"]
+
+
+def searched(pool) -> pd.DataFrame:
+    return sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1, executor=pool).history
+
+
+def simulated(pool) -> pd.DataFrame:
+    paths = PoissonPaths(np.random.default_rng(0).uniform(0.2, 8, 6), 50, 40)
+    return simulation.monte_carlo(paths, 12, 20, assumed_costs(), seed=3, executor=pool)
+
+
+def mixed(pool) -> np.ndarray:
+    curves = np.random.default_rng(0).normal(size=(500, 12)).cumsum(axis=1)
+    labels = np.arange(500) % 4
+    mixture = PolynomialRegressionMixture(4, max_iter=5, tol=0).fit(curves, labels=labels, executor=pool)
+    return np.concatenate([mixture.coefficients_.ravel(), mixture.history_])
+
+
+def forecast(pool) -> np.ndarray:
+    made = make_forecasts(ladder_panel(), simple_methods()[:6], SHORT, executor=pool)
+    return np.concatenate([one.point.ravel() for one in made.values()])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("work", [searched, simulated, mixed, forecast])
+def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
+    monkeypatch.setattr(simulation, "BLOCK", 64)
+    monkeypatch.setattr(simulation, "BLOCKS_A_TASK", 2)
+    monkeypatch.setattr(em, "BLOCK", 128)
+    alone = work(None)
+    with cluster.executor(address=here) as pool:
+        used = []
+        monkeypatch.setattr(pool, "map", lambda *args, inner=pool.map: used.append(1) or inner(*args))
+        shared = work(pool)
+    assert used
+    if isinstance(alone, pd.DataFrame):
+        pd.testing.assert_frame_equal(shared, alone, check_exact=True)
+    else:
+        np.testing.assert_array_equal(shared, alone)
+
+
+def test_what_is_used_is_what_the_environment_says(monkeypatch, here):
+    monkeypatch.setenv(cluster.VARIABLE, "")
+    with cluster.executor() as pool:
+        assert pool is None
+    with cluster.executor(2) as pool:
+        assert isinstance(pool, ProcessPoolExecutor) and pool._max_workers == 2
+    cluster.use(here)
+    assert os.environ[cluster.VARIABLE] == here
+    with cluster.executor(2) as pool:  # the cluster comes first
+        assert type(pool).__name__ == "ClientExecutor" and pool.submit(abs, -3).result() == 3
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://localhost"])
+def test_no_scheduler_there(monkeypatch, capsys, address):
+    monkeypatch.setenv(cluster.VARIABLE, "")
+    with pytest.raises(ParameterError, match=f"cluster is '{address}': no scheduler answers there .* `dask scheduler`"):
+        cluster.use(address)
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "reproduce", "--cluster", address)
+    assert "no scheduler answers there" in capsys.readouterr().err and not os.environ[cluster.VARIABLE]
+
+
+def test_no_worker_there(monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(n_workers=0, **options) as local,
+        pytest.raises(ParameterError, match="it has no worker; start some with `dask worker tcp:"),
+        cluster.executor(address=local.scheduler_address),
+    ):
+        pass
+
+
+def test_dask_is_an_extra(monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(ParameterError, match=r"Dask is not installed: pip install 'bowerbird\[cluster\]'"):
+        cluster.use("tcp://127.0.0.1:1")
+
+
+class Workers:
+    """What a client says of two workers, the second of which is another."""
+
+    def __init__(self, nthreads=1, **differs):
+        self.threads, self.differs = nthreads, differs
+
+    def run(self, function):
+        same = function() | {"threads": 1}
+        return {"tcp://one": same, "tcp://two": same | self.differs}
+
+    def nthreads(self):
+        return {"tcp://one": 1, "tcp://two": self.threads}
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [
+        (Workers(torch="0.1"), "worker tcp://two: torch is 0.1, here "),
+        (Workers(threads=8), "worker tcp://two: threads is 8, here 1; start it with OMP_NUM_THREADS=1"),
+        (Workers(**{"bowerbird's source": "abc"}), "worker tcp://two: bowerbird's source is abc, here "),
+        (Workers(nthreads=4), "worker tcp://two works on 4 things at once"),
+    ],
+)
+def test_a_worker_that_would_give_other_bits_is_refused(workers, words):
+    with pytest.raises(ParameterError, match=words):
+        cluster._check(workers)
+    cluster._check(Workers())
+
+
+def slow_bowl(x: dict) -> float:
+    time.sleep(0.2)
+    return bowl(x)
+
+
+@pytest.fixture
+def killed():
+    """A cluster of two worker processes, and a function that kills one as soon as it works; then the pids killed."""
+    environment = {"OMP_NUM_THREADS": "1"}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", env=environment) as local:
+        dead = []
+
+        def kill_one(client):
+            pids = client.run(os.getpid)
+            while not dead:
+                busy = [worker for worker, tasks in client.processing().items() if tasks]
+                if busy:
+                    time.sleep(0.1)  # in the middle of it
+                    os.kill(pids[busy[0]], signal.SIGKILL)
+                    dead.append(pids[busy[0]])
+                time.sleep(0.02)
+
+        yield local.scheduler_address, kill_one, dead
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["search", "networks"])
+def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
+    if kind == "search":
+        search = partial(sbo.minimize, slow_bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1)
+        alone = sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1).history
+    else:
+
+        def search(executor):
+            return tune(panel_of(70), SMALL, n_bowers=4, max_evaluations=8, seed=1, executor=executor)[1]
+
+        alone = search(None).history
+    address, kill_one, dead = killed
+    with cluster.executor(address=address) as pool, distributed.Client(address, set_as_default=False) as client:
+        killer = threading.Thread(target=kill_one, args=(client,), daemon=True)
+        killer.start()
+        shared = search(executor=pool).history
+        killer.join(timeout=5)
+        assert len(dead) == 1
+        with pytest.raises(ProcessLookupError):
+            os.kill(dead[0], 0)
+    pd.testing.assert_frame_equal(shared, alone, check_exact=True)

@@ -1,0 +1,96 @@
+"""A generation trained together is the generation trained one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_forecaster import random_panel
+
+from bowerbird.device import mixed_precision
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.population import STACKED, fit_population, stacks
+
+BASE = Settings(epochs=3, batch_size=16, horizon=5, warm_up=10, hidden_size=8, dropout=0.0)
+GENERATION = [  # differing in everything that a stack may differ in
+    replace(BASE, clusters=3),
+    replace(BASE, hidden_size=13, layers=2, dropout=0.3, warm_up=14, learning_rate=2e-2),
+    replace(BASE, hidden_size=5, layers=3, clusters=3, warm_up=12, volume_weight=0.9, point_weight=3.0),
+    replace(BASE, hidden_size=6, dropout=0.4, warm_up=11),
+]
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return random_panel(40, 80)  # a last batch of eight
+
+
+def weights(forecaster) -> list[np.ndarray]:
+    return [tensor.numpy() for network in forecaster.networks for tensor in network.state_dict().values()]
+
+
+def assert_alike(one, other, panel):
+    assert one.settings == other.settings and list(one.codes) == list(other.codes)
+    for a, b in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    np.testing.assert_allclose(one.losses, other.losses, rtol=1e-5)
+    for a, b in zip(vars(predict(one, panel)).values(), vars(predict(other, panel)).values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6) if a.dtype.kind == "f" else None
+
+
+def test_together_is_one_by_one_dropout_and_all(panel):
+    assert stacks(GENERATION) == [[0, 1, 2, 3]]
+    before = torch.get_rng_state()
+    together = fit_population(panel, GENERATION, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    for forecaster, settings in zip(together, GENERATION, strict=True):
+        assert_alike(forecaster, fit(panel, settings, seed=3), panel)
+        assert not forecaster.networks[0].training
+    moved = fit_population(panel, GENERATION[:1], seed=4)[0]
+    assert np.abs(weights(moved)[-1] - weights(together[0])[-1]).max() > 1e-3  # the tolerance tells seeds apart
+
+
+def test_members_embeddings_and_plain_counts(panel):
+    base = replace(BASE, embedding=3, zero_inflation=False, context=False, skip_festival=False, epochs=2)
+    generation = [replace(base, members=2, dropout=0.2, layers=2), replace(base, members=2, hidden_size=3)]
+    for forecaster, settings in zip(fit_population(panel, generation, seed=1), generation, strict=True):
+        assert len(forecaster.networks) == len(forecaster.losses) == 2
+        assert_alike(forecaster, fit(panel, settings, seed=1), panel)
+
+
+def test_what_cannot_be_stacked_is_trained_apart(panel):
+    varied = [BASE, replace(BASE, clusters=2), replace(BASE, clusters=4), replace(BASE, batch_size=8)]
+    varied += [replace(BASE, cell="gru"), replace(BASE, clusters=4, layers=2), replace(BASE, epochs=1)]
+    assert stacks(varied) == [[0, 1], [2, 5], [3], [4], [6]]
+    gru = replace(BASE, cell="gru", epochs=1)
+    first, second = fit_population(panel, [gru, replace(BASE, epochs=1)], seed=2)
+    for a, b in zip(weights(first), weights(fit(panel, gru, seed=2)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert_alike(second, fit(panel, replace(BASE, epochs=1), seed=2), panel)
+
+
+def test_every_setting_a_stack_may_differ_in_is_tried():
+    for name in STACKED:
+        assert len({getattr(settings, name) for settings in GENERATION}) > 1, name
+
+
+def test_a_network_that_explodes_harms_no_other(panel):
+    wild = replace(BASE, learning_rate=1e30, epochs=2)
+    calm = replace(BASE, hidden_size=6, epochs=2)
+    exploded, spared = fit_population(panel, [wild, calm], seed=3)
+    assert not np.isfinite(exploded.losses[0]).all()
+    assert_alike(spared, fit(panel, calm, seed=3), panel)
+
+
+def test_in_single_precision_whatever_is_around_it(panel):
+    settings = [replace(BASE, epochs=1)]
+    with mixed_precision("cpu"):
+        around = fit_population(panel, settings)
+    for a, b in zip(weights(around[0]), weights(fit_population(panel, settings)[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_too_few_days_for_one_of_them(panel):
+    with pytest.raises(ParameterError, match="80 days are too few to train on: warm_up 75"):
+        fit_population(panel, [BASE, replace(BASE, warm_up=75)])
