@@ -30,12 +30,16 @@ KEPT_TABLES = (
     "lstm_importance", "forecast_scores", "ladder_differences", "levels", "levels_reconciled", "new_items_scores",
     "new_items_coverage", "promotion_lifts", "promotion_double_12", "inventory_cost_of_service",
     "inventory_summary", "inventory_scorecard", "inventory_rule_and_exact", "inventory_worth", "inventory_prices",
-    "inventory_pareto", "ladder_combination", "sbo_lstm", "figure_1", "errata", "disagreements", "deviations", "documents",
+    "inventory_pareto", "ladder_combination", "sbo_lstm", "planning_how_much", "planning_when", "planning_documents",
+    "planning_shared_capacity", "planning_budget", "planning_bullwhip", "planning_prices", "planning_alert_quality",
+    "planning_stock_alert_quality", "planning_learning", "planning_search", "planning_lost_sales", "daily_updates",
+    "daily_seconds", "figure_1", "errata", "disagreements", "deviations", "documents",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "table_3_heat_map", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
     "dm_number_of_clusters", "new_items_scores", "promotion_lifts", "cost_of_service", "sbo_tuning", "sbo_convergence",
     "sbo_win_rates", "levels_reconciled", "calibration", "sbo_lstm",
+    "planning_exact_levels", "planning_budget", "planning_network", "planning_prices", "planning_learning",
 )  # fmt: skip
 KEPT_PAGES = ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md")
 """What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""

@@ -147,5 +147,5 @@ def learning(table: pd.DataFrame, searched: pd.DataFrame):
     left.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     for axis in (left, right):
         axis.axhline(2, color="black", ls="--", lw=0.8, label="2 %")
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(fontsize=8)
     return figure

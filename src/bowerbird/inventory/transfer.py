@@ -109,7 +109,7 @@ def end_of_life(stock, value, transport_cost, *, clearing_price=0.0) -> EndOfLif
     stock : int array (n_warehouses,)
         Units on hand.
     value : array (n_warehouses, n_units + 1)
-        Expected revenue from 0, 1, ..., n units at each warehouse, such as `Markdown.value[0, :, 0]`: concave, each
+        Expected revenue from 0, 1, ..., n units at each warehouse, such as `exponential_pricing` gives: concave, each
         unit worth no more than the one before. No warehouse keeps more than n units.
     transport_cost : array (n_warehouses, n_warehouses)
         Money per unit [c]; infinite where there is no way; the diagonal is not used.
