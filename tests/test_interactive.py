@@ -22,6 +22,18 @@ def sphere(x):
 SEARCH = sbo.minimize(sphere, SPACE, n_bowers=4, max_evaluations=16)
 
 
+@pytest.fixture(autouse=True)
+def reader(monkeypatch):
+    """As in a kernel that a Jupyter server has started."""
+    monkeypatch.setenv(interactive.IN_JUPYTER, "/notebooks/04_sbo.ipynb")
+
+
+def test_a_run_that_nobody_reads_has_no_sliders(monkeypatch, capsys):
+    monkeypatch.delenv(interactive.IN_JUPYTER)
+    assert interactive.em_steps(HISTORY) is None
+    assert "JupyterLab" in capsys.readouterr().out
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """The figures that were displayed, in order."""

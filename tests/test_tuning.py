@@ -236,6 +236,7 @@ def test_a_failure_in_a_generation_is_that_candidates_alone(long_panel, monkeypa
     pd.testing.assert_frame_equal(together.history, alone.history, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_search_with_processes(long_panel):
     options = {"n_bowers": 2, "max_evaluations": 2, "seed": 1}
     with ProcessPoolExecutor(1, get_context("spawn")) as processes:

@@ -1,9 +1,11 @@
 """Sliders for three things that are understood by moving them: EM, the bowers, the (s, S) sawtooth.
 
-They need ipywidgets (`pip install -e ".[interactive]"`) and a running kernel, in JupyterLab or on Binder; without
-ipywidgets they say so. Nothing of a run depends on them, and its pages show the still figures.
+They need ipywidgets (`pip install -e ".[interactive]"`) and somebody who moves them, in JupyterLab or on Binder;
+elsewhere they say so. Nothing of a run depends on them, and its pages show the still figures: a notebook that papermill
+runs has no sliders, as their messages can leave kernel and client waiting for each other.
 """
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +28,7 @@ def em_steps(history: list[np.ndarray]):
 
     Returns
     -------
-    ipywidgets.interactive, or None without ipywidgets.
+    ipywidgets.interactive, or None without ipywidgets or a reader.
     """
     if not history:
         raise ParameterError("history is empty; gather the responsibilities by the callback of fit")
@@ -52,7 +54,7 @@ def bowers(history: pd.DataFrame, objective: Callable[[dict], float], space: dic
 
     Returns
     -------
-    ipywidgets.interactive, or None without ipywidgets.
+    ipywidgets.interactive, or None without ipywidgets or a reader.
     """
     if len(space) != 2:
         raise ParameterError(f"space has {len(space)} names; bowers can be shown in a plane, so give two")
@@ -82,7 +84,7 @@ def sawtooth(demand: np.ndarray, s: int, S: int, name: str, opening_stock: int =
 
     Returns
     -------
-    ipywidgets.interactive, or None without ipywidgets.
+    ipywidgets.interactive, or None without ipywidgets or a reader.
     """
     demand = np.asarray(demand, dtype=float)
     if demand.ndim != 1:
@@ -102,8 +104,15 @@ def sawtooth(demand: np.ndarray, s: int, S: int, name: str, opening_stock: int =
     return _sliders(draw, **ranges, lead_time=(lead_time, 0, max(14, lead_time)))
 
 
+IN_JUPYTER = "JPY_SESSION_NAME"
+"""Set by a Jupyter server in the kernels that it starts for a reader."""
+
+
 def _sliders(draw: Callable, **ranges: tuple[int, int, int]):
     """A view that draws the figure again when a slider, (value, low, high), is let go."""
+    if IN_JUPYTER not in os.environ:
+        print("A slider stands here when the notebook is run in JupyterLab.")
+        return None
     try:
         from ipywidgets import IntSlider, interactive
     except ImportError:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from bowerbird import index_page, notebook_html
 from bowerbird.data.attachments import read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.interactive import IN_JUPYTER
 from bowerbird.parameters import load_profile, notebook_paths, parse_setting, resolve
 from bowerbird.run_lock import only_run
 from bowerbird.runs import Stage, project_root, read_json, run_folder, write_json
@@ -185,6 +187,7 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
     stage = Stage(path.stem, job.folder)
     folder = job.folder / "notebooks"
     running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
+    os.environ.pop(IN_JUPYTER, None)  # a run started from a notebook is read by nobody while it runs
     started = time.perf_counter()
     with _told(path.stem):
         stage.record_path.unlink(missing_ok=True)
