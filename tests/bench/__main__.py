@@ -38,7 +38,7 @@ def main() -> None:
         rows = [
             *forecasting.reading(folder), *forecasting.excel(folder), *forecasting.em(np.log1p(panel.demand)),
             *forecasting.em_memory(), *forecasting.filtering(panel.demand), *forecasting.search(),
-            *forecasting.training(panel), *inventory.rows(), *operation.rows(panel),
+            *forecasting.training(panel), *forecasting.population(panel), *inventory.rows(), *operation.rows(panel),
         ]  # fmt: skip
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".4g").replace(" nan ", "   – ")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")

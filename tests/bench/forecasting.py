@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,15 @@ from bowerbird import denoise, sbo
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.files import find_file
 from bowerbird.data.merge import build_panel
+from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTACHMENTS
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Rules, run
 from bowerbird.dm.statistics import gather
 from bowerbird.forecaster import Settings, fit
+from bowerbird.forecaster.population import fit_population
+from bowerbird.space import decode, limits
+from bowerbird.tuning import SPACE
 
 
 def reading(folder: Path) -> list[dict]:
@@ -171,3 +176,14 @@ def training(panel) -> list[dict]:
         row(what, ours, "one window a sample through a DataLoader", theirs, "<= 4 s"),
         row(what, ours, *peer_seconds("neuralforecast", "a million windows"), ">= 15 times"),
     ]
+
+
+def population(panel: Panel, device: str = "cpu") -> list[dict]:
+    """Ten candidates as SBO draws them for its first generation; on a CPU one after the other is the better way."""
+    panel = panel.select(range(min(256, panel.n_series))).until(panel.n_days - 37)
+    candidates = decode(SPACE, np.random.default_rng(0).uniform(*limits(SPACE), (10, len(SPACE))))
+    generation = [replace(Settings(epochs=2), **x) for x in candidates]
+    ours = seconds(lambda: fit_population(panel, generation, device=device), 1)
+    theirs = seconds(lambda: [fit(panel, settings, device=device) for settings in generation], 1)
+    what = f"a generation of 10 networks together, {panel.n_series} series, 2 epochs, {device}"
+    return [row(what, ours, "one after the other", theirs)]
