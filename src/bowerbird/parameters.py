@@ -102,4 +102,4 @@ def _check_type(value, declared_type: str, place: str) -> None:
 def _nearest(name: str, names: list[str]) -> str:
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"{hint} There are: {', '.join(names)}"
+    return f"{hint}. There are: {', '.join(names)}"
