@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import poisson
+from scipy.stats import norm, poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, poisson_demand
@@ -11,6 +11,7 @@ from bowerbird.inventory.newsvendor import (
     level_cost,
     negative_binomial_newsvendor,
     normal_newsvendor,
+    normal_shortage,
     poisson_newsvendor,
     sample_newsvendor,
     table_newsvendor,
@@ -116,3 +117,13 @@ def test_service_levels_outside_zero_to_one_are_refused(level):
 def test_costs_of_zero_are_refused():
     with pytest.raises(ParameterError, match="holding_cost"):
         critical_ratio([0.0, 1.0], 2.0)
+
+
+def test_normal_shortage_by_integration_and_in_example_4_3():
+    for level, mean, std in ((50.0, 50.0, 8.0), (56.6, 50.0, 8.0), (-3.0, 2.0, 0.5)):
+        units = np.linspace(mean - 10 * std, mean + 10 * std, 200_001)
+        expected = np.trapezoid(np.maximum(units - level, 0) * norm.pdf(units, mean, std), units)
+        assert normal_shortage(level, mean, std) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    best = normal_newsvendor(50, 8, 0.18, 0.70)
+    short = normal_shortage(best.level, 50, 8)
+    assert 0.18 * (best.level - 50 + short) + 0.70 * short == pytest.approx(best.cost)

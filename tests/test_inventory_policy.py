@@ -125,3 +125,16 @@ def test_demand_without_chance_gives_example_3_8():
 def test_costs_and_service_level_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ParameterError):
         periodic_review_levels(np.ones((1, 5, 3)), **wrong)
+
+
+def test_several_service_levels_at_once_are_each_alone():
+    samples = np.random.default_rng(5).negative_binomial(2, 0.2, size=(7, 41, 6))
+    ratios = np.array([0.5, 0.55, 0.9, 0.99])
+    together = periodic_review_levels(samples, service_level=ratios[:, None], lead_time=1)
+    assert together.s.shape == together.S.shape == (4, 7, 6)
+    for ratio, s, S in zip(ratios, together.s, together.S, strict=True):
+        alone = periodic_review_levels(samples, service_level=ratio, lead_time=1)
+        np.testing.assert_array_equal(s, alone.s)
+        np.testing.assert_array_equal(S, alone.S)
+    with pytest.raises(ParameterError, match="service_level has rows"):
+        periodic_review_levels(samples, service_level=ratios[:, None], holding_cost=1.0, order_cost=5.0)

@@ -16,6 +16,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.figures import clusters, inventory, search
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
+from bowerbird.runs import IN_JUPYTER
 
 
 def em_steps(history: list[np.ndarray]):
@@ -102,10 +103,6 @@ def sawtooth(demand: np.ndarray, s: int, S: int, name: str, opening_stock: int =
     high = int(3 * max(S, demand.max(), 1))
     ranges = {"reorder_point": (s, 0, high), "least_order": (S - s, 0, high)}
     return _sliders(draw, **ranges, lead_time=(lead_time, 0, max(14, lead_time)))
-
-
-IN_JUPYTER = "JPY_SESSION_NAME"
-"""Set by a Jupyter server in the kernels that it starts for a reader."""
 
 
 def _sliders(draw: Callable, **ranges: tuple[int, int, int]):

@@ -145,10 +145,9 @@ def worth_of_forecasts(
             point = mean_point(forecasts, method, origin, horizon)
             paths[method] = error_paths(point, level, past)
         for method, samples in paths.items():
-            for ratio in ratios:
-                levels = periodic_review_levels(samples, service_level=ratio, **timing)
-                rules = {"opening_stock": opening_stock, "lost_sales": lost_sales, **timing}
-                walk = simulate(actual, levels.s, levels.S, **rules)
+            levels = periodic_review_levels(samples, service_level=np.array(ratios)[:, None], **timing)
+            for ratio, s, S in zip(ratios, levels.s, levels.S, strict=True):
+                walk = simulate(actual, s, S, opening_stock=opening_stock, lost_sales=lost_sales, **timing)
                 costs = assumed_costs(price, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
                 reached = actual[:, lead_time:].sum()
                 rows.append({

@@ -24,10 +24,9 @@ from bowerbird import index_page, notebook_html
 from bowerbird.data.attachments import read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.interactive import IN_JUPYTER
 from bowerbird.parameters import load_profile, notebook_paths, parse_setting, resolve
 from bowerbird.run_lock import only_run
-from bowerbird.runs import Stage, project_root, read_json, run_folder, write_json
+from bowerbird.runs import IN_JUPYTER, Stage, project_root, read_json, run_folder, write_json
 
 READS = {
     "00_start_here": (),

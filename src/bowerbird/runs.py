@@ -42,6 +42,10 @@ AT_THE_TOP = ("forecasts", "replenishment")
 """Results a user looks for: they lie in the run's folder itself, forecasts also as csv."""
 
 
+IN_JUPYTER = "JPY_SESSION_NAME"
+"""Set by a Jupyter server in the kernels that it starts for a reader."""
+
+
 def project_root() -> Path:
     """The checkout the package was installed from, or the current folder where there is none."""
     root = Path(__file__).resolve().parents[2]

@@ -5,21 +5,11 @@
 
 import json
 import logging
-import statistics
 import sys
 import time
 import warnings
 
-
-def seconds(function, repeats: int = 3) -> float:
-    """Median wall time of a few calls, after one to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+from timing import seconds
 
 
 def neuralforecast() -> dict[str, float]:

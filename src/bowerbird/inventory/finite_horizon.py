@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.checks import above, at_least, spread_over, whole
 from bowerbird.inventory.demand import Demand, normal_demand
-from bowerbird.inventory.newsvendor import level_cost
+from bowerbird.inventory.newsvendor import level_cost, normal_shortage
 
 
 @dataclass(frozen=True)
@@ -154,9 +153,8 @@ def normal_finite_horizon(
 
     def period_cost(period: int, levels: np.ndarray) -> np.ndarray:
         mu, sigma = mean[:, period, None], std[:, period, None]
-        z = (levels - mu) / sigma
-        # G(y) = h (y - mu) + (h + p) sigma (phi(z) - z (1 - Phi(z)))
-        short = sigma * (norm.pdf(z) - z * norm.sf(z))
+        # G(y) = h (y - mu) + (h + p) E[(D - y)+]
+        short = normal_shortage(levels, mu, sigma)
         return h[:, period, None] * (levels - mu + short) + p[:, period, None] * short
 
     return _backwards(

@@ -53,6 +53,27 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     return shortage_cost / (shortage_cost + holding_cost)
 
 
+def normal_shortage(level, mean, std) -> np.ndarray:
+    """Expected units short of a level under normal demand, E[(D - y)+].
+
+    Parameters
+    ----------
+    level, mean, std : float or array
+        Units before demand [y]; mean and standard deviation of demand [mu, sigma], the latter above 0.
+
+    Returns
+    -------
+    float or array
+
+    Source
+    ------
+    The standard normal loss function; Snyder & Shen, appendix C.
+    """
+    z = (level - mean) / std
+    # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
+    return std * (norm.pdf(z) - z * norm.sf(z))
+
+
 def normal_newsvendor(mean, std, holding_cost, shortage_cost, *, periods: int = 1) -> Newsvendor:
     """Best level against normal demand, summed over several periods.
 
@@ -197,22 +218,23 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     ----------
     samples : array (n_items, n_samples)
         Draws of each item's demand.
-    service_level : float or array (n_items,)
+    service_level : float or array (n_items,) or (n_levels, 1 or n_items)
         Least probability of no shortage, in (0, 1); the critical ratio for least cost.
 
     Returns
     -------
-    array (n_items,)
+    array (n_items,), or (n_levels, n_items)
 
     Raises
     ------
     ParameterError
         If a service level is not inside (0, 1).
     """
-    service_level = np.broadcast_to(np.asarray(service_level, float), samples.shape[:1])
+    service_level = np.asarray(service_level, float)
+    service_level = np.broadcast_to(service_level, np.broadcast_shapes(service_level.shape, samples.shape[:1]))
     if not ((service_level > 0) & (service_level < 1)).all():
         raise ParameterError(f"service_level runs from {service_level.min()} to {service_level.max()}; stay in (0, 1)")
     # The k-th smallest, k = ceil(ratio n); the small subtraction keeps 0.55 * 100 = 55.000...01 at k = 55.
-    rank = np.ceil(service_level * samples.shape[1] - 1e-9).astype(int) - 1  # (n_items,), counted from 0
+    rank = np.ceil(service_level * samples.shape[1] - 1e-9).astype(int) - 1  # counted from 0
     ordered = np.partition(samples, np.unique(rank), axis=1)
-    return np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]
+    return np.take_along_axis(ordered, np.atleast_2d(rank).T, axis=1).T.reshape(rank.shape)

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.newsvendor import critical_ratio, sample_newsvendor
+from bowerbird.inventory.newsvendor import critical_ratio, normal_shortage, sample_newsvendor
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def periodic_review_levels(
         distribution, independent of the days before: the samples of the last day in another order.
     lead_time, review : int
         Days from order to arrival [LT] and between reviews [NRT].
-    service_level : float or array (n_items,), optional
-        Least probability that a day ends without a shortage, if every review orders up to s.
+    service_level : float or array (n_items,) or (n_levels, 1 or n_items), optional
+        Least probability that a day ends without a shortage, if every review orders up to s; several at once, in rows,
+        where an order costs nothing.
     holding_cost, shortage_cost : float or array (n_items,), optional
         Cost per unit and day [h, p]; in place of a service level, which is then p / (p + h).
     order_cost : float or array (n_items,)
@@ -70,25 +71,28 @@ def periodic_review_levels(
 
     Returns
     -------
-    Levels of int64, rounded up.
+    Levels of int64, rounded up; arrays (n_levels, n_items, n_days) for several service levels.
 
     Raises
     ------
     ParameterError
-        If costs and service level are missing, both given, or out of range.
+        If costs and service level are missing, both given, or out of range, or order_cost meets several service levels.
 
     Source
     ------
     The contest's statement of the (s, S) problem; Snyder & Shen, 2nd ed., chapter 4; Zheng (1992).
     """
     ratio = _service_level(service_level, holding_cost, shortage_cost, order_cost)
+    if ratio.ndim > 1 and np.any(np.asarray(order_cost) > 0):
+        raise ParameterError("order_cost is above 0 and service_level has rows; give one service level an item")
     n_items, _, horizon = samples.shape
     n_days = horizon if n_days is None else n_days
     beyond = max(n_days + lead_time + review - 1 - horizon, 0)
     last = samples[:, :, -1]
     days = np.concatenate([samples, *(np.roll(last, j, axis=1)[:, :, None] for j in range(1, beyond + 1))], axis=2)
 
-    s, S = np.empty((n_items, n_days), np.int64), np.empty((n_items, n_days), np.int64)
+    shape = (*np.broadcast_shapes(ratio.shape, (n_items,)), n_days)
+    s, S = np.empty(shape, np.int64), np.empty(shape, np.int64)
     for day in range(n_days):
         until = days[:, :, day : day + lead_time + review].cumsum(axis=2)  # (n_items, n_samples, LT + NRT)
         demand = until[:, :, lead_time:].reshape(n_items, -1)  # until the end of each day that the order must serve
@@ -101,8 +105,8 @@ def periodic_review_levels(
             short, after = (np.maximum(demand - level[:, None], 0).mean(axis=1) for level in (y, y + quantity))
             return short - after > (1 - ratio) * quantity
 
-        s[:, day] = best if quantity.max() == 1 else _first_false(falls, best - quantity, best)
-        S[:, day] = s[:, day] + quantity - 1
+        s[..., day] = best if quantity.max() == 1 else _first_false(falls, best - quantity, best)
+        S[..., day] = s[..., day] + quantity - 1
     return Levels(np.maximum(s, 0), np.maximum(S, 0))
 
 
@@ -159,7 +163,10 @@ def normal_levels(
             return norm.cdf((y[:, None] - total) / np.maximum(spread, 1e-12)).mean(axis=1) < ratio
 
         def falls(y, total=total, spread=spread, quantity=quantity) -> np.ndarray:  # G(y) > G(y + Q)
-            short, after = (_shortage(level, total, spread) for level in (y, y + quantity))
+            short, after = (
+                normal_shortage(level[:, None], total, np.maximum(spread, 1e-12)).mean(axis=1)
+                for level in (y, y + quantity)
+            )
             return short - after > (1 - ratio) * quantity
 
         best = single[:, 0] if review == 1 else _first_false(short_days, single.min(axis=1), single.max(axis=1))
@@ -184,13 +191,6 @@ def _order_quantity(daily_mean, ratio, holding_cost, order_cost, review: int) ->
     # Q = sqrt(2 K D / h x (p + h) / p) - (NRT - 1) D / 2
     economic = np.sqrt(2 * np.asarray(order_cost) * daily_mean / (np.asarray(holding_cost) * ratio))
     return np.maximum(economic - (review - 1) / 2 * daily_mean, 0)
-
-
-def _shortage(level: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Expected shortage E(D - y)+ of normal demand, the mean over the days in the columns; (n_items,)."""
-    std = np.maximum(std, 1e-12)
-    z = (level[:, None] - mean) / std
-    return (std * (norm.pdf(z) - z * norm.sf(z))).mean(axis=1)
 
 
 def _first_false(holds: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from scipy.stats import norm
 from bowerbird.inventory.checks import above, at_least, spread_over
 from bowerbird.inventory.demand import Demand
 from bowerbird.inventory.economic_order import economic_order_quantity, economic_order_with_backorders
-from bowerbird.inventory.newsvendor import level_cost, normal_newsvendor
+from bowerbird.inventory.newsvendor import level_cost, normal_newsvendor, normal_shortage
 
 
 @dataclass(frozen=True)
@@ -175,17 +175,13 @@ def normal_reorder_point(quantity, *, mean, std, holding_cost, shortage_cost) ->
     quantity, std = above("quantity", quantity), above("std", std)
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
 
-    def loss(level):
-        # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
-        z = (level - mean) / std
-        return std * (norm.pdf(z) - z * norm.sf(z))
-
     # G(r + Q) - G(r) = h Q + (h + p) (n(r + Q) - n(r)) rises with r; its zero lies where r is below and r + Q above y*.
     high = normal_newsvendor(mean, std, holding_cost, shortage_cost).level
     low = high - quantity
     for _ in range(100):  # bisection, to the last digit
         middle = (low + high) / 2
-        rises = holding_cost * quantity + (holding_cost + shortage_cost) * (loss(middle + quantity) - loss(middle)) > 0
+        less_short = normal_shortage(middle, mean, std) - normal_shortage(middle + quantity, mean, std)
+        rises = holding_cost * quantity > (holding_cost + shortage_cost) * less_short
         low, high = np.where(rises, low, middle), np.where(rises, middle, high)
     return high[()]
 
