@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from canvas import assert_whole
 
 from bowerbird.errors import ParameterError
 from bowerbird.figures import ladder as figures
@@ -36,11 +36,7 @@ FIGURES = {
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_labelled_and_nothing_cut_off(make):
     figure = make()
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    box = figure.get_tightbbox(canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
+    assert_whole(figure)
     for axis in figure.axes:
         assert axis.get_title()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from canvas import assert_whole
 
 from bowerbird.figures import planning, prices_and_alerts
 from bowerbird.inventory.alerts import DEFAULTS, demand_alerts
@@ -79,11 +79,7 @@ FIGURES = {
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_titled_labelled_and_nothing_cut_off(make):
     figure = make()
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    box = figure.get_tightbbox(canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
+    assert_whole(figure)
     panels = [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
     assert all(axis.get_title() for axis in panels)
     assert all(axis.get_xlabel() or axis.get_ylabel() for axis in panels)

@@ -9,8 +9,8 @@ import papermill
 import pytest
 
 from bowerbird import pipeline
+from bowerbird.kept import KEPT_PAGES
 from bowerbird.parameters import declared, notebook_paths
-from bowerbird.report import KEPT_PAGES
 from bowerbird.runs import RESULTS, project_root, read_json
 from bowerbird.tables import MAKERS
 

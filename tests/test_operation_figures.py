@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from canvas import assert_whole
 
 from bowerbird.figures import operation
 
@@ -35,9 +35,5 @@ def test_every_figure_function_is_tried():
 @pytest.mark.parametrize("name", FIGURES)
 def test_titled_labelled_and_whole(name):
     figure = FIGURES[name]()
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    assert_whole(figure)
     assert all(axis.get_title() and (axis.get_ylabel() or axis.get_xlabel()) for axis in figure.axes)
-    box = figure.get_tightbbox(canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02

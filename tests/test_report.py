@@ -1,15 +1,11 @@
 """The paper's numbers beside ours: comparisons, verdicts, what is kept."""
 
-import json
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from bowerbird import deviations, documents, errata, paper, report, verdict
 from bowerbird.as_run import RECORD_COLUMNS
-from bowerbird.errors import MissingResult
 from bowerbird.metrics import CLASS_DEFINITIONS
 from bowerbird.runs import project_root, read_json
 from bowerbird.tables import read_tables
@@ -76,73 +72,6 @@ def test_figure_1_is_compared_day_by_day():
     assert report.figure_1_text(report.figure_1(frame.assign(seller_no="seller_1"))) == "no such series"
 
 
-@pytest.fixture
-def results():
-    return {
-        "merge_counts": {"records_naive": 340_798, "records_correct": 331_336},
-        "dm_summary": {"clusters_printed": 1, "clusters_corrected": 10},
-        "table_1_as_run": report.table_1(paper.TABLE_1["frequency"].to_numpy()),
-        "table_2_as_run": report.table_2(centres(paper.TABLE_2.astype(float))),
-        "table_3": protocols(0.945, 0.6),
-        "forecast_scores": pd.DataFrame(
-            {"method": ["SBO-LSTM"] * 2, "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
-        ),
-        "inventory_summary": {"fill_rate": 0.8},
-        "figure_1": {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"},
-    }
-
-
-def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
-    real = report.headline(results, real=True).set_index("quantity")
-    assert real.loc["records clustered", "verdict"] == "exact"
-    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
-        "0.945", "0.600", "explained by a leak",
-    ]  # fmt: skip
-    synthetic = report.headline(results, real=False).set_index("quantity")["verdict"]
-    printed = real.index[real["paper"] != "–"].drop("clusters")
-    assert (synthetic[printed] == report.NOT_COMPARABLE).all()
-
-
-def test_every_verdict_of_the_headline_can_turn_out_otherwise(results):
-    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
-    frequencies[:2] += [8, -8]
-    near = results | {"table_1_as_run": report.table_1(frequencies)}
-    frequencies[:2] += [80, -80]
-    far = results | {
-        "table_1_as_run": report.table_1(frequencies),
-        "table_2_as_run": report.table_2(centres(paper.TABLE_2 + 3.0)),
-        "dm_summary": {"clusters_printed": 10, "clusters_corrected": 10},
-        "merge_counts": {"records_naive": 331_336, "records_correct": 331_336},
-        "table_3": protocols(0.80, 0.6),
-    }
-    same, near, far = (report.headline(r, real=True).set_index("quantity")["verdict"] for r in (results, near, far))
-    assert same["frequencies equal, of 10"] == "exact" and near["frequencies equal, of 10"] == "explained"
-    assert far["frequencies equal, of 10"] == far["centre cells equal, of 100"] == far["records clustered"] == "differs"
-    assert same["clusters"] == "refuted as printed" and far["clusters"] == "possible as printed"
-    assert far["1-WMAPE, 1 day ahead"] == "not reached"
-
-
-def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "project_root", lambda: tmp_path)
-    run = tmp_path / "runs" / "demo-raw"
-    with pytest.raises(MissingResult, match="no finished run"):
-        report.keep(str(run))
-    for name in ("tables/headline.csv", "tables/aggregation.csv", "figures/table_3.png", "figures/forecast_fans.png"):
-        (run / name).parent.mkdir(parents=True, exist_ok=True)
-        (run / name).write_text("x")
-    for name in ("forecasts.csv", "VERDICT.md", "index.html"):
-        (run / name).write_text("x")
-    (run / "run.json").write_text(json.dumps({
-        "command": "python -m bowerbird reproduce --data /home/someone/raw",
-        "parameters": {"01_data": {"data": "/home/someone/raw", "out": "/home/someone/run", "seed": 0}},
-    }))  # fmt: skip
-    kept = report.keep(str(run))
-    assert sorted(str(p.relative_to(kept)) for p in kept.rglob("*") if p.is_file()) == [
-        "VERDICT.md", "figures/table_3.png", "run.json", "tables/headline.csv",
-    ]  # fmt: skip
-    assert "someone" not in (kept / "run.json").read_text(), "no path of the machine is kept"
-
-
 def test_three_readings_of_table_1():
     rows = report.table_1_readings(paper.TABLE_1["frequency"].to_numpy(), np.array([166, 332]))
     assert rows["paper"].tolist() == rows["as run"].tolist() == paper.TABLE_1["frequency"].tolist()
@@ -158,24 +87,8 @@ def test_modes_are_the_most_frequent_labels_of_each_cluster():
     assert (rows.loc[2] == "–").all() and rows.loc[3, "seller"] == "c (100 %)"
 
 
-def test_headline_text_of_an_unfinished_run(tmp_path):
-    assert "11_verdict has not run" in report.headline_text(tmp_path)
-
-
 def test_differences_are_ours_minus_the_papers():
     assert np.allclose(report.compare([1.0], [3.0])["difference"], 2.0)
-
-
-def test_the_readme_shows_the_committed_report():
-    headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
-    assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_full_report_has_all_pages_and_the_readme_names_them():
-    full = project_root() / "reports" / "full-attachments"
-    readme = (project_root() / "reports" / "README.md").read_text(encoding="utf-8")
-    for page in report.KEPT_PAGES:
-        assert (full / page).is_file() and page in readme, page
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
@@ -243,11 +156,3 @@ def test_figure_1_over_seeds_by_hand():
     np.testing.assert_allclose(rows["sd"], np.sqrt(2))
     others = [frame.assign(seller_no="seller_1") for frame in frames]
     assert report.figure_1_over_seeds(others[0], others[1:]).empty
-
-
-def test_what_is_kept_is_what_a_stage_makes():
-    source = "".join(path.read_text(encoding="utf-8") for path in (project_root() / "notebooks").glob("*.ipynb"))
-    for name in report.KEPT_TABLES:
-        assert re.search(rf'stage\.table\((\\n",\s*"\s*)?\\"{name}\\"', source), f"no notebook makes the table {name}"
-    for name in report.KEPT_FIGURES:
-        assert f'\\"{name}\\"' in source, f"no notebook makes the figure {name}"

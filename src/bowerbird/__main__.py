@@ -26,13 +26,13 @@ def cli():
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
-    from bowerbird import pipeline, report
+    from bowerbird import headline, pipeline
     from bowerbird.cluster import use
 
     if cluster:
         use(cluster)
     folder = pipeline.reproduce(**options)
-    click.echo("\n" + report.headline_text(folder))
+    click.echo("\n" + headline.text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 
 
@@ -62,7 +62,7 @@ def check(folder):
 @click.argument("run")
 def report(run):
     """Copy what is worth keeping of a run to reports/."""
-    from bowerbird.report import keep
+    from bowerbird.kept import keep
 
     click.echo(keep(run))
 

@@ -167,7 +167,7 @@ class PolynomialRegressionMixture:
             self.variance_floor * gathered.variance, self.shared_variance, self.eq9,
             self.algorithm == "classification", self.on_empty, self.min_size,
         )  # fmt: skip
-        given = self._given_start(gathered, responsibilities, labels, parameters)
+        given = starts.given(gathered, self.n_components, self._to_q, responsibilities, labels, parameters)
         if given is not None:
             begins = [given]
         else:
@@ -199,30 +199,6 @@ class PolynomialRegressionMixture:
                 stacklevel=2,
             )
         return self
-
-    def _given_start(self, curves: Curves, responsibilities, labels, parameters):
-        given = [value is not None for value in (responsibilities, labels, parameters)]
-        if sum(given) > 1:
-            raise ParameterError("give responsibilities, labels or parameters, one of them")
-        n, k = curves.n_curves, self.n_components
-        if labels is not None:
-            labels = np.asarray(labels)
-            if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
-                raise ParameterError(f"labels must be {n} whole numbers from 0 to {k - 1}")
-            return np.eye(k)[labels]
-        if responsibilities is not None:
-            w = np.asarray(responsibilities, dtype=float)
-            if w.shape != (n, k):
-                raise ParameterError(f"responsibilities have shape {w.shape}, not {(n, k)}")
-            return w
-        if parameters is not None:
-            weights, coefficients, variances = (np.asarray(value, dtype=float) for value in parameters)
-            if weights.shape != (k,) or variances.shape != (k,) or coefficients.shape != (k, self._basis.size):
-                raise ParameterError(
-                    f"parameters must be weights ({k},), coefficients ({k}, {self._basis.size}) and variances ({k},)"
-                )
-            return Parameters(weights, coefficients @ self._to_q.T - curves.shift, variances)
-        return None
 
     def _set_days(self, n_days: int) -> None:
         # Any basis of the same curves will do for EM; Q has the best digits: X = QR, X beta = Q (R beta)

@@ -11,6 +11,7 @@ from scipy.cluster.vq import kmeans2
 
 from bowerbird.dm.em import Parameters, Rules, first_m_step, run
 from bowerbird.dm.statistics import Curves
+from bowerbird.errors import ParameterError
 
 STARTS = ("small_em", "k-means++", "random")
 SHORT_RUNS = 10
@@ -49,6 +50,56 @@ def start(curves: Curves, n_components: int, how: str, rules: Rules, rng: np.ran
         if best is None or short.history[-1] > best.history[-1]:
             best = short
     return best.parameters
+
+
+def given(
+    curves: Curves,
+    n_components: int,
+    to_q: np.ndarray,
+    responsibilities: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    parameters: tuple | None = None,
+) -> np.ndarray | Parameters | None:
+    """The start that a user gives, checked.
+
+    Parameters
+    ----------
+    curves : Curves
+    n_components : int
+        Number of clusters [K].
+    to_q : array (P, P)
+        Turns coefficients of the user's basis into those of `curves`.
+    responsibilities, labels, parameters
+        As in `PolynomialRegressionMixture.fit`; one of them at most.
+
+    Returns
+    -------
+    Responsibilities (n_curves, K), Parameters, or None where nothing is given.
+
+    Raises
+    ------
+    ParameterError
+        More than one start is given, or one of the wrong shape.
+    """
+    if sum(value is not None for value in (responsibilities, labels, parameters)) > 1:
+        raise ParameterError("give responsibilities, labels or parameters, one of them")
+    n, k, size = curves.n_curves, n_components, len(to_q)
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
+            raise ParameterError(f"labels must be {n} whole numbers from 0 to {k - 1}")
+        return np.eye(k)[labels]
+    if responsibilities is not None:
+        w = np.asarray(responsibilities, dtype=float)
+        if w.shape != (n, k):
+            raise ParameterError(f"responsibilities have shape {w.shape}, not {(n, k)}")
+        return w
+    if parameters is not None:
+        weights, coefficients, variances = (np.asarray(value, dtype=float) for value in parameters)
+        if weights.shape != (k,) or variances.shape != (k,) or coefficients.shape != (k, size):
+            raise ParameterError(f"parameters must be weights ({k},), coefficients ({k}, {size}) and variances ({k},)")
+        return Parameters(weights, coefficients @ to_q.T - curves.shift, variances)
+    return None
 
 
 def _from_labels(curves: Curves, labels: np.ndarray, n_components: int, rules: Rules) -> Parameters:
