@@ -61,3 +61,46 @@ def test_headline_text_of_an_unfinished_run(tmp_path):
 def test_the_readme_shows_the_committed_report():
     headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
     assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_says_in_words_what_the_committed_tables_hold():
+    tables = project_root() / "reports" / "full-attachments" / "tables"
+    readme = " ".join((project_root() / "README.md").read_text(encoding="utf-8").split())
+    scores = pd.read_csv(tables / "forecast_scores.csv").set_index(["method", "protocol"])
+    of, best = scores["1-WMAPE"], "ensemble: SBO-LSTM, median 21"
+    combined = pd.read_csv(tables / "ladder_combination.csv").set_index("protocol").loc["R"]
+    honest = scores[scores["kind"] != "hindsight"]["1-WMAPE"].unstack()
+    assert honest["R"].idxmax() == best and honest["P15"].idxmax() == "ARIMA(1,1,1)"
+    assert honest["P25"].idxmax() == "LightGBM L1"
+    saved = pd.read_csv(tables / "inventory_worth.csv").set_index("method")["saved against seasonal naive"]
+    of_network = sorted(saved[["SBO-LSTM", "SBO-LSTM, its own distribution"]])
+    days = pd.read_csv(tables / "daily_updates.csv").set_index("updating")["1-WMAPE"]
+    levels = pd.read_csv(tables / "levels.csv").set_index(["method", "level", "period"])["1-WMAPE"]
+    searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    verdicts = pd.read_csv(tables / "verdict.csv")["verdict"].value_counts()
+    third = pd.read_csv(tables / "table_3.csv").set_index(["index", "column"])["corrected"]
+    for sentence in (
+        f"SBO-LSTM {of['SBO-LSTM', 'R']:.3f}, its settings",
+        f"a running median ({of['median 21', 'R']:.3f})",
+        f"an L1 stack of simple forecasts ({of['L1 stack of simple forecasts', 'R']:.3f})",
+        f"and LightGBM ({of['LightGBM L1', 'R']:.3f})",
+        f"last week's demand ({of['seasonal naive 7', 'R']:.3f})",
+        f"the median, {of[best, 'R']:.3f} with a bias of −{-scores['bias'][best, 'R']:.2f}, is first",
+        f"a plain ARIMA is ({of['ARIMA(1,1,1)', 'P15']:.3f}), on the last 25 LightGBM ({of['LightGBM L1', 'P25']:.3f})",
+        f"Weights of {combined['methods']:.0f} forecasters",
+        f"would give {combined['weights in hindsight']:.3f}",
+        f"the same forecast scores {levels['SBO-LSTM', 'total', 'day']:.2f}",
+        f"smoothing needs {saved['SES(.1)']:.0%}".replace("%", " %"),
+        f"SBO-LSTM {100 * of_network[0]:.0f} to {100 * of_network[1]:.0f} %",
+        f"the running median {100 * saved['median 21']:.0f} %",
+        f"the next week at {days['state update']:.3f}",
+        f"({days['SES, updated daily']:.3f}, {days['median 21, updated daily']:.3f})",
+        f"left alone ({days['no update']:.3f})",
+        f"random search in {100 * searches.loc['random search', 'won']:.0f} % of pairings",
+        f"Optuna's TPE ({100 * searches.loc['TPE', 'won']:.0f} %",
+        f"best honest day-ahead score is {third['test', 'one_minus_wmape']:.3f}",
+        f"{verdicts['exact']} exact, {verdicts['within tolerance']} within tolerance, "
+        f"{verdicts['explained']} explained, "
+        f"{verdicts['refuted']} refuted, {verdicts['unknowable']} unknowable",
+    ):
+        assert sentence in readme, sentence
