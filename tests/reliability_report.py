@@ -38,7 +38,7 @@ ELSEWHERE = {
         "test_inventory_monte_carlo": ("test_the_same_seed_gives_the_same_bits_with_any_executor",
                                        "test_the_same_bits_from_processes"),
         "test_inventory_learned_policy": ("test_the_same_seed_trains_the_same_rule_and_leaves_torch_alone",),
-        "test_tuning": ("test_an_interrupted_search_goes_on_where_it_was",),
+        "test_forecaster_tuning": ("test_an_interrupted_search_goes_on_where_it_was",),
     },
 }  # fmt: skip
 """Drills among the modules' own tests."""

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_cli import call
+from test_forecaster_tuning import SMALL, panel_of
 from test_ladder import SHORT
 from test_ladder import panel as ladder_panel
-from test_tuning import SMALL, panel_of
 
 from bowerbird import cluster, sbo
 from bowerbird.dm import PolynomialRegressionMixture, em
 from bowerbird.errors import ParameterError
+from bowerbird.forecaster.tuning import tune
 from bowerbird.inventory import monte_carlo as simulation
 from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand_paths import PoissonPaths
 from bowerbird.ladder import make_forecasts
-from bowerbird.ladder_methods import simple_methods
-from bowerbird.tuning import tune
+from bowerbird.ladder.methods import simple_methods
 
 distributed = pytest.importorskip("distributed")
 SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm_study import completion, fit, numbers_of_clusters, on_scale, scales, sizes_over_seeds
+from bowerbird.dm.study import completion, fit, numbers_of_clusters, on_scale, scales, sizes_over_seeds
 from bowerbird.errors import ParameterError
 
 

@@ -7,10 +7,10 @@ from canvas import assert_whole
 
 from bowerbird.data.panel import Panel
 from bowerbird.figures import clusters, data, denoising, forecasting, inventory, search, table_3
-from bowerbird.forecast import Forecast
+from bowerbird.forecaster.forecast import Forecast
+from bowerbird.inventory.forecast_worth import at_equal_service
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
-from bowerbird.inventory_study import at_equal_service
 from bowerbird.sbo import Float, minimize
 
 RNG = np.random.default_rng(0)

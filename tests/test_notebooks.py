@@ -8,11 +8,10 @@ import pandas as pd
 import papermill
 import pytest
 
-from bowerbird import pipeline
-from bowerbird.kept import KEPT_PAGES
-from bowerbird.parameters import declared, notebook_paths
-from bowerbird.runs import RESULTS, project_root, read_json
-from bowerbird.tables import MAKERS
+from bowerbird.runs import RESULTS, pipeline, project_root, read_json
+from bowerbird.runs.kept import KEPT_PAGES
+from bowerbird.runs.parameters import declared, notebook_paths
+from bowerbird.runs.tables import MAKERS
 
 NOTEBOOKS = notebook_paths()
 NAMES = [path.stem for path in NOTEBOOKS]

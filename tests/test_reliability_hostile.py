@@ -15,23 +15,22 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bowerbird import index_page, notebook_html, pipeline, sbo_study
-from bowerbird.benchmark_functions import Problem
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.merge import build_panel
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
-from bowerbird.escaping import markdown_safe, neutralised
 from bowerbird.figures import denoising, forecasting, inventory
-from bowerbird.forecast import Forecast
 from bowerbird.forecaster import Settings, fit, load, save
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Method, Protocol, make_forecasts
-from bowerbird.parameters import notebook_paths
-from bowerbird.runs import Stage, project_root
-from bowerbird.sbo import Float, minimize
+from bowerbird.runs import Stage, index_page, notebook_html, pipeline, project_root
+from bowerbird.runs.escaping import markdown_safe, neutralised
+from bowerbird.runs.parameters import notebook_paths
+from bowerbird.sbo import Float, minimize, study
+from bowerbird.sbo.benchmark_functions import Problem
 
 SCRIPT, IMAGE = "<script>alert('x')</script>", '"><img src=x onerror=y>'
 HOSTILE = [SCRIPT, IMAGE, "=cmd|' /C calc'!A0", "@SUM(A1)", "+1+1", "-2+3|x", "$\\frac{$", "[a](javascript:b)", "＝A1"]
@@ -258,14 +257,14 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
     np.testing.assert_array_equal(make_forecasts(panel, ask, cuts, folder)[key].point, made[key].point)
 
     space, problem = {"x": Float(0, 1)}, {"p": lambda seed: Problem("p", {"x": Float(0, 1)}, lambda x: x["x"])}
-    methods = {"random": sbo_study.run_random}
-    sbo_study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
+    methods = {"random": study.run_random}
+    study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
     kept = next((tmp_path / "searches").rglob("*.npy"))
     np.save(tmp_path / "object.npy", np.array([Harm(tmp_path / "harm")]))
     for content in (pickled, (tmp_path / "object.npy").read_bytes(), b""):
         kept.write_bytes(content)
         with pytest.raises(ParameterError, match=rf"{re.escape(kept.name)} is no kept search; remove it"):
-            sbo_study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
+            study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
 
     (tmp_path / "search.json").write_bytes(pickled)
     with pytest.raises(ParameterError, match=r"search\.json is not a search's"):

@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bowerbird import pipeline, run_lock
 from bowerbird.__main__ import cli
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
-from bowerbird.run_lock import RunInUse, only_run
-from bowerbird.runs import Stage, atomic_path, read_json, sweep
+from bowerbird.runs import Stage, atomic_path, pipeline, read_json, sweep
+from bowerbird.runs import lock as run_lock
+from bowerbird.runs.lock import RunInUse, only_run
 
 KILLS = int(os.environ.get("BOWERBIRD_KILLS", "20"))
 """How often the slow drill kills a run of real notebooks."""
@@ -149,7 +149,7 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
 
 HOLDING = """
     import sys
-    from bowerbird.run_lock import only_run
+    from bowerbird.runs.lock import only_run
     with only_run(sys.argv[1]):
         print("holds", flush=True)
         sys.stdin.read()

@@ -14,10 +14,10 @@ from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Settings, fit, predict, training
+from bowerbird.forecaster.tuning import validation_loss
 from bowerbird.ladder import Method, Protocol, make_forecasts
-from bowerbird.neural_methods import Neural
+from bowerbird.ladder.neural_methods import Neural
 from bowerbird.sbo import Float, Integer, minimize
-from bowerbird.tuning import validation_loss
 
 SMALL = Settings(hidden_size=4, epochs=2, batch_size=4, horizon=4, warm_up=8, skip_festival=False)
 RATES = {"learning_rate": Float(1e-3, 1e9, log=True), "hidden_size": Integer(2, 6)}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bowerbird.errors import ParameterError
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, chances, first_bowers, minimize, next_bowers
-from bowerbird.space import decode
+from bowerbird.sbo.space import decode
 
 MIXED = {
     "rate": Float(1e-5, 1e-1, log=True),
@@ -358,7 +358,7 @@ def test_patience_counts_generations_without_a_smaller_value():
 
 def test_the_time_limit_ends_after_its_generation(monkeypatch):
     clock = iter(np.arange(0.0, 1000.0, 10.0))  # ten seconds a look, the first when the search begins
-    monkeypatch.setattr("bowerbird.sbo.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("bowerbird.sbo.optimizer.time.monotonic", lambda: next(clock))
     result = minimize(mixed, MIXED, max_evaluations=300, time_limit=30)
     assert result.stopped == "time" and result.n_evaluations == 45
     pd.testing.assert_frame_equal(result.history, minimize(mixed, MIXED, max_evaluations=300).history[:45])

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from bowerbird import sbo_study, tuning
-from bowerbird.benchmark_functions import FUNCTIONS, TUNING, Problem, shifted_problem, tuning_problem
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
-from bowerbird.forecaster import Settings
-from bowerbird.sbo import minimize
-from bowerbird.sbo_study import METHODS, TUNED, available, best_so_far, compare, ranks, wilson, win_rates
-from bowerbird.space import Choice, Float, Integer, decode, limits
+from bowerbird.forecaster import Settings, tuning
+from bowerbird.sbo import minimize, study
+from bowerbird.sbo.benchmark_functions import FUNCTIONS, TUNING, Problem, shifted_problem, tuning_problem
+from bowerbird.sbo.space import Choice, Float, Integer, decode, limits
+from bowerbird.sbo.study import METHODS, TUNED, available, best_so_far, compare, ranks, wilson, win_rates
 
 PROBLEMS = {name: (lambda seed, name=name: shifted_problem(name, seed)) for name in FUNCTIONS} | {
     name: (lambda seed, name=name: tuning_problem(name, seed)) for name in TUNING
@@ -115,13 +114,13 @@ def test_an_interrupted_comparison_goes_on(tmp_path):
 
 
 def test_a_missing_package_leaves_its_methods_out_and_says_so(monkeypatch):
-    monkeypatch.setattr(sbo_study, "find_spec", lambda name: None)
+    monkeypatch.setattr(study, "find_spec", lambda name: None)
     methods, reason = available()
     assert list(methods) == [TUNED, "SBO, paper", "random search"]
     assert "CMA-ES is left out, optuna and cmaes not installed" in reason and "pip install" in reason
-    monkeypatch.setattr(sbo_study, "find_spec", lambda name: None if name == "cmaes" else object())
+    monkeypatch.setattr(study, "find_spec", lambda name: None if name == "cmaes" else object())
     assert [name for name in METHODS if name not in available()[0]] == ["CMA-ES"]
-    monkeypatch.setattr(sbo_study, "find_spec", lambda name: object())
+    monkeypatch.setattr(study, "find_spec", lambda name: object())
     assert available() == (METHODS, "")
 
 
@@ -133,7 +132,7 @@ def test_tuned_sbo_beats_random_search_and_the_paper():
 
 
 def test_at_length_both_find_the_sphere():
-    table = sbo_study.at_length(1, 3000, 3).set_index("function")
+    table = study.at_length(1, 3000, 3).set_index("function")
     assert list(table.index) == list(FUNCTIONS)
     assert table.loc["sphere", "SBO"] < 0.01 and table.loc["sphere", "differential evolution"] < 1e-10
 
@@ -144,10 +143,10 @@ def test_the_real_loss_is_the_tuning_stages():
     dates = pd.date_range("2022-12-01", periods=70, name="date")
     panel = Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
 
-    problem = sbo_study.lstm_problem(panel, 3, n_series=10, epochs=1)
+    problem = study.lstm_problem(panel, 3, n_series=10, epochs=1)
     low, high = limits(problem.space)
     x = decode(problem.space, ((low + high) / 2)[None])[0]
     rows = np.sort(np.random.default_rng(3).choice(16, 10, replace=False))
     settings = replace(Settings(epochs=1, batch_size=16), **x)
     assert problem.observe(x) == tuning.validation_loss(panel.select(rows), settings, seed=3)
-    assert sbo_study.lstm_problem(panel, 3, tuning.SPACE).space == tuning.SPACE
+    assert study.lstm_problem(panel, 3, tuning.SPACE).space == tuning.SPACE

@@ -13,7 +13,7 @@ from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.table_3 import LAGS, Protocol, filtered, make_forecasts, n_train_days, split_windows
+from bowerbird.table_3.protocols import LAGS, Protocol, filtered, make_forecasts, n_train_days, split_windows
 
 SMALL = Settings(hidden_size=8, epochs=1, clusters=2)
 RAW = Protocol(wavelet=False, sigma=0.0)

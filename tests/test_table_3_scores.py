@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from test_table_3 import SMALL, panel_of
 
-from bowerbird import report
 from bowerbird.metrics import CLASS_DEFINITIONS, bias, classification_scores, one_minus_wmape
-from bowerbird.table_3 import Forecasts, Protocol, make_forecasts
-from bowerbird.table_3_scores import (
+from bowerbird.paper import comparison
+from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
+from bowerbird.table_3.scores import (
     NORMALIZATIONS,
     as_printed,
     class_scores,
@@ -139,7 +139,7 @@ def test_the_report_reads_the_printed_layout(panel):
     assert leaky["1-WMAPE, own target"] == source.loc["denoised", "1-WMAPE"]
     assert leaky["1-WMAPE, raw demand"] == source.loc["raw", "1-WMAPE"]
     assert leaky["RMSE / mean, own target"] == source.loc["denoised", "RMSE / mean"]
-    assert report.nearest_protocol(rows) == ("ridge", "sym8 + Gaussian 0.7 d")
-    table = report.table_3(rows).set_index(["index", "column"])
+    assert comparison.nearest_protocol(rows) == ("ridge", "sym8 + Gaussian 0.7 d")
+    table = comparison.table_3(rows).set_index(["index", "column"])
     assert table.loc[("test", "one_minus_wmape"), "as run"] == leaky["1-WMAPE, own target"]
-    assert "ridge on series filtered whole with sym8 + Gaussian 0.7 d" in report.nearest_text(rows)
+    assert "ridge on series filtered whole with sym8 + Gaussian 0.7 d" in comparison.nearest_text(rows)

@@ -8,10 +8,10 @@ from test_table_3 import SMALL, panel_of
 from bowerbird import paper
 from bowerbird.data.merge import build_panel
 from bowerbird.metrics import CLASS_DEFINITIONS
-from bowerbird.table_3 import Protocol
-from bowerbird.table_3_scores import CLASS_MEASURES, NORMALIZATIONS, score
-from bowerbird.table_3_study import crossings, design, lstm_design, run
-from bowerbird.table_3_verdict import deviations, draws, families, verdict
+from bowerbird.table_3.protocols import Protocol
+from bowerbird.table_3.scores import CLASS_MEASURES, NORMALIZATIONS, score
+from bowerbird.table_3.study import crossings, design, lstm_design, run
+from bowerbird.table_3.verdict import deviations, draws, families, verdict
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,9 @@ def cli():
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
-    from bowerbird import headline, pipeline
     from bowerbird.cluster import use
+    from bowerbird.paper import headline
+    from bowerbird.runs import pipeline
 
     if cluster:
         use(cluster)
@@ -62,7 +63,7 @@ def check(folder):
 @click.argument("run")
 def report(run):
     """Copy what is worth keeping of a run to reports/."""
-    from bowerbird.kept import keep
+    from bowerbird.runs.kept import keep
 
     click.echo(keep(run))
 

@@ -17,8 +17,8 @@ from bowerbird.data.attachments import read_attachments
 from bowerbird.data.merge import build_panel
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
-from bowerbird.pipeline import versions
 from bowerbird.runs import atomic_path, project_root
+from bowerbird.runs.pipeline import versions
 
 HEAD = """# Speed
 

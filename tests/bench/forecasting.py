@@ -28,8 +28,8 @@ from bowerbird.dm.em import Rules, run
 from bowerbird.dm.statistics import gather
 from bowerbird.forecaster import Settings, fit
 from bowerbird.forecaster.population import fit_population
-from bowerbird.space import decode, limits
-from bowerbird.tuning import SPACE
+from bowerbird.forecaster.tuning import SPACE
+from bowerbird.sbo.space import decode, limits
 
 
 def reading(folder: Path) -> list[dict]:

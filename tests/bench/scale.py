@@ -30,8 +30,8 @@ from bowerbird.inventory.demand_paths import PoissonPaths
 from bowerbird.inventory.exact_levels import exact_levels
 from bowerbird.inventory.monte_carlo import monte_carlo
 from bowerbird.operation import network_state
-from bowerbird.pipeline import versions
 from bowerbird.runs import atomic_path, project_root
+from bowerbird.runs.pipeline import versions
 
 SERIES, CORES = 100_000_000, 1000
 SAMPLE = 1_000_000  # series the network learns from; it is one network for all, and the rest only forecast

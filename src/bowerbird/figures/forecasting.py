@@ -4,7 +4,7 @@ import numpy as np
 
 from bowerbird.data.panel import Panel
 from bowerbird.figures.style import BLUE, GREY, RED, format_days, new_figure
-from bowerbird.forecast import Forecast
+from bowerbird.forecaster.forecast import Forecast
 
 
 def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 60):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from bowerbird.errors import ParameterError
 from bowerbird.figures.style import BLUE, BROWN, GREEN, GREY, ORANGE, PINK, PURPLE, RED, SKY, new_figure
-from bowerbird.levels import LEVELS, PERIODS
+from bowerbird.ladder.levels import LEVELS, PERIODS
 
 KINDS = {
     "simple": BLUE, "combination": GREEN, "denoised": SKY, "statistical": PURPLE, "learning": BROWN, "neural": ORANGE,

@@ -1,8 +1,9 @@
 """The global forecaster: one recurrent network for all series, a forecast at every day of every series in one pass.
 
 `settings` says what can be chosen, `inputs` what the network reads, `network` what it is, `training` how it learns,
-`prediction` how it forecasts, `intervals` calibrates its intervals, `explanation` asks what moved a forecast,
-`checkpoint` keeps it.
+`prediction` how it forecasts, `forecast` what comes out (a distribution), `intervals` calibrates its intervals,
+`explanation` asks what moved a forecast, `checkpoint` keeps it. `tuning` finds the settings by SBO; `population`, with
+`stacked_network` and `stacked_lstm`, trains many networks at once. `lstm_cell` is eqs 11-17 written out.
 """
 
 from bowerbird.forecaster.checkpoint import load, save

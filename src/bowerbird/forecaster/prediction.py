@@ -6,7 +6,7 @@ import torch
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError, TrainingFailed
-from bowerbird.forecast import Forecast
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import Inputs
 from bowerbird.forecaster.network import Ahead
 from bowerbird.forecaster.training import Forecaster

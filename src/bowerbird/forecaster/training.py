@@ -65,7 +65,7 @@ def fit(
         Show a bar.
     after_epoch : callable, optional
         Called as after_epoch(epoch, forecaster so far) after every epoch of each network; True stops it there. See
-        `bowerbird.tuning.stop_early`.
+        `bowerbird.forecaster.tuning.stop_early`.
 
     Returns
     -------

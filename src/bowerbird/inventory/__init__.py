@@ -9,6 +9,7 @@ For whom?            lot_sizing* (MINCOST: shared capacity), lost_sales_lot_size
                      network* (SCOLLAB), serial_system, guaranteed_service, base_stock_search, bullwhip
 At what price?       pricing, markdown_pricing, transfer (between warehouses; keep, move or clear)
 What is wrong?       demand_watch, alerts, alerts_study
+Studies              forecast_worth (what a forecast saves in stock), planning_study
 Learnt               learned_policy (by gradient), searched_levels (by SBO)
 
 Notation, the same in every module: on-hand stock, position (on hand + on order - backorders), reorder point [s],

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
-from bowerbird.escaping import neutralised
 from bowerbird.operation.store import Store
 from bowerbird.runs import atomic_path
+from bowerbird.runs.escaping import neutralised
 
 SHOWN = 15
 """Rows of a table on the page; the csv holds all."""

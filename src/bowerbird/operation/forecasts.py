@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.schema import SERIES_KEY
-from bowerbird.forecast import Forecast
 from bowerbird.forecaster import Forecaster, load, save, update
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.operation import network_state, states
 from bowerbird.operation.network_state import NetworkState
 from bowerbird.operation.pseudonyms import check_key, pseudonym

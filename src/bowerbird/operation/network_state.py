@@ -17,8 +17,8 @@ import torch
 from bowerbird.data.calendar import calendar_features
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.forecast import Forecast
 from bowerbird.forecaster import Forecaster
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import CONTEXT, LEAST, Inputs, cluster_curves, running_level
 from bowerbird.forecaster.prediction import pooled
 

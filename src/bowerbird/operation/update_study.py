@@ -14,8 +14,8 @@ import pandas as pd
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.forecast import Forecast
 from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.operation import network_state, states
 from bowerbird.operation.network_state import NetworkState
 

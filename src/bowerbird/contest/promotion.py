@@ -1,0 +1,238 @@
+"""The contest's third question: 618, forecast from what Double 11 did to each series.
+
+A lift is the mean of the promotion's days over the mean of ordinary days. 附件6 holds November 1 to 11 alone and 附件1
+begins on December 1: the only surroundings there are come after, the days of December without Double 12. So a ratio
+holds three things: the lift, counting noise, and what the series would have drifted in six weeks anyway. The last two
+are measured on stretches without a promotion (`placebo_noise`); empirical Bayes then takes the lift out. Demand that
+the promotion drew forward from December is counted as lift, for no attachment tells it apart.
+"""
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.contest.new_items import contest_table
+from bowerbird.contest.shrinkage import shrink
+from bowerbird.data.panel import Panel
+from bowerbird.data.schema import SERIES_KEY
+from bowerbird.errors import ParameterError
+from bowerbird.seeds import spawn
+
+DOUBLE_12 = pd.date_range("2022-12-10", "2022-12-13")
+"""Days of December that are not ordinary: the last orders of December 12 leave on the 13th."""
+DAYS_618 = pd.date_range("2023-06-01", "2023-06-20", name="date")
+OPENING, LULL, FESTIVAL = (1, 2, 3), (4, 5, 6, 7, 8, 9), (10, 11)
+CALENDARS = {
+    "short peak": [(1,), (2,), (3,), *[LULL] * 13, (10,), (11,), LULL, LULL],
+    "long peak": [(1,), (2,), (3,), *[LULL] * 11, (10,), FESTIVAL, FESTIVAL, (11,), LULL, LULL],
+}
+"""For each day of June 1 to 20 the days of November whose mean it takes: the assumption about 618's course.
+
+Both open on the first three days, as Double 11, and have their festival on the 18th, as November 11. The peak begins
+the day before it, as in November, or on the 15th. No day after a festival is in 附件6: June 19 and 20 take the lull.
+"""
+HALF = 0.5
+"""Added to counts of units before their logarithm."""
+
+
+def ordinary_december(panel: Panel) -> np.ndarray:
+    """Mask (n_days,) of the surroundings: the days of December without Double 12."""
+    return (panel.dates.year == 2022) & (panel.dates.month == 12) & ~panel.dates.isin(DOUBLE_12)
+
+
+def placebo_noise(panel: Panel, distance: int = 39, event_days: int = 11, every: int = 5) -> tuple[float, float]:
+    """How far the log ratio of two stretches strays without a promotion: drift^2 + factor x (1/units + 1/units).
+
+    Parameters
+    ----------
+    panel : Panel
+        附件1.
+    distance : int
+        Days between the middles of the stretches, 39 from November 6 to mid-December.
+    event_days : int
+        Days of the short stretch; the other has 27, as the ordinary December.
+    every : int
+        Days between one pair and the next; the first is from February on, after the Spring Festival.
+
+    Returns
+    -------
+    drift : float
+        Standard deviation of what a series drifts over the distance.
+    factor : float
+        Variance of a count over its mean (1 is Poisson).
+    """
+    after_festival = int((panel.dates < "2023-02-01").sum())
+    squares, inverses = [], []
+    for start in range(after_festival, panel.n_days - 13 - distance - event_days // 2, every):
+        first = start + 13 + distance - event_days // 2
+        long, short = panel.demand[:, start : start + 27], panel.demand[:, first : first + event_days]
+        ratio, inverse = log_ratio(short.sum(axis=1), event_days, long.sum(axis=1), 27)
+        squares.append((ratio - np.median(ratio)) ** 2)
+        inverses.append(inverse)
+    if not squares:
+        raise ParameterError(f"the panel ends on {panel.dates[-1]:%Y-%m-%d}; it must go on to the end of March 2023")
+    square, inverse = np.concatenate(squares), np.concatenate(inverses)
+    # Weighted least squares: a squared normal has a variance in proportion to its squared mean
+    weight = 1 / (0.3 + 2 * inverse)
+    design = np.column_stack([np.ones_like(inverse), inverse]) * weight[:, None]
+    drift2, factor = np.linalg.lstsq(design, square * weight, rcond=None)[0]
+    return float(np.sqrt(max(drift2, 0))), float(max(factor, 1))
+
+
+def lifts(
+    panel: Panel,
+    promotion: Panel,
+    group: str = "category2",
+    surroundings: np.ndarray | None = None,
+    noise: tuple[float, float] | None = None,
+) -> pd.DataFrame:
+    """The lift of Double 11 for every series: as the ratio says, as its group says, and shrunk between them.
+
+    Parameters
+    ----------
+    panel : Panel
+        附件1, n_series.
+    promotion : Panel
+        附件6; NaN where a series was not on sale.
+    group : str
+        Column of the series: category1, category2, category3, ...
+    surroundings : bool array (n_days,), optional
+        Ordinary days to compare with; `ordinary_december` if not given.
+    noise : (drift, factor), optional
+        Of `placebo_noise`, which measures it if not given.
+
+    Returns
+    -------
+    DataFrame, a row a series of `panel`: key, group; units promoted and surrounding; raw (NaN where not in 附件6),
+    group_lift, lift (median of the posterior), and log_lift, log_sd of the posterior. `attrs` holds drift, factor,
+    within, between and overall.
+    """
+    mask = ordinary_december(panel) if surroundings is None else surroundings
+    if not mask.any():
+        raise ParameterError("surroundings hold no day; the panel must hold ordinary days of December 2022")
+    listed = pd.MultiIndex.from_frame(promotion.series[list(SERIES_KEY)])
+    row = listed.get_indexer(pd.MultiIndex.from_frame(panel.series[list(SERIES_KEY)]))
+    days = np.where(row[:, None] >= 0, promotion.demand[row], np.nan)  # (n_series, 11)
+    shape = day_shape(promotion, panel.series, group)  # (n_series, 11)
+    exposure = np.where(np.isnan(days), 0, shape).sum(axis=1)  # mean promotion days that the known ones stand for
+    promoted, ordinary = np.nansum(days, axis=1), panel.demand[:, mask].sum(axis=1)
+    drift, factor = placebo_noise(panel) if noise is None else noise
+    ratio, inverse = log_ratio(promoted, np.where(exposure > 0, exposure, np.nan), ordinary, mask.sum())
+    shrunk = shrink(ratio, drift**2 + factor * inverse, panel.series[group].to_numpy())
+    table = panel.series[[*SERIES_KEY, group]].reset_index(drop=True)
+    table = table.assign(
+        promoted=promoted, ordinary=ordinary, raw=np.exp(ratio), group_lift=np.exp(shrunk.group_mean),
+        lift=np.exp(shrunk.mean), log_lift=shrunk.mean, log_sd=shrunk.sd,
+    )  # fmt: skip
+    table.attrs |= {"drift": drift, "factor": factor, "within": shrunk.within, "between": shrunk.between}
+    table.attrs |= {"overall": float(np.exp(shrunk.overall)), "group": group}
+    return table
+
+
+def day_shape(promotion: Panel, series: pd.DataFrame, group: str = "category2", prior: float = 100.0) -> np.ndarray:
+    """Course of the promotion in each series' group, mean 1 over its days.
+
+    Parameters
+    ----------
+    promotion : Panel
+        附件6; only series known on all its days are used.
+    series : DataFrame, n_series rows
+        Whose course is asked for.
+    group : str
+        Column of both.
+    prior : float
+        Units a day that the course of all series is worth beside the group's own.
+
+    Returns
+    -------
+    array (n_series, n_promotion_days)
+    """
+    whole = ~np.isnan(promotion.demand).any(axis=1)
+    units = pd.DataFrame(promotion.demand[whole]).groupby(promotion.series[group].to_numpy()[whole]).sum()
+    total = units.sum().to_numpy() + 1e-9
+    shape = units.reindex(series[group]).fillna(0).to_numpy() + prior * total / total.mean()
+    return shape / shape.mean(axis=1, keepdims=True)
+
+
+def log_ratio(promoted, promoted_days, ordinary, ordinary_days) -> tuple[np.ndarray, np.ndarray]:
+    """Log ratio of daily means, and the sum of inverse counts that its variance grows with."""
+    promoted, ordinary = promoted + HALF, ordinary + HALF
+    return np.log(promoted / promoted_days) - np.log(ordinary / ordinary_days), 1 / promoted + 1 / ordinary
+
+
+def course_618(shape: np.ndarray, calendar: str = "short peak") -> np.ndarray:
+    """June 1 to 20 relative to the mean day of November's promotion.
+
+    Parameters
+    ----------
+    shape : array (n_series, 11)
+        Of `day_shape`.
+    calendar : str
+        One of CALENDARS.
+
+    Returns
+    -------
+    array (n_series, 20)
+    """
+    if calendar not in CALENDARS:
+        raise ParameterError(f"calendar is {calendar!r}; choose one of {', '.join(CALENDARS)}")
+    columns = [shape[:, np.array(november) - 1].mean(axis=1) for november in CALENDARS[calendar]]
+    return np.stack(columns, axis=1)
+
+
+def forecast(
+    panel: Panel,
+    base: np.ndarray,
+    table: pd.DataFrame,
+    shape: np.ndarray,
+    calendar: str = "short peak",
+    strength: float = 1.0,
+    event_sd: float = 0.0,
+    base_sd: float = 0.0,
+    dispersion: float = 0.2,
+    n_samples: int = 400,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Forecast 2023-06-01 to 06-20: base x lift x course of the promotion, each as uncertain as it is.
+
+    Parameters
+    ----------
+    panel : Panel
+        附件1, whose series are forecast.
+    base : array (n_series, 20)
+        Units a day if there were no promotion.
+    table : DataFrame
+        Of `lifts`.
+    shape : array (n_series, 11)
+        Of `day_shape`.
+    calendar : str
+        One of CALENDARS: which June day is which November day.
+    strength : float
+        618's lift over Double 11's; 1 is an assumption, no attachment knows it.
+    event_sd, base_sd : float
+        Standard deviations of logs: of a lift from event to event (`promotion_study.double_12`), and of the base.
+    dispersion : float
+        Of the counts, variance m + dispersion m^2.
+    n_samples, seed : int
+        Of the sampling.
+
+    Returns
+    -------
+    DataFrame: seller_no, product_no, warehouse_no, date, forecast_qty, q10, q90. forecast_qty is for the median lift.
+    """
+    if base.shape != (panel.n_series, len(DAYS_618)) or len(table) != panel.n_series:
+        raise ParameterError(
+            f"base has shape {base.shape} and the lifts {len(table)} rows; give {(panel.n_series, len(DAYS_618))} and "
+            f"{panel.n_series}, a row a series"
+        )
+    for name, value in (("strength", strength), ("dispersion", dispersion)):
+        if value <= 0:
+            raise ParameterError(f"{name} is {value}; give a number above 0")
+    course = strength * course_618(shape, calendar)  # (n_series, 20)
+    point = base * table["lift"].to_numpy()[:, None] * course
+    spread = np.sqrt(table["log_sd"].to_numpy() ** 2 + event_sd**2 + base_sd**2)  # (n_series,)
+    low, high = np.empty_like(point), np.empty_like(point)
+    for row, rng in enumerate(spawn(seed, panel.n_series)):
+        level = np.exp(spread[row] * rng.standard_normal((n_samples, 1)))  # one for all days of a sample
+        mean = point[row] * level * rng.gamma(1 / dispersion, dispersion, (n_samples, len(DAYS_618)))
+        low[row], high[row] = np.quantile(rng.poisson(mean), [0.1, 0.9], axis=0, method="inverted_cdf")
+    return contest_table(panel.series, DAYS_618, point, np.minimum(low, point), np.maximum(high, point))

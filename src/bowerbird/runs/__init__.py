@@ -1,0 +1,30 @@
+"""A run: notebooks executed one after another into a folder, and what is kept of it.
+
+`pipeline` runs them, `parameters` says with what, `folder` is what a notebook writes into (all of it can be had from
+here), `lock` keeps a second run out, `tables` reads a run again, `notebook_html` and `index_page` make its pages,
+`escaping` keeps hostile ids harmless in them, `kept` is what reports/ keeps.
+"""
+
+from bowerbird.runs.folder import (
+    IN_JUPYTER,
+    RESULTS,
+    Stage,
+    atomic_path,
+    project_root,
+    read_json,
+    run_folder,
+    sweep,
+    write_json,
+)
+
+__all__ = [
+    "IN_JUPYTER",
+    "RESULTS",
+    "Stage",
+    "atomic_path",
+    "project_root",
+    "read_json",
+    "run_folder",
+    "sweep",
+    "write_json",
+]

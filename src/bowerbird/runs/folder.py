@@ -1,0 +1,246 @@
+"""A run's folder: where a stage reads what earlier stages made and leaves, whole or not at all, what it makes itself.
+
+runs/<profile>-<data>/  attachments/ (the twin)  results/  tables/  figures/  notebooks/  records/  run.json  index.html
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bowerbird.errors import MissingResult, ParameterError
+from bowerbird.runs.escaping import markdown_safe, neutralised
+
+RESULTS = {
+    "panel": "01_data",
+    "merge_counts": "01_data",
+    "manifest": "01_data",
+    "clusters": "02_dm_clustering",
+    "table_1_as_run": "02_dm_clustering",
+    "table_2_as_run": "02_dm_clustering",
+    "dm_summary": "02_dm_clustering",
+    "denoising": "03_denoising",
+    "sbo_functions": "04_sbo",
+    "settings": "05_sbo_lstm",
+    "forecast_test": "05_sbo_lstm",
+    "lstm_summary": "05_sbo_lstm",
+    "table_3": "06_table_3",
+    "forecasts": "07_forecast",
+    "forecast_scores": "07_forecast",
+    "inventory_summary": "08_inventory",
+    "replenishment": "08_inventory",
+    "daily_summary": "10_daily_operation",
+    "headline": "11_verdict",
+}
+"""Every result one stage hands to another or to the report, and the notebook that makes it."""
+
+AT_THE_TOP = ("forecasts", "replenishment")
+"""Results a user looks for: they lie in the run's folder itself, forecasts also as csv."""
+
+
+IN_JUPYTER = "JPY_SESSION_NAME"
+"""Set by a Jupyter server in the kernels that it starts for a reader."""
+
+
+def project_root() -> Path:
+    """The checkout the package was installed from, or the current folder where there is none."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def run_folder(profile: str, data: str) -> Path:
+    """Default folder of a run: runs/<profile>-<data>, data being "synthetic" or the name of the attachments' folder."""
+    label = data if data == "synthetic" else Path(data).resolve().name
+    return project_root() / "runs" / f"{profile}-{label}"
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to; rename it to `path` if the block succeeds, remove it if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # keeps the suffix, which some writers go by
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporaries of `atomic_path` that a killed process left behind."""
+    for path in Path(folder).rglob(".[0-9]*.*"):
+        number = path.name.split(".")[1]
+        if number.isdecimal() and path.is_file() and not _runs(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def write_json(path: Path, content) -> None:
+    """Write JSON atomically, readable by people."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook's view of the run's folder.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's name, e.g. "05_sbo_lstm".
+    folder : Path
+        The run's folder.
+    """
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def begin(cls, name: str, out: str = "", data: str = "synthetic") -> "Stage":
+        """Open the run's folder for a stage; what an earlier execution of the stage recorded no longer counts.
+
+        Parameters
+        ----------
+        name : str
+            The notebook's name.
+        out : str
+            The run's folder; empty for runs/smoke-<data>.
+        data : str
+            "synthetic" or a folder of attachments.
+
+        Returns
+        -------
+        Stage
+        """
+        stage = cls(name, Path(out) if out else run_folder("smoke", data))
+        stage.record_path.unlink(missing_ok=True)
+        write_json(stage.files_path, [])
+        return stage
+
+    @property
+    def record_path(self) -> Path:
+        """The record of a completed stage; the pipeline writes it, a run by hand takes it away."""
+        return self.folder / "records" / f"{self.name}.json"
+
+    @property
+    def files_path(self) -> Path:
+        """The files the stage has written so far."""
+        return self.folder / "records" / f"{self.name}.files.json"
+
+    def write(self, name: str, result: pd.DataFrame | dict) -> Path:
+        """Leave a result for later stages: a table as parquet (csv for the plan), a dict as JSON.
+
+        Parameters
+        ----------
+        name : str
+            One of RESULTS, made by this stage.
+        result : DataFrame or dict
+
+        Returns
+        -------
+        Path of the file.
+        """
+        if RESULTS.get(name) != self.name:
+            raise ParameterError(f"{self.name} writes {name!r}, which runs.RESULTS does not say; add it there")
+        path = self._result_path(name, isinstance(result, dict))
+        if isinstance(result, dict):
+            write_json(path, result)
+        else:
+            with atomic_path(path) as temporary:
+                if path.suffix == ".csv":
+                    neutralised(result).to_csv(temporary, index=False)
+                else:
+                    result.to_parquet(temporary, index=False)
+        return self._wrote(path)
+
+    def read(self, name: str) -> pd.DataFrame | dict:
+        """Read a result an earlier stage made.
+
+        Parameters
+        ----------
+        name : str
+            One of RESULTS.
+
+        Returns
+        -------
+        DataFrame or dict
+
+        Raises
+        ------
+        MissingResult
+            Not made yet, or damaged; the message says which notebook or command makes it.
+        """
+        for as_dict in (False, True):
+            path = self._result_path(name, as_dict)
+            if path.is_file():
+                try:
+                    if as_dict:
+                        return read_json(path)
+                    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+                except ValueError as error:  # no JSON, no parquet, no csv
+                    reason = str(error).partition("\n")[0]
+                    raise MissingResult(
+                        f"{path} cannot be read ({reason}); remove it and run its notebook again"
+                    ) from error
+        maker = RESULTS[name]
+        raise MissingResult(
+            f"{self.folder}: {name!r} has not been made yet; run notebooks/{maker}.ipynb with the same data and out, "
+            f"or `python -m bowerbird reproduce --profile smoke --until {maker}`"
+        )
+
+    def table(self, name: str, frame: pd.DataFrame, decimals: int = 3) -> pd.DataFrame:
+        """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
+        path = self.folder / "tables" / f"{name}.csv"
+        with atomic_path(path) as temporary:
+            neutralised(frame).to_csv(temporary, index=False)
+        self._wrote(path)
+        with atomic_path(path.with_suffix(".md")) as temporary:
+            shown = markdown_safe(frame.round(decimals)).to_markdown(index=False)
+            temporary.write_text(shown + "\n", encoding="utf-8")
+        self._wrote(path.with_suffix(".md"))
+        return frame.round(decimals)
+
+    def page(self, name: str, text: str) -> Path:
+        """Save a page for readers, such as VERDICT.md, in the run's folder itself."""
+        path = self.folder / name
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return self._wrote(path)
+
+    def figure(self, name: str, figure):
+        """Save a figure, figures/<name>.png, and hand it back to be shown."""
+        path = self.folder / "figures" / f"{name}.png"
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary)
+        self._wrote(path)
+        return figure
+
+    def _result_path(self, name: str, as_dict: bool) -> Path:
+        if name not in RESULTS:
+            raise ParameterError(f"no result is called {name!r}; there are {', '.join(RESULTS)}")
+        suffix = ".json" if as_dict else ".csv" if name == "replenishment" else ".parquet"
+        return (self.folder if name in AT_THE_TOP else self.folder / "results") / f"{name}{suffix}"
+
+    def _wrote(self, path: Path) -> Path:
+        files = read_json(self.files_path)
+        write_json(self.files_path, sorted({*files, str(path.relative_to(self.folder))}))
+        return path

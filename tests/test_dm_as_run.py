@@ -1,0 +1,241 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+
+from bowerbird.data.merge import correct_merge, naive_merge
+from bowerbird.dm.as_run import (
+    PRINTED_COLUMNS,
+    RECORD_COLUMNS,
+    Records,
+    agreement,
+    in_print_order,
+    k_means,
+    label_codes,
+    settle_from_print,
+    stop_like_print,
+)
+from bowerbird.errors import ParameterError
+from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
+
+# warehouse, seller, product, date, category1, qty; the other attributes follow category1
+MERGED = [
+    ("wh_2", "seller_1", "product_3", "2022-12-01", "toys", 5),
+    ("wh_2", "seller_1", "product_10", "2022-12-02", "food", 6),
+    ("wh_10", "seller_2", "product_10", "2022-12-02", "food", 8),
+    ("wh_10", "seller_2", "product_10", "2022-12-01", "food", 7),
+    ("wh_10", "seller_10", "product_4", "2022-12-01", "pets", 9),
+]
+# as strings wh_10 < wh_2, seller_10 < seller_2 and product_10 < product_3
+EXPECTED = [  # warehouse, seller, product, category1, qty
+    (1, 1, 1, 1, 9),
+    (1, 2, 2, 2, 7),
+    (1, 2, 2, 2, 8),
+    (2, 3, 2, 2, 6),
+    (2, 3, 3, 3, 5),
+]
+
+
+def merged() -> pd.DataFrame:
+    table = pd.DataFrame(MERGED, columns=["warehouse_no", "seller_no", "product_no", "date", "category1", "qty"])
+    for column in set(RECORD_COLUMNS) - set(table):
+        table[column] = table["category1"]
+    return table
+
+
+def blobs(sizes=(400, 250, 120, 40, 6), seed=0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Records about known centres, the two smallest with extreme qty; records, centres, label of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(5, 60, (len(sizes), 12))
+    centres[:, 1] = 200 * np.arange(len(sizes))  # the product code decides
+    centres[:, 11] = [10, 20, 15, 2000, 9000][: len(sizes)]
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return pd.DataFrame(centres[labels] + rng.normal(0, 2, (labels.size, 12)), columns=RECORD_COLUMNS), centres, labels
+
+
+def assert_settled(found, records):
+    """Lloyd's end: every record is with its nearest centre, and every centre is the mean of its records."""
+    squared = [((records.points.to_numpy() - centre) ** 2).sum(axis=1) for centre in found.centres.to_numpy()]
+    np.testing.assert_array_equal(np.argmin(squared, axis=0), found.labels)
+    np.testing.assert_allclose(found.centres, means(found, records), rtol=1e-9)
+
+
+def means(found, records):
+    return records.points.mul(records.counts, axis=0).groupby(found.labels).sum().div(
+        pd.Series(records.counts).groupby(found.labels).sum(), axis=0
+    )  # fmt: skip
+
+
+def test_codes_count_labels_in_order_of_first_appearance():
+    codes = label_codes(merged())
+    assert tuple(codes) == RECORD_COLUMNS
+    found = codes[["warehouse_no", "seller_no", "product_no", "category1", "qty"]]
+    np.testing.assert_array_equal(found, EXPECTED)
+    np.testing.assert_array_equal(codes["category3"], codes["category1"])
+    assert (codes.dtypes == np.float64).all()
+
+
+def test_codes_do_not_depend_on_the_order_of_the_table():
+    shuffled = merged().sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(label_codes(shuffled), label_codes(merged()))
+
+
+def test_the_naive_merge_counts_the_repeated_warehouses_twice(tiny):
+    naive, correct = label_codes(naive_merge(tiny)), label_codes(correct_merge(tiny))
+    assert (len(naive), len(correct)) == (60, 40)  # 2 of 4 series, 10 days each, stand twice
+    pd.testing.assert_frame_equal(naive.drop_duplicates(ignore_index=True), correct)
+
+
+def test_missing_columns_are_named():
+    with pytest.raises(ParameterError, match=r"\['category1', 'date'\] are missing; pass the result of naive_merge"):
+        label_codes(merged().drop(columns=["category1", "date"]))
+
+
+def test_records_hold_equal_ones_once():
+    codes = label_codes(merged())
+    doubled = pd.concat([codes, codes.iloc[:2]], ignore_index=True)
+    records = Records.of(doubled)
+    assert (len(records.points), records.n_records, records.counts.sum()) == (5, 7, 7)
+    np.testing.assert_array_equal(records.points.to_numpy()[records.point_of], doubled)
+    np.testing.assert_array_equal(records.counts, [2, 2, 1, 1, 1])
+    assert records.variance == pytest.approx(np.var(doubled.to_numpy(), axis=0).mean())
+    assert Records.each(doubled).variance == pytest.approx(records.variance)
+
+
+@pytest.mark.parametrize("tolerance", [0, 1e-4, 0.05])
+def test_k_means_of_counted_records_is_scikit_learns_of_all(tolerance):
+    rng = np.random.default_rng(0)
+    codes = pd.DataFrame(rng.integers(0, 4, (3000, 12)) * rng.integers(1, 9, 12), columns=RECORD_COLUMNS).astype(float)
+    codes.iloc[:, 2:] = 0  # few different records
+    init = codes.drop_duplicates().to_numpy()[:5] + 0.01 * np.arange(12)
+    theirs = KMeans(5, init=init, n_init=1, tol=tolerance).fit(codes.to_numpy())
+    for records in (Records.of(codes), Records.each(codes)):
+        ours = k_means(records, 5, init, tolerance=tolerance)
+        np.testing.assert_array_equal(ours.frequencies, np.bincount(theirs.labels_))
+        np.testing.assert_allclose(ours.centres, theirs.cluster_centers_, atol=1e-9)
+        assert ours.inertia == pytest.approx(theirs.inertia_) and ours.n_iter == theirs.n_iter_
+        np.testing.assert_array_equal(ours.labels[records.point_of], theirs.labels_)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_blind_clusters_come_in_order_of_frequency(seed):
+    codes, _, labels = blobs()
+    found = k_means(Records.each(codes), 5, n_init=10, seed=seed)
+    np.testing.assert_array_equal(found.frequencies, [400, 250, 120, 40, 6])
+    np.testing.assert_array_equal(found.labels, labels)  # blobs are numbered by falling size as well
+    np.testing.assert_allclose(found.centres, codes.groupby(labels).mean(), rtol=1e-9)
+    assert list(found.centres) == list(RECORD_COLUMNS)
+    inertia = ((codes - found.centres.to_numpy()[found.labels]) ** 2).to_numpy().sum()
+    assert found.inertia == pytest.approx(inertia, rel=1e-9)
+
+
+def test_blind_clusters_repeat_with_the_seed():
+    records = Records.of(blobs((300, 300))[0])
+    first, again, other = (k_means(records, 6, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.labels, again.labels)
+    assert first.inertia == again.inertia != other.inertia
+
+
+def test_clusters_come_in_the_order_of_the_print():
+    codes, centres, labels = blobs()
+    order = np.array([3, 0, 4, 2, 1])  # the order of the print
+    frequencies = np.bincount(labels)
+    printed = np.round(centres[order, :10])
+    found = settle_from_print(Records.of(codes), printed, frequencies[order], n_starts=3)
+    np.testing.assert_array_equal(found.frequencies, frequencies[order])
+    np.testing.assert_array_equal(order[found.labels[Records.of(codes).point_of]], labels)
+    blind = in_print_order(k_means(Records.of(codes), 5, n_init=10), printed)
+    np.testing.assert_array_equal(blind.frequencies, found.frequencies)
+    np.testing.assert_allclose(blind.centres, found.centres, rtol=1e-9)
+    np.testing.assert_array_equal(blind.labels, found.labels)
+
+
+def test_agreement_counts_records_and_cells():
+    codes, _, labels = blobs()
+    found = k_means(Records.of(codes), 5, n_init=10)
+    centres = np.floor(found.centres.iloc[:, :10].to_numpy() + 0.5)
+    assert agreement(found, centres, np.bincount(labels)) == {"records off": 0, "cells equal": 50}
+    centres[2, 3] += 1
+    assert agreement(found, centres, np.array([399, 251, 120, 40, 6])) == {"records off": 2, "cells equal": 49}
+
+
+def crowded():
+    codes, centres, labels = blobs((200, 150, 120, 40, 6), seed=5)
+    codes.iloc[:, :10] += np.random.default_rng(0).normal(0, 60, (len(codes), 10))  # many solutions
+    return Records.of(codes), np.round(centres[:, :10]), np.bincount(labels)
+
+
+def test_the_start_nearest_the_print_is_kept():
+    records, printed, frequencies = crowded()
+    few, many = (settle_from_print(records, printed, frequencies, n, seed=4) for n in (1, 10))
+    assert np.abs(many.frequencies - frequencies).sum() < np.abs(few.frequencies - frequencies).sum()
+    assert_settled(many, records)
+
+
+def test_a_stop_on_the_way_is_found_again_by_its_frequencies():
+    records, printed, frequencies = crowded()
+    settled = settle_from_print(records, printed, frequencies, 5)
+    start = settled.centres.to_numpy(copy=True)
+    start[:, 1] += 3 * np.random.default_rng(7).normal(size=5)
+    target = k_means(records, 5, start).frequencies  # an early stop somewhere about
+    found, tried = stop_like_print(records, settled, printed, target, n_starts=300, jitter=3, seed=1)
+    assert agreement(found, printed, target)["records off"] == tried["records off"].min()
+    assert tried["records off"].min() <= np.abs(settled.frequencies - target).sum()
+    again = k_means(records, 5, found.start)
+    np.testing.assert_array_equal(again.frequencies, found.frequencies)
+
+
+@pytest.fixture(scope="module")
+def records(original) -> pd.DataFrame:
+    return label_codes(naive_merge(original))
+
+
+def test_tables_1_and_2_of_the_paper_to_the_record(records):
+    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    assert tuple(TABLE_2.columns) == PRINTED_COLUMNS
+    assert len(records) == TABLE_1_TOTAL == 340_798
+    different = Records.of(records)
+    settled = settle_from_print(different, printed, frequencies)
+    assert_settled(settled, different)
+    assert agreement(settled, printed, frequencies)["records off"] == 16
+    stopped, _ = stop_like_print(different, settled, printed, frequencies)
+    found = k_means(Records.each(records), 10, stopped.start)  # all 340,798, as a user would
+    np.testing.assert_array_equal(found.frequencies, frequencies)
+    agreed = agreement(found, printed, frequencies)["cells equal"]
+    # The mean of cluster 8's seller level is 993 / 662 = 1.5; whether that becomes the printed 1 is floating rounding
+    assert found.centres.loc[7, "seller_level"] == pytest.approx(1.5, abs=1e-9)
+    assert agreed == (100 if found.centres.loc[7, "seller_level"] < 1.5 else 99)
+
+
+def test_the_records_that_the_early_stop_leaves_are_those_nearest_the_border(records):
+    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    different = Records.of(records)
+    settled = settle_from_print(different, printed, frequencies)
+    stopped, _ = stop_like_print(different, settled, printed, frequencies)
+    moved = np.flatnonzero(stopped.labels != settled.labels)
+    assert different.counts[moved].sum() == 8
+    assert set(stopped.labels[moved]) == {0} and set(settled.labels[moved]) == {5}
+    centres = settled.centres.to_numpy()
+    margin = [((different.points.to_numpy() - centres[k]) ** 2).sum(axis=1) for k in (0, 5)]
+    margin = (margin[0] - margin[1])[settled.labels == 5]
+    np.testing.assert_array_equal(
+        np.sort(margin)[: len(moved)], np.sort(margin[np.isin(np.flatnonzero(settled.labels == 5), moved)])
+    )
+
+
+def test_cluster_9_is_the_series_with_the_largest_demand(original, records):
+    merged = naive_merge(original).sort_values(["warehouse_no", "seller_no", "product_no", "date"], ignore_index=True)
+    largest = records["qty"].nlargest(2).index
+    keys = merged.loc[largest, ["seller_no", "product_no", "warehouse_no"]].drop_duplicates()
+    assert keys.to_numpy().tolist() == [["seller_32", "product_1091", "wh_1"]]
+    expected = (25, 547, 1, 12, 44, 9, 1, 1, 1, 1)
+    assert tuple(TABLE_2.loc[9]) == expected
+    np.testing.assert_array_equal(records.loc[largest, list(PRINTED_COLUMNS)], [expected] * 2)
+
+
+def test_blind_clusters_of_the_original_records_have_the_two_extreme_ones(records):
+    found = k_means(Records.of(records))
+    assert found.frequencies.sum() == TABLE_1_TOTAL
+    assert (np.diff(found.frequencies) <= 0).all()
+    assert found.frequencies[-1] == 2  # Table 1's cluster 9
+    assert np.abs(np.sort(TABLE_1["frequency"])[::-1] - found.frequencies).sum() > 1000  # the print is one lucky draw

@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import nbinom, norm
+
+from bowerbird.forecaster.forecast import Forecast, residual_correlation
+
+SERIES = pd.DataFrame(
+    {
+        "seller_no": ["seller_1", "seller_2", "seller_2"],
+        "product_no": ["product_1", "product_2", "product_3"],
+        "warehouse_no": ["wh_1", "wh_1", "wh_2"],
+        "category1": ["a", "b", "c"],
+    }
+)
+
+
+def make(mean, dispersion, horizon=4, zero=0.0) -> Forecast:
+    mean = np.repeat(np.asarray(mean, dtype=float)[:, None], horizon, axis=1) + 0.1 * np.arange(horizon)
+    dates = pd.date_range("2023-05-16", periods=horizon, name="date")
+    return Forecast(dates, mean, np.full(mean.shape, dispersion), mean * 0.9, np.full(mean.shape, zero))
+
+
+def draw_with_common_factor(forecast, correlation, rng):
+    """One path a series: a negative binomial through a Gaussian copula, by scipy."""
+    shape = forecast.mean.shape
+    normal = np.sqrt(correlation) * rng.standard_normal((shape[0], 1))
+    normal = normal + np.sqrt(1 - correlation) * rng.standard_normal(shape)
+    size = 1 / forecast.dispersion
+    return nbinom.ppf(norm.cdf(normal), size, size / (size + forecast.mean))
+
+
+def copula_covariance(mean, dispersion, correlation):
+    """Covariance of two counts that share a normal factor: the variance of a count's expectation given the factor."""
+    size = 1 / dispersion
+    nodes = norm.ppf((np.arange(1000) + 0.5) / 1000)  # midpoints of equal probability
+    normal = np.sqrt(correlation) * nodes[:, None] + np.sqrt(1 - correlation) * nodes  # (common, own)
+    reached = nbinom.cdf(np.arange(2000), size, size / (size + mean))
+    return np.var(np.searchsorted(reached, norm.cdf(normal)).mean(axis=1))
+
+
+@pytest.mark.parametrize("probability", [0.01, 0.1, 0.5, 0.9, 0.999])
+def test_quantiles_are_those_of_a_negative_binomial(probability):
+    forecast = make([0.3, 4.0, 150.0], 0.4)
+    found = forecast.quantile(probability)
+    for quantile, mean in zip(found.ravel(), forecast.mean.ravel(), strict=True):
+        counts = np.arange(quantile + 1)  # the smallest count that is reached with this probability
+        reached = nbinom.pmf(counts, 2.5, 2.5 / (2.5 + mean)).cumsum()
+        assert reached[-1] >= probability - 1e-12
+        assert quantile == 0 or reached[-2] < probability
+
+
+def test_without_dispersion_a_day_is_poisson():
+    probabilities = nbinom.cdf(np.arange(5), 1e6, 1e6 / (1e6 + 2.0))
+    forecast = make([2.0], 0.0, horizon=1)
+    for count, probability in enumerate(probabilities):
+        assert forecast.quantile(probability - 1e-4) == count
+    np.testing.assert_array_equal(probabilities.round(4), [0.1353, 0.4060, 0.6767, 0.8571, 0.9473])  # Poisson table
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.3, 0.31, 0.8, 0.99])
+def test_quantiles_with_more_zeros_by_summing_the_probabilities(probability):
+    forecast = make([4.0], 0.4, horizon=1, zero=0.3)
+    alone = nbinom.pmf(np.arange(200), 2.5, 2.5 / (2.5 + 4.0 / 0.7))
+    reached = np.cumsum(0.7 * alone + 0.3 * (np.arange(200) == 0))
+    assert forecast.quantile(probability) == np.searchsorted(reached, probability)
+
+
+@pytest.mark.parametrize("zero", [0.0, 0.25])
+@pytest.mark.parametrize("correlation", [0.0, 0.4])
+def test_samples_have_the_moments_of_every_day(correlation, zero):
+    forecast = make([0.5, 6.0, 80.0], 0.3, zero=zero)
+    n = 20_000
+    drawn = forecast.sample(n, np.random.default_rng(0), correlation)
+    assert drawn.shape == (3, n, 4)
+    np.testing.assert_array_equal(drawn, np.floor(drawn))
+    alone = forecast.mean / (1 - zero)  # of the negative binomial
+    variance = (1 - zero) * (alone + 0.3 * alone**2) + zero * (1 - zero) * alone**2  # within, and between sold and not
+    np.testing.assert_allclose(forecast.variance, variance)
+    assert (np.abs(drawn.mean(axis=1) - forecast.mean) < 4 * np.sqrt(variance / n)).all()
+    squared = (drawn - forecast.mean[:, None]) ** 2  # its own spread gives the standard error of a variance
+    assert (np.abs(squared.mean(axis=1) - variance) < 4 * squared.std(axis=1) / np.sqrt(n)).all()
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.8])
+def test_correlation_raises_the_variance_of_the_window_total_as_theory_says(correlation):
+    horizon, dispersion = 8, 0.3
+    mean = np.full((2, horizon), 5.0)
+    mean[1] = 60.0
+    dates = pd.date_range("2023-05-16", periods=horizon, name="date")
+    forecast = Forecast(dates, mean, np.full(mean.shape, dispersion), mean)
+    total = forecast.sample(20_000, np.random.default_rng(1), correlation).sum(axis=2)
+    for found, m in zip(total.var(axis=1), mean[:, 0], strict=True):
+        single = m + dispersion * m**2
+        covariance = copula_covariance(m, dispersion, correlation)
+        assert found == pytest.approx(horizon * single + horizon * (horizon - 1) * covariance, rel=0.04)
+
+
+def test_series_are_drawn_independently():
+    drawn = make([20.0, 20.0], 0.3).sample(20_000, np.random.default_rng(2), 0.9).sum(axis=2)
+    assert abs(np.corrcoef(drawn)[0, 1]) < 4 / np.sqrt(20_000)
+
+
+def test_same_generator_same_paths():
+    forecast = make([0.5, 6.0], 0.3)
+    first, again, other = (forecast.sample(50, np.random.default_rng(seed), 0.3) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_series_without_demand_draws_none():
+    forecast = make([0.0], 0.5, horizon=1)
+    assert not forecast.sample(1000, np.random.default_rng(0)).any()
+    assert forecast.quantile(0.99) == 0
+
+
+@pytest.mark.parametrize("planted", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("mean", [5.0, 60.0])
+def test_residual_correlation_finds_the_planted_one(planted, mean):
+    forecast = make(np.full(1500, mean), 0.3, horizon=15)
+    actual = draw_with_common_factor(forecast, planted, np.random.default_rng(3))
+    assert residual_correlation(forecast, actual) == pytest.approx(planted, abs=0.05)
+    actual[np.random.default_rng(4).random(actual.shape) < 0.3] = np.nan  # missing days take nothing away
+    assert residual_correlation(forecast, actual) == pytest.approx(planted, abs=0.05)
+
+
+def test_residual_correlation_by_hand():
+    dates = pd.date_range("2023-05-16", periods=3)
+    mean = np.full((2, 3), 4.0)
+    forecast = Forecast(dates, mean, np.zeros((2, 3)), mean)  # sd 2
+    actual = np.array([[6.0, 4.0, 6.0], [4.0, 2.0, np.nan]])  # errors 1, 0, 1 and 0, -1
+    # ordered pairs of different days: of 6 and 2, products 2 and 0 in sum; squares 3 on 5 days
+    assert residual_correlation(forecast, actual) == pytest.approx((2 / 8) / (3 / 5))
+
+
+def test_residual_correlation_stays_in_its_range():
+    forecast = make([5.0, 5.0], 0.1)
+    assert residual_correlation(forecast, forecast.mean * [2, 0, 2, 0]) == 0.0  # errors of changing sign
+    assert residual_correlation(forecast, forecast.mean * 3) == 0.95
+    assert residual_correlation(forecast, forecast.mean) == 0.0
+    assert residual_correlation(make([5.0], 0.1, horizon=1), np.array([[7.0]])) == 0.0  # no two days
+
+
+def test_table_round_trip():
+    forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
+    table = forecast.to_frame(SERIES)
+    assert list(table) == [
+        "seller_no", "product_no", "warehouse_no", "date", "forecast_qty", "mean", "dispersion", "zero", "q10", "q90",
+    ]  # fmt: skip
+    row = table.set_index(["product_no", "date"]).loc[("product_2", pd.Timestamp("2023-05-18"))]
+    assert (row["mean"], row["forecast_qty"], row["q90"]) == (4.2, 4.2 * 0.9, forecast.quantile(0.9)[1, 2])
+    assert row["seller_no"] == "seller_2"
+    again = Forecast.from_frame(table)
+    for name in ("mean", "dispersion", "point", "zero"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(forecast, name))
+    assert again.dates.equals(forecast.dates) and again.dates.name == "date"

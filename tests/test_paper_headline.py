@@ -1,0 +1,107 @@
+"""The headline table: every verdict can turn out otherwise, nothing synthetic is judged, the README shows it."""
+
+import pandas as pd
+import pytest
+from test_paper_comparison import centres, protocols
+
+from bowerbird import paper
+from bowerbird.paper import comparison, headline
+from bowerbird.runs import project_root
+
+
+@pytest.fixture
+def results():
+    return {
+        "merge_counts": {"records_naive": 340_798, "records_correct": 331_336},
+        "dm_summary": {"clusters_printed": 1, "clusters_corrected": 10},
+        "table_1_as_run": comparison.table_1(paper.TABLE_1["frequency"].to_numpy()),
+        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2.astype(float))),
+        "table_3": protocols(0.945, 0.6),
+        "forecast_scores": pd.DataFrame(
+            {"method": ["SBO-LSTM"] * 2, "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
+        ),
+        "inventory_summary": {"fill_rate": 0.8},
+        "figure_1": {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"},
+    }
+
+
+def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
+    real = headline.table(results, real=True).set_index("quantity")
+    assert real.loc["records clustered", "verdict"] == "exact"
+    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
+        "0.945", "0.600", "explained by a leak",
+    ]  # fmt: skip
+    synthetic = headline.table(results, real=False).set_index("quantity")["verdict"]
+    printed = real.index[real["paper"] != "–"].drop("clusters")
+    assert (synthetic[printed] == comparison.NOT_COMPARABLE).all()
+
+
+def test_every_verdict_of_the_headline_can_turn_out_otherwise(results):
+    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies[:2] += [8, -8]
+    near = results | {"table_1_as_run": comparison.table_1(frequencies)}
+    frequencies[:2] += [80, -80]
+    far = results | {
+        "table_1_as_run": comparison.table_1(frequencies),
+        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2 + 3.0)),
+        "dm_summary": {"clusters_printed": 10, "clusters_corrected": 10},
+        "merge_counts": {"records_naive": 331_336, "records_correct": 331_336},
+        "table_3": protocols(0.80, 0.6),
+    }
+    same, near, far = (headline.table(r, real=True).set_index("quantity")["verdict"] for r in (results, near, far))
+    assert same["frequencies equal, of 10"] == "exact" and near["frequencies equal, of 10"] == "explained"
+    assert far["frequencies equal, of 10"] == far["centre cells equal, of 100"] == far["records clustered"] == "differs"
+    assert same["clusters"] == "refuted as printed" and far["clusters"] == "possible as printed"
+    assert far["1-WMAPE, 1 day ahead"] == "not reached"
+
+
+def test_headline_text_of_an_unfinished_run(tmp_path):
+    assert "11_verdict has not run" in headline.text(tmp_path)
+
+
+def test_the_readme_shows_the_committed_report():
+    headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
+    assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_says_in_words_what_the_committed_tables_hold():
+    tables = project_root() / "reports" / "full-attachments" / "tables"
+    readme = " ".join((project_root() / "README.md").read_text(encoding="utf-8").split())
+    scores = pd.read_csv(tables / "forecast_scores.csv").set_index(["method", "protocol"])
+    of, best = scores["1-WMAPE"], "ensemble: SBO-LSTM, median 21"
+    combined = pd.read_csv(tables / "ladder_combination.csv").set_index("protocol").loc["R"]
+    honest = scores[scores["kind"] != "hindsight"]["1-WMAPE"].unstack()
+    assert honest["R"].idxmax() == best and honest["P15"].idxmax() == "ARIMA(1,1,1)"
+    assert honest["P25"].idxmax() == "LightGBM L1"
+    saved = pd.read_csv(tables / "inventory_worth.csv").set_index("method")["saved against seasonal naive"]
+    of_network = sorted(saved[["SBO-LSTM", "SBO-LSTM, its own distribution"]])
+    days = pd.read_csv(tables / "daily_updates.csv").set_index("updating")["1-WMAPE"]
+    levels = pd.read_csv(tables / "levels.csv").set_index(["method", "level", "period"])["1-WMAPE"]
+    searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    verdicts = pd.read_csv(tables / "verdict.csv")["verdict"].value_counts()
+    third = pd.read_csv(tables / "table_3.csv").set_index(["index", "column"])["corrected"]
+    for sentence in (
+        f"SBO-LSTM {of['SBO-LSTM', 'R']:.3f}, its settings",
+        f"a running median ({of['median 21', 'R']:.3f})",
+        f"an L1 stack of simple forecasts ({of['L1 stack of simple forecasts', 'R']:.3f})",
+        f"and LightGBM ({of['LightGBM L1', 'R']:.3f})",
+        f"last week's demand ({of['seasonal naive 7', 'R']:.3f})",
+        f"the median, {of[best, 'R']:.3f} with a bias of −{-scores['bias'][best, 'R']:.2f}, is first",
+        f"a plain ARIMA is ({of['ARIMA(1,1,1)', 'P15']:.3f}), on the last 25 LightGBM ({of['LightGBM L1', 'P25']:.3f})",
+        f"Weights of {combined['methods']:.0f} forecasters",
+        f"would give {combined['weights in hindsight']:.3f}",
+        f"the same forecast scores {levels['SBO-LSTM', 'total', 'day']:.2f}",
+        f"smoothing needs {saved['SES(.1)']:.0%}".replace("%", " %"),
+        f"SBO-LSTM {100 * of_network[0]:.0f} to {100 * of_network[1]:.0f} %",
+        f"the running median {100 * saved['median 21']:.0f} %",
+        f"the next week at {days['state update']:.3f}",
+        f"({days['SES, updated daily']:.3f}, {days['median 21, updated daily']:.3f})",
+        f"left alone ({days['no update']:.3f})",
+        f"random search in {100 * searches.loc['random search', 'won']:.0f} % of pairings",
+        f"Optuna's TPE ({100 * searches.loc['TPE', 'won']:.0f} %",
+        f"best honest day-ahead score is {third['test', 'one_minus_wmape']:.3f}",
+        f"{verdicts['exact']} exact, {verdicts['within tolerance']} within tolerance, "
+        f"{verdicts['explained']} explained, "
+        f"{verdicts['refuted']} refuted, {verdicts['unknowable']} unknowable",
+    ):
+        assert sentence in readme, sentence

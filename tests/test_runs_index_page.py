@@ -1,0 +1,182 @@
+"""A run's pages: every link leads somewhere, nothing is fetched, nothing is cut off, what users typed is escaped."""
+
+import json
+import re
+from base64 import b64encode
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import matplotlib.image
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from headless import CHROMIUM, Browser
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from bowerbird.figures.captions import CAPTIONS
+from bowerbird.runs import Stage, index_page, notebook_html, project_root
+
+BEGUN = {"profile": "demo", "data": "<b>synthetic</b>", "seed": 0, "device": "cpu", "seconds_total": 1.0,
+         "commit": "unknown", "seconds": {"00_start_here": 1.0}}  # fmt: skip
+HOSTILE = "<script>alert(1)</script><img src=http://example.org/x.png>"
+VERDICT_PAGE = f"""# The verdict
+
+| verdict | numbers | reason |
+|:--|--:|:--|
+| exact | 132 | {HOSTILE} |
+| explained | 12 | ![a picture](https://example.org/y.png) [a link](javascript:alert(2)) |
+| refuted | 4 | tests/test_paper_errata.py::test_{"eq_9_as_printed_" * 20} |
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two notebooks with a wide table, a wide figure, a long formula, and names that mean harm."""
+    folder = tmp_path_factory.mktemp("run")
+    stage = Stage.begin("02_dm_clustering", str(folder))
+    stage.table("headline", pd.DataFrame({"quantity": ["records <clustered>"], "paper": ["340798"]}))
+    stage.table("verdict", pd.DataFrame({"verdict": ["exact"] * 3 + ["refuted"], "reason": HOSTILE}))
+    stage.page("VERDICT.md", VERDICT_PAGE)
+    (folder / "figures").mkdir()
+    picture = folder / "figures" / "sbo_bowers.png"
+    matplotlib.image.imsave(picture, np.zeros((60, 2400)))
+    (folder / "figures" / "dm_one_curve.png").write_bytes(picture.read_bytes())
+    stage._wrote(folder / "figures" / "dm_one_curve.png")
+    wide = pd.DataFrame({f"column {k}": ["a long word " + HOSTILE] for k in range(30)})
+    image = new_output("display_data", {"image/png": b64encode(picture.read_bytes()).decode()})
+    table = new_output("display_data", {"text/html": wide.to_html(), "text/plain": "wide"})
+    text = new_output("stream", text="x" * 3000)
+    slider = new_output("display_data", {notebook_html.WIDGET: {"model_id": "1"}, "text/plain": "interactive(…)"})
+    cells = [
+        new_markdown_cell("# 02 · DM & clusters\n\nThe paper's mixture of curves, and what\nmade its tables.\n\nReads"),
+        new_markdown_cell("## Formulas\n\n$$" + " + ".join(r"\sum_i w_{ik} \beta_k" for _ in range(40)) + "$$"),
+        new_code_cell("print('" + "y" * 400 + "')", outputs=[image, table, text, slider], execution_count=1),
+    ]
+    (folder / "notebooks").mkdir()
+    for name in ("00_start_here", "02_dm_clustering"):
+        nbformat.write(new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
+        notebook_html.write(folder / "notebooks" / f"{name}.ipynb")
+    record = BEGUN | {
+        "seconds": {"00_start_here": 1.0, "02_dm_clustering": 2.5}, "platform": "Linux", "command": HOSTILE,
+        "versions": {"numpy": "2.4.6"}, "data_files": {"附件1": {"file": "a.csv", "sha256": "0123456789abcdef"}},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(record))
+    day = folder / "operation" / "store" / "days" / "2023-05-16"
+    day.mkdir(parents=True)
+    (day / "index.html").write_text("<p>orders</p>")
+    index_page.write(folder)
+    return folder
+
+
+def pages(folder):
+    found = sorted(folder.glob("*.html")) + sorted((folder / "notebooks").glob("*.html"))
+    assert [page.name for page in found] == [
+        "VERDICT.html", "index.html", "00_start_here.html", "00_start_here.nocode.html", "02_dm_clustering.html",
+        "02_dm_clustering.nocode.html",
+    ]  # fmt: skip
+    return found
+
+
+class Links(HTMLParser):
+    """Every address of a page by what it is for, and the places in it that can be linked to."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.followed, self.loaded, self.places = [], [], set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in ("src", "srcset", "data", "poster", "background") or (name == "href" and tag != "a"):
+                self.loaded.append(value)
+            elif name == "href":
+                self.followed.append(value)
+            elif name in ("id", "name"):
+                self.places.add(value)
+
+
+def test_a_run_that_has_only_begun(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(BEGUN))
+    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    assert "00_start_here" in page and "The paper's numbers beside ours" not in page
+    assert "<b>synthetic" not in page and "&lt;b&gt;synthetic" in page
+    assert all(link.startswith("#") or (tmp_path / link).is_file() for link in Links(tmp_path / "index.html").followed)
+
+
+def test_every_link_leads_somewhere_and_nothing_is_fetched(run):
+    reached = set()
+    for page in pages(run):
+        links = Links(page)
+        for address in links.loaded:
+            inside = (page.parent / address).resolve()
+            assert address.startswith("data:") or (inside.is_file() and run in inside.parents), (page.name, address)
+        for address in links.followed:
+            path, _, place = address.partition("#")
+            path = unquote(path)
+            assert ":" not in path or path.startswith("https://"), (page.name, address)
+            if not path:
+                harmless = place == "harmful-link"  # what mistune makes of javascript:
+                assert harmless or {place, unquote(place)} & links.places, (page.name, address)
+            elif not path.startswith("https://"):
+                assert (page.parent / path).is_file(), (page.name, address)
+                reached.add((page.parent / path).resolve())
+        assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", page.read_text(encoding="utf-8")), page.name
+        assert "default-src 'none'" in page.read_text(encoding="utf-8"), page.name
+    written = {*pages(run), *run.glob("figures/*"), *run.glob("tables/*.csv"), *run.glob("notebooks/*.ipynb")}
+    assert {path.resolve() for path in written} <= reached
+
+
+def test_what_files_say_is_text(run):
+    for page in (run / "index.html", run / "VERDICT.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text and "&lt;script" in text and "example.org" in text, page.name
+        assert 'href="javascript' not in text and "records <clustered>" not in text
+        assert not any("example.org" in address for address in Links(page).loaded)
+
+
+def test_what_the_page_says(run):
+    page = (run / "index.html").read_text(encoding="utf-8")
+    assert "<td>340798</td>" in page and "records &lt;clustered&gt;" in page
+    assert "<dt>exact</dt><dd>3</dd>" in page and "<dt>refuted</dt><dd>1</dd>" in page
+    assert "02 · DM &amp; clusters" in page and "what made its tables." in page and "2.5 s" in page
+    assert "operation/store/days/2023-05-16/index.html" in page and "numpy 2.4.6" in page
+    curve, by_hand, bowers = (page.index(text) for text in ("<b>dm_one_curve</b>", "Others", "<b>sbo_bowers</b>"))
+    assert curve < by_hand < bowers, "a figure stands under the notebook that made it"
+    assert page.count("Others") == 1 and CAPTIONS["sbo_bowers"] in page
+
+
+def test_markdown_pages_are_tables(run):
+    page = (run / "VERDICT.html").read_text(encoding="utf-8")
+    assert "<h1>The verdict</h1>" in page and page.count('<div class="scroll"><table>') == 1
+    assert re.search(r"<td[^>]*>132</td>", page) and "a picture" in page
+
+
+def test_every_figure_of_the_notebooks_has_a_caption_and_every_caption_a_figure():
+    named = set()
+    for path in sorted((project_root() / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                named |= set(re.findall(r"stage\.figure\(\s*\"(\w+)\"", cell.source))
+    assert named == set(CAPTIONS)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_in_a_narrow_browser_nothing_is_cut_off_or_fetched(run, tmp_path):
+    pytest.importorskip("websocket")
+    browser = Browser(tmp_path)
+    try:
+        for page in pages(run):
+            browser.open(page, 380)
+            assert browser.ask("document.documentElement.scrollWidth") <= 382, page.name
+            scrolls = """
+                (e) => { for (; e && e !== document.body; e = e.parentElement)
+                           if (/auto|scroll/.test(getComputedStyle(e).overflowX)) return true }"""
+            outside = f"""[...document.querySelectorAll('p, li, h1, h2, td, th, pre, img, math, dd')].filter(
+                e => e.getBoundingClientRect().right > 382 && !({scrolls})(e)).map(e => e.outerHTML.slice(0, 80))"""
+            assert browser.ask(outside) == [], f"{page.name}: cut off, and cannot be scrolled to"
+            assert browser.ask("[...document.images].every(i => i.naturalWidth && i.width <= 380)"), page.name
+            assert all(address.startswith(("file:", "data:")) for address in browser.requested), browser.requested
+    finally:
+        browser.close()
