@@ -1,13 +1,16 @@
 """The notebooks: their form, and the whole way through them at the smoke profile."""
 
+import ast
 import json
 import re
+import shutil
 
 import nbformat
 import pandas as pd
 import papermill
 import pytest
 
+from bowerbird.figures.captions import CAPTIONS
 from bowerbird.runs import RESULTS, pipeline, project_root, read_json
 from bowerbird.runs.kept import KEPT_PAGES
 from bowerbird.runs.parameters import declared, notebook_paths
@@ -19,6 +22,12 @@ NAMES = [path.stem for path in NOTEBOOKS]
 
 def code(path):
     return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
+def suggestions(path):
+    """What a notebook suggests to change: pairs of a parameter and its value, as papermill takes them after -p."""
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    return re.findall(r"^\| `-p (\w+) (\S+)` \|", text.partition("## What would change if")[2], re.MULTILINE)
 
 
 def test_the_notebooks_are_there_and_the_pipeline_knows_them():
@@ -45,6 +54,11 @@ def test_form(path):
     assert cells[0].source.startswith(f"# {path.stem.split('_')[0]} · ")
     for heading in ("## What we run", "## Checks", "## Exercises", "<details><summary>Answers"):
         assert heading in text or path.stem == "00_start_here", heading
+    assert "**You will learn** " in cells[0].source
+    assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "11_verdict")
+    for name, value in suggestions(path):
+        parameter = declared(path)[name]
+        assert type(ast.literal_eval(value)).__name__ == parameter["type"] and value != parameter["default"], name
     source = code(path)
     assert not re.search(r"^\s*(def|class) ", source, re.MULTILINE), "notebooks are thin: functions live in the package"
     assert "../" not in source and "/home" not in source
@@ -118,6 +132,21 @@ def test_one_notebook_alone_as_a_user_would(smoke, tmp_path):
     parameters = {"out": str(tmp_path), "seed": 3, "max_evaluations": 60, "n_bowers": 5, "n_seeds": 1}
     papermill.execute_notebook(str(notebook), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
     assert (tmp_path / "tables" / "sbo_functions.csv").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_what_is_suggested_runs(path, smoke, tmp_path):
+    run = shutil.copytree(smoke, tmp_path / "run")
+    for name, value in suggestions(path):
+        parameters = {"out": str(run), name: ast.literal_eval(value)}
+        papermill.execute_notebook(str(path), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
+
+
+def test_a_figure_is_shown_under_a_word_on_what_to_see(smoke):
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in (smoke / "notebooks").glob("*.ipynb"))
+    for figure in (smoke / "figures").glob("*.png"):
+        assert json.dumps(CAPTIONS[figure.stem], ensure_ascii=False)[1:-1] in shown, figure.stem
 
 
 def test_a_notebook_without_its_input_says_what_makes_it(tmp_path):

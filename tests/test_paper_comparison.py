@@ -68,7 +68,10 @@ def test_figure_1_is_compared_day_by_day():
     frame = pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312", "date": days,
                           "forecast_qty": [1.6, 2.4, 2.9, *[9.0] * 12]})  # fmt: skip
     found = comparison.figure_1(frame)
-    assert found == {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"}
+    assert found == {"series": {"product_1312": [2, 2, 3]}, "verdict": "equal for 1 of 1"}
+    beside = pd.concat([frame, frame.assign(product_no="product_1314", forecast_qty=3.0)])
+    assert comparison.figure_1(beside)["verdict"] == "equal for 1 of 2"
+    assert comparison.figure_1(frame.assign(forecast_qty=3.0))["verdict"] == "within 1 unit"
     assert comparison.figure_1(frame.assign(forecast_qty=5.0))["verdict"] == "differs"
     assert comparison.figure_1_text(comparison.figure_1(frame.assign(seller_no="seller_1"))) == "no such series"
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from IPython import get_ipython
+from IPython.display import Markdown, display
 
 from bowerbird.errors import MissingResult, ParameterError
+from bowerbird.figures.captions import CAPTIONS
 from bowerbird.runs.escaping import markdown_safe, neutralised
 
 RESULTS = {
@@ -66,6 +69,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")  # keeps the suffix, which some writers go by
     try:
         yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # the name must not reach the disk before what it names
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -227,11 +232,13 @@ class Stage:
         return self._wrote(path)
 
     def figure(self, name: str, figure):
-        """Save a figure, figures/<name>.png, and hand it back to be shown."""
+        """Save a figure, figures/<name>.png, and hand it back to be shown under a word on what to see in it."""
         path = self.folder / "figures" / f"{name}.png"
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
         self._wrote(path)
+        if get_ipython() and name in CAPTIONS:
+            display(Markdown(f"**What to see:** {CAPTIONS[name]}"))
         return figure
 
     def _result_path(self, name: str, as_dict: bool) -> Path:

@@ -34,6 +34,7 @@ MAKERS = {
     "levels": "07_forecast",
     "figure_1": "07_forecast",
     "inventory_summary": "08_inventory",
+    "inventory_worth": "08_inventory",
 }
 """Every table that the verdict or the list of deviations reads, and the notebook that makes it."""
 
