@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,16 @@ def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
         pd.testing.assert_frame_equal(shared, alone, check_exact=True)
     else:
         np.testing.assert_array_equal(shared, alone)
+
+
+def test_blocks_of_curves_are_handed_out_once(monkeypatch, here):
+    monkeypatch.setattr(em, "BLOCK", 128)
+    with cluster.executor(address=here) as pool:
+        given = []
+        monkeypatch.setattr(pool, "map", lambda *args, inner=pool.map: given.append(args[1]) or inner(*args))
+        mixed(pool)
+    assert len(given) == 5 and all(isinstance(block, distributed.Future) for block in given[0])
+    assert all(blocks is given[0] for blocks in given), "another time in another iteration"
 
 
 def test_what_is_used_is_what_the_environment_says(monkeypatch, here):
@@ -176,11 +187,20 @@ def killed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["search", "networks"])
+@pytest.mark.parametrize("kind", ["search", "networks", "curves"])
 def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
     if kind == "search":
         search = partial(sbo.minimize, slow_bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1)
         alone = sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1).history
+    elif kind == "curves":
+        curves = np.random.default_rng(0).normal(size=(8 * em.BLOCK, 12)).cumsum(axis=1)
+        labels = np.arange(len(curves)) % 10
+
+        def search(executor):
+            mixture = PolynomialRegressionMixture(10, max_iter=12, tol=0)
+            return SimpleNamespace(history=pd.Series(mixture.fit(curves, labels=labels, executor=executor).history_))
+
+        alone = search(None).history
     else:
 
         def search(executor):
@@ -196,4 +216,5 @@ def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
         assert len(dead) == 1
         with pytest.raises(ProcessLookupError):
             os.kill(dead[0], 0)
-    pd.testing.assert_frame_equal(shared, alone, check_exact=True)
+    same = pd.testing.assert_series_equal if kind == "curves" else pd.testing.assert_frame_equal
+    same(shared, alone, check_exact=True)

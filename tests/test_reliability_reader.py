@@ -329,7 +329,8 @@ def test_no_digit_of_a_quantity_is_lost(clean, tmp_path, qty):
     table = clean_tables()["附件1"]
     table.loc[3, "qty"] = qty
     table.to_csv(tmp_path / "附件1.csv", index=False)
-    with pytest.raises(DataError, match=rf"附件1.csv, row 5, column qty: '{qty}' is (fractional|negative|not a number)"):
+    fault = "is (fractional|negative|not a number)"  # the last from older pandas, for exponents beyond all others
+    with pytest.raises(DataError, match=rf"附件1.csv, row 5, column qty: '{qty}' {fault}"):
         read_attachment(tmp_path / "附件1.csv", SPECS["附件1"])
 
 

@@ -15,6 +15,7 @@ import importlib.metadata
 import os
 import platform
 import socket
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor 
     address = os.environ.get(VARIABLE, "") if address is None else address
     if address:
         with _connect(address) as client, client.get_executor(pure=False) as pool:
+            pool.client = client
             yield pool
     elif workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -76,6 +78,32 @@ def use(address: str) -> None:
     """
     with _connect(address):
         os.environ[VARIABLE] = address
+
+
+def hand_out(pieces: list, executor: Executor | None) -> list:
+    """Move data to where it will be worked on, once for many calls of `executor.map`.
+
+    Parameters
+    ----------
+    pieces : list
+    executor : Executor, optional
+        From `executor`.
+
+    Returns
+    -------
+    list, to be given to `executor.map` in place of the pieces: on a cluster, futures of data that lie with the workers,
+    and are handed out anew if one dies; elsewhere the pieces themselves.
+    """
+    client = getattr(executor, "client", None)
+    if client is None:
+        return pieces
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)  # once, and meant
+        return client.map(_itself, pieces, pure=False)
+
+
+def _itself(piece):
+    return piece
 
 
 def _connect(address: str):

@@ -67,10 +67,10 @@ iteration of EM over all shards, beside {em_work:.2f} s of work on {cores:,} cor
 {bound}
 
 **What is there, and what is missing.** `cluster.executor` carries SBO's candidates, the ladder's forecasts, EM's blocks
-and the simulation's, and loses no bit when a worker dies. It hands EM's blocks over anew in every iteration,
-{block_mb:.0f} MB each: right for millions of curves, but {shipped:,.0f} GB an iteration here. At this size the
-statistics, {per_curve:,} bytes a curve, must be gathered where the curves lie, and stay there. Not built: that, reading
-in shards, one training on several GPUs, and a store of many files for daily operation.
+and the simulation's, and loses no bit when a worker dies. EM's blocks, {block_mb:.0f} MB each, are handed out once and
+stay with the workers, and with the scheduler, should one die: right for millions of curves, but {shipped:,.0f} GB here.
+At this size the statistics, {per_curve:,} bytes a curve, must be gathered where the curves lie. Not built: that,
+reading in shards, one training on several GPUs, and a store of many files for daily operation.
 """
 BOUND = {
     True: "The scheduler bounds it, not arithmetic; larger shards or a tree of sums cure that.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.cluster import hand_out
 from bowerbird.dm.statistics import CHUNK, Curves
 
 BLOCK = 16 * CHUNK  # curves handed to a worker at once
@@ -128,13 +129,12 @@ def first_m_step(curves: Curves, w: np.ndarray, rules: Rules) -> tuple[Parameter
 
 
 def pass_over(
-    curves: Curves, parameters: Parameters, classification: bool = False, executor: Executor | None = None
+    blocks: list, parameters: Parameters, classification: bool = False, executor: Executor | None = None
 ) -> tuple[np.ndarray, float, int]:
     """One E-step: `sums` for the M-step (K, 1 + F), log-likelihood, the curve explained worst.
 
     Blocks of curves are added in their order, so that the bits do not depend on the executor.
     """
-    blocks = [curves.take(slice(start, start + BLOCK)) for start in range(0, curves.n_curves, BLOCK)]
     run = map if executor is None else executor.map
     totals, likelihood, worst = 0.0, 0.0, (np.inf, 0)
     jobs = run(_block, blocks, [parameters] * len(blocks), [classification] * len(blocks))
@@ -208,8 +208,10 @@ def run(
     else:
         parameters, n_floored = first_m_step(curves, start.T, rules)
     history, converged, disturbed = [], False, True
+    blocks = [curves.take(slice(first, first + BLOCK)) for first in range(0, curves.n_curves, BLOCK)]
+    blocks = hand_out(blocks, executor)
     for iteration in range(1, max_iter + 1):
-        totals, likelihood, worst = pass_over(curves, parameters, rules.classification, executor)
+        totals, likelihood, worst = pass_over(blocks, parameters, rules.classification, executor)
         if not disturbed and rules.eq9 == "corrected":
             _assert_no_fall(history[-1], likelihood, curves.n_points)
         history.append(likelihood)

@@ -12,8 +12,8 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
-from bowerbird.paper import verdict
 from bowerbird.figures.captions import CAPTIONS
+from bowerbird.paper import verdict
 from bowerbird.runs import atomic_path, read_json
 
 RESULT_FILES = {

@@ -20,13 +20,12 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from bowerbird.runs import index_page, notebook_html
 from bowerbird.data.attachments import read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.runs.parameters import load_profile, notebook_paths, parse_setting, resolve
+from bowerbird.runs import IN_JUPYTER, Stage, index_page, notebook_html, project_root, read_json, run_folder, write_json
 from bowerbird.runs.lock import only_run
-from bowerbird.runs import IN_JUPYTER, Stage, project_root, read_json, run_folder, write_json
+from bowerbird.runs.parameters import load_profile, notebook_paths, parse_setting, resolve
 
 READS = {
     "00_start_here": (),
