@@ -68,7 +68,7 @@ def forecast_after(store: Store, day: pd.Timestamp) -> Forecast:
     made = store.connection.execute(
         f"SELECT date, {', '.join(PARTS)} FROM forecasts WHERE origin = ? ORDER BY row, date", [day]
     ).fetchnumpy()
-    dates = pd.DatetimeIndex(np.unique(made.pop("date")), name="date")
+    dates = pd.DatetimeIndex(np.unique(made.pop("date")), name="date").as_unit("ns")
     return Forecast(dates, **{name: np.asarray(values).reshape(-1, len(dates)) for name, values in made.items()})
 
 

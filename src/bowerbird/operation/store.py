@@ -133,7 +133,7 @@ class Store:
         rows = self.connection.execute("SELECT qty FROM demand ORDER BY row, date").fetchnumpy()["qty"]
         demand = np.ma.filled(rows.astype(float), np.nan).reshape(len(series), -1)  # (n_series, n_days)
         days = self.frame("SELECT date FROM days ORDER BY date")["date"]
-        return Panel(series, pd.DatetimeIndex(days, freq="D", name="date"), demand)
+        return Panel(series, pd.DatetimeIndex(days, freq="D", name="date").as_unit("ns"), demand)
 
     def add_day(self, delivery: Delivery) -> None:
         """Write a day's row and demand; call it inside a transaction."""
