@@ -176,6 +176,13 @@ def test_binary_garbage_named_csv(tmp_path):
         read_text_table(path, COLUMNS)
 
 
+def test_a_nul_byte_ends_no_cell(tmp_path):
+    path = tmp_path / "附件2.csv"
+    path.write_bytes(b"product_no,category1\nproduct_1,a\nprod\0uct_2,b\n")
+    with pytest.raises(DataError, match=r"^附件2.csv, row 3: a NUL byte, so the file is damaged or no text"):
+        read_text_table(path, COLUMNS)
+
+
 def test_sha256(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")  # the test vector of FIPS 180-2, appendix B.1

@@ -130,7 +130,8 @@ def plain_reading(raw: bytes, spec: AttachmentSpec) -> list[tuple]:
     """Rows of (row number, cells in the attachment's order), or Refused."""
     text = plain_text(raw)
     records = plain_records(text)
-    if not re.split("[\r\n]", text)[0].strip() or any(len(record) > len(records[0]) for record in records):
+    too_long = any(len(record) > len(records[0]) for record in records)
+    if "\0" in text or not re.split("[\r\n]", text)[0].strip() or too_long:
         raise Refused
     header = [re.sub(r"\s+", "", name).lower() for name in records[0]]
     if any(header.count(column) != 1 for column in spec.columns):

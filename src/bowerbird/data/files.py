@@ -100,6 +100,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     text = _decode(path.read_bytes(), path.name)
     if not re.match(r"[^\r\n]*", text)[0].strip():
         return pd.DataFrame()
+    if "\0" in text:  # at which some versions of pandas end the cell without a word
+        row = 1 + text.partition("\0")[0].count("\n")
+        raise DataError(f"{path.name}, row {row}: a NUL byte, so the file is damaged or no text; save it as CSV UTF-8")
     try:
         # The header is read as a row like others: pandas would take the first of six fields under five headers for an
         # index, and rename the second of two equal headers.
