@@ -83,6 +83,7 @@ def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
         np.testing.assert_array_equal(shared, alone)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_blocks_of_curves_are_handed_out_once(monkeypatch, here):
     monkeypatch.setattr(em, "BLOCK", 128)
     with cluster.executor(address=here) as pool:
