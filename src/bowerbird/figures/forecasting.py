@@ -1,4 +1,4 @@
-"""Figures of notebooks 05 to 07: training, fans, scores."""
+"""Figures of notebooks 05 and 07: fans of forecasts, calibration of their quantiles."""
 
 import numpy as np
 

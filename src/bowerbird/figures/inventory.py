@@ -31,9 +31,9 @@ def cost_of_service(table: pd.DataFrame, equal: pd.DataFrame, fill_rate: float):
     Parameters
     ----------
     table : DataFrame
-        `inventory_study.worth_of_forecasts`.
+        `forecast_worth.worth_of_forecasts`.
     equal : DataFrame
-        `inventory_study.at_equal_service` of it.
+        `forecast_worth.at_equal_service` of it.
     fill_rate : float
         At which `equal` was taken.
     """

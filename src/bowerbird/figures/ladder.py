@@ -22,7 +22,7 @@ def ladder(table: pd.DataFrame, lowest: float = 0.4):
     Parameters
     ----------
     table : DataFrame
-        `ladder_scores.ladder_table`.
+        `ladder.scores.ladder_table`.
     lowest : float
         Left end of the axis; what scores less, such as zero, stands at the edge with its number.
     """
@@ -70,7 +70,7 @@ def differences(table: pd.DataFrame):
     Parameters
     ----------
     table : DataFrame
-        `ladder_scores.paired_differences`.
+        `ladder.scores.paired_differences`.
     """
     protocols, others = list(table["protocol"].unique()), list(table["other"].unique())
     figure, axes = new_figure(

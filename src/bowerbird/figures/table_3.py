@@ -36,9 +36,9 @@ def heat_map(cells: pd.DataFrame, families: pd.DataFrame):
     Parameters
     ----------
     cells : DataFrame
-        From `table_3_study.run`, the design's protocols.
+        From `table_3.study.run`, the design's protocols.
     families : DataFrame
-        From `table_3_verdict.families`; its members nearest the print fill the last column, headed "nearest".
+        From `table_3.verdict.families`; its members nearest the print fill the last column, headed "nearest".
     """
     shown = cells[(cells["Index"] == "Test") & cells["decomposed"].isin(["before", "–"])]
     labels = ["horizon", "model", "split"]

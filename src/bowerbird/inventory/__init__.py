@@ -12,6 +12,8 @@ What is wrong?       demand_watch, alerts, alerts_study
 Studies              forecast_worth (what a forecast saves in stock), planning_study
 Learnt               learned_policy (by gradient), searched_levels (by SBO)
 
+Arguments are looked at by `checks`.
+
 Notation, the same in every module: on-hand stock, position (on hand + on order - backorders), reorder point [s],
 order-up-to level [S], lead time [LT], review period [NRT], holding cost [h], shortage cost [p], cost of an order [K].
 An order is placed when the position is *below* s; textbooks that order at or below s have an s one less.

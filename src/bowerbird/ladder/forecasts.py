@@ -1,4 +1,4 @@
-"""The ladder: every method forecasts from the same origins, without a look at later days, and is scored alike.
+"""The ladder's forecasts: every method from the same origins, without a look at later days, made once and kept.
 
 A forecaster is anything callable as `forecast(panel, horizon, seed)`. It is handed the panel as known at the origin and
 returns an array (n_series, horizon) in units a day, or an object with `point`, such an array, and

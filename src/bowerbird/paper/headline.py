@@ -1,7 +1,8 @@
 """The paper's headline numbers in three readings, each with a verdict: the table that a run ends with.
 
-Verdicts: exact (equal to the printed digits), explained (the as-run reading gives it, within what is said), refuted (an
-honest computation gives something else), new (the paper prints nothing), not comparable (synthetic data).
+Verdicts: exact (equal to the printed digits), explained (the as-run reading gives it, within what is said; in Table 3
+by a leak), not reached and differs (it does not), refuted as printed (the formulas to the letter exclude it), equal for
+n of m (Figure 1's products), new (the paper prints nothing), not comparable (synthetic data).
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """A run: notebooks executed one after another into a folder, and what is kept of it.
 
-`pipeline` runs them, `parameters` says with what, `folder` is what a notebook writes into (all of it can be had from
-here), `lock` keeps a second run out, `tables` reads a run again, `notebook_html` and `index_page` make its pages,
+`pipeline` runs them, `parameters` says with what, `folder` is what a notebook writes into (what others use can be had
+from here), `lock` keeps a second run out, `tables` reads a run again, `notebook_html` and `index_page` make its pages,
 `escaping` keeps hostile ids harmless in them, `kept` is what reports/ keeps.
 """
 

@@ -37,7 +37,7 @@ def score(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:
 
     Parameters
     ----------
-    panel, protocol, options : see `table_3.make_forecasts`
+    panel, protocol, options : see `protocols.make_forecasts`
 
     Returns
     -------

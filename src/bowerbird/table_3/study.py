@@ -2,7 +2,7 @@
 
 A factorial over model, filter, order of filter and split, split and horizon; then, for every family of protocols that
 differ only in the width of the Gaussian filter, the width at which 1 - WMAPE passes the printed figure, if there is
-one. `table_3_verdict` reads the cells.
+one. `verdict` reads the cells.
 """
 
 from collections.abc import Iterable
@@ -62,11 +62,11 @@ def run(panel: Panel, protocols: Iterable[Protocol], **options) -> pd.DataFrame:
     ----------
     panel : Panel
     protocols : iterable of Protocol
-    options : settings, seed, device, as for `table_3.make_forecasts`
+    options : settings, seed, device, as for `protocols.make_forecasts`
 
     Returns
     -------
-    DataFrame, the rows of `table_3_scores.score` of one protocol after the other ("cells" below).
+    DataFrame, the rows of `scores.score` of one protocol after the other ("cells" below).
     """
     series, rows = {}, []
     for protocol in protocols:

@@ -1,7 +1,7 @@
 """What the experiment says of Table 3: how far every cell is from the print, which families print it, the verdict.
 
 A family is all protocols that differ only in the width of the Gaussian filter. Every sentence of the verdict is
-computed from the cells of `table_3_study`, and comes out otherwise where they do.
+computed from the cells of `study`, and comes out otherwise where they do.
 """
 
 from collections.abc import Iterable
