@@ -219,3 +219,15 @@ def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
             os.kill(dead[0], 0)
     same = pd.testing.assert_series_equal if kind == "curves" else pd.testing.assert_frame_equal
     same(shared, alone, check_exact=True)
+
+
+def threads(_) -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_processes_here_work_with_one_thread_each(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with cluster.executor(2, address="") as pool:
+        assert set(pool.map(threads, range(4))) == {1}

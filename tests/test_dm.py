@@ -723,3 +723,27 @@ CURVES = draw(0, n_curves=20, n_days=10)[0]
 def test_errors_name_the_cure(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def partly_seen(seed: int) -> np.ndarray:
+    """60 curves of which the first 1 to 59 days are seen: too few, in some clusters, to fix a cubic."""
+    rng = np.random.default_rng(seed)
+    curves = np.log1p(rng.poisson(rng.gamma(0.7, 3, (60, 1)), (60, 60))).astype(float)
+    curves[np.arange(60) >= rng.integers(1, 60, 60)[:, None]] = np.nan
+    return curves
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore::UserWarning")
+def test_curves_of_which_few_days_are_seen_end_in_a_fit():
+    for seed in range(12):
+        history = PolynomialRegressionMixture(6, 3, random_state=seed).fit(partly_seen(seed)).history_
+        assert (np.diff(history) >= -1e-6 * np.abs(history[0])).all(), seed
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore::UserWarning")
+def test_a_reseeded_cluster_shares_the_variance():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        curves = np.log1p(rng.poisson(rng.gamma(0.7, 3, (30, 1)), (30, 40))).astype(float)
+        mixture = PolynomialRegressionMixture(8, 3, random_state=seed, shared_variance=True, on_empty="reseed")
+        assert len(set(mixture.fit(curves).variances_)) == 1

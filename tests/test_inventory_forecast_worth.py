@@ -105,3 +105,8 @@ def test_stock_between_two_ratios_by_hand():
 def test_one_origin_is_too_few():
     with pytest.raises(ParameterError, match="origins is"):
         worth_of_forecasts(panel(), {}, ["mean"], (30,))
+
+
+def test_origins_too_near_are_refused_in_words():
+    with pytest.raises(ParameterError, match=r"origins is \[40, 50, 65\]: none lies horizon = 15 days before 50"):
+        worth_of_forecasts(None, {}, [], [40, 50, 65], horizon=15)

@@ -315,3 +315,11 @@ def test_every_method_can_go_to_another_process():
 
     for method in all_methods(seeds=(0,)):
         assert pickle.loads(pickle.dumps(method)).name == method.name
+
+
+def test_forecasts_that_other_code_made_are_made_again(tmp_path, monkeypatch):
+    data, first, second = panel(), Counting(), Counting()
+    make_forecasts(data, [Method("m", first)], SHORT, tmp_path)
+    monkeypatch.setattr("bowerbird.ladder.forecasts.forecasters_digest", lambda: "other code")
+    make_forecasts(data, [Method("m", second)], SHORT, tmp_path)
+    assert second.calls == first.calls

@@ -43,7 +43,7 @@ def run(tmp_path_factory):
     picture = folder / "figures" / "sbo_bowers.png"
     matplotlib.image.imsave(picture, np.zeros((60, 2400)))
     (folder / "figures" / "dm_one_curve.png").write_bytes(picture.read_bytes())
-    stage._wrote(folder / "figures" / "dm_one_curve.png")
+    stage.wrote(folder / "figures" / "dm_one_curve.png")
     wide = pd.DataFrame({f"column {k}": ["a long word " + HOSTILE] for k in range(30)})
     image = new_output("display_data", {"image/png": b64encode(picture.read_bytes()).decode()})
     table = new_output("display_data", {"text/html": wide.to_html(), "text/plain": "wide"})

@@ -30,6 +30,43 @@ def test_keep_copies_derived_results_and_no_series(tmp_path, monkeypatch):
     assert "someone" not in (folder / "run.json").read_text(), "no path of the machine is kept"
 
 
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A finished run in a project of its own, beside other reports."""
+    monkeypatch.setattr(kept, "project_root", lambda: tmp_path)
+    run = tmp_path / "runs" / "demo-raw"
+    (run / "tables").mkdir(parents=True)
+    (run / "tables" / "headline.csv").write_text("x")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "README.md").write_text("x")
+    return run
+
+
+def record(run, command="python -m bowerbird reproduce", seeds=(0, 0)):
+    parameters = {name: {"seed": seed} for name, seed in zip(("01_data", "02_dm_clustering"), seeds, strict=True)}
+    (run / "run.json").write_text(json.dumps({"command": command, "parameters": parameters}))
+
+
+@pytest.mark.parametrize("asked", [".", "tables/..", "../demo-raw/"])
+def test_a_run_given_by_dots_replaces_its_own_report_alone(finished, monkeypatch, asked):
+    record(finished)
+    monkeypatch.chdir(finished)
+    assert kept.keep(asked) == finished.parents[1] / "reports" / "demo-raw"
+    assert (finished.parents[1] / "reports" / "README.md").is_file()
+
+
+def test_stages_of_different_seeds_are_no_run(finished):
+    record(finished, seeds=(0, 1))
+    with pytest.raises(MissingResult, match=r"stages were run with the seeds \[0, 1\]; run it again with one"):
+        kept.keep(str(finished))
+
+
+def test_no_folder_is_left_in_the_command(finished):
+    record(finished, "python -m bowerbird reproduce --out /home/alice/my run --profile full --data=/home/alice/raw")
+    command = json.loads((kept.keep(str(finished)) / "run.json").read_text())["command"]
+    assert command == "python -m bowerbird reproduce --profile full"
+
+
 def test_the_full_report_has_all_pages_and_the_readme_names_them():
     full = project_root() / "reports" / "full-attachments"
     readme = (project_root() / "reports" / "README.md").read_text(encoding="utf-8")

@@ -60,6 +60,20 @@ def test_common_parameters_reach_those_who_declare_them(notebook):
     assert resolve([notebook], {}, {"seed": 7, "device": "cpu"}, "here") == {"01_example": {"seed": 7}}
 
 
+@pytest.mark.parametrize("value", ["@x", "{", "[a"])
+def test_a_value_that_cannot_be_read_is_refused(value):
+    with pytest.raises(ParameterError, match=r"--set 01_data.data=.*: .* is no value; put text with signs"):
+        parse_setting(f"01_data.data={value}")
+
+
+def test_copies_of_notebooks_are_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("bowerbird.runs.parameters.project_root", lambda: tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for name in ("01_data", "07b_new_items", "01_data-Copy1", "01_data (2)", "Untitled"):
+        (tmp_path / "notebooks" / f"{name}.ipynb").touch()
+    assert [path.stem for path in notebook_paths()] == ["01_data", "07b_new_items"]
+
+
 def test_settings_of_the_command_line():
     assert parse_setting("05_sbo_lstm.epochs=20") == ("05_sbo_lstm", "epochs", 20)
     for wrong in ("epochs=20", "05_sbo_lstm.epochs", "05_sbo_lstm.=3"):

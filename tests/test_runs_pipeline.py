@@ -61,6 +61,13 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
     assert (two_notebooks / "run" / "index.html").is_file()
 
 
+def test_the_record_of_a_run_says_with_what_each_stage_was_run(two_notebooks):
+    run(two_notebooks)
+    run(two_notebooks, seed=1, until="03_denoising")
+    parameters = read_json(two_notebooks / "run" / "run.json")["parameters"]
+    assert {name: values["seed"] for name, values in parameters.items()} == {"03_denoising": 1, "05_sbo_lstm": 0}
+
+
 def test_a_failure_names_notebook_cell_and_cause_and_the_next_call_goes_on_there(two_notebooks):
     with pytest.raises(pipeline.StageFailed, match=r"05_sbo_lstm, cell .*AssertionError: asked to fail"):
         run(two_notebooks, settings=("05_sbo_lstm.fail=true",))

@@ -57,7 +57,10 @@ def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor 
             pool.client = client
             yield pool
     elif workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        import torch
+
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:  # as `choose_device` sets them
             yield pool
     else:
         yield None

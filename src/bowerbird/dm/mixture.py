@@ -194,7 +194,8 @@ class PolynomialRegressionMixture:
         em.warn_of_empty(best, rules, n)
         if not self.converged_:
             warnings.warn(
-                f"EM did not converge in {self.max_iter} iterations; raise max_iter or tol",
+                f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol"
+                + ("" if gathered.complete else ", or lower the degree: few days of some curves are seen"),
                 ConvergenceWarning,
                 stacklevel=2,
             )

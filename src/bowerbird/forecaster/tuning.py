@@ -15,6 +15,7 @@ from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
+from bowerbird.runs.code import forecasters_digest
 from bowerbird.sbo import Choice, Float, Integer, Result, minimize
 
 SPACE = {
@@ -232,6 +233,6 @@ class _Objective:
 
 def _digest(panel: Panel, settings: Settings) -> str:
     """What the loss depends on beside the candidate, for the checkpoint's name."""
-    digest = hashlib.sha256(repr((settings, panel.dates[0])).encode())
+    digest = hashlib.sha256(repr((settings, panel.dates[0], forecasters_digest())).encode())
     digest.update(np.ascontiguousarray(panel.demand).tobytes())
     return digest.hexdigest()[:16]

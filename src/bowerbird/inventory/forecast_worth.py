@@ -135,6 +135,11 @@ def worth_of_forecasts(
     rows = []
     for position, origin in enumerate(origins[1:], 1):
         before = [earlier for earlier in origins[:position] if earlier + horizon <= origin]
+        if not before:
+            raise ParameterError(
+                f"origins is {origins}: none lies horizon = {horizon} days before {origin}, so that its errors were "
+                "known then; leave more days between them"
+            )
         actual = np.nan_to_num(actual_demand(panel, origin, horizon))
         level = running_level(panel.demand[:, :origin])[:, -1]
         sellable = _sellable(actual, opening_stock, lead_time) if lost_sales else actual

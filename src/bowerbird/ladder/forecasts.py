@@ -22,6 +22,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.ladder.quantile_forecast import QuantileForecast, as_quantile_forecast
 from bowerbird.runs import atomic_path
+from bowerbird.runs.code import forecasters_digest
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def make_forecasts(
     protocols : iterable of Protocol
     folder : Path, optional
         One file a forecast, written whole or not at all, so that an interrupted run resumes. A file is found again only
-        for the same method, version, origin, horizon, seed, series and known demand.
+        for the same method, version, origin, horizon, seed, series and known demand, and the same code of forecasters.
     executor : concurrent.futures.Executor, optional
         Where the forecasts are made; here, one after the other, without it. Methods must then be picklable.
     progress : bool
@@ -201,7 +202,7 @@ def mean_point(forecasts: dict[Key, QuantileForecast], method: str, origin: int,
 
 def _path(folder: Path, panel: Panel, key: Key, method: Method) -> Path:
     seen = key.origin + (key.horizon if method.hindsight else 0)
-    digest = hashlib.sha256(repr((key, method.version, panel.dates[0])).encode())
+    digest = hashlib.sha256(repr((key, method.version, panel.dates[0], forecasters_digest())).encode())
     digest.update(pd.util.hash_pandas_object(panel.series).to_numpy().tobytes())
     digest.update(np.ascontiguousarray(panel.demand[:, :seen]).tobytes())
     name = re.sub(r"\W+", "_", key.method).strip("_")

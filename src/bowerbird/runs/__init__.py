@@ -2,7 +2,8 @@
 
 `pipeline` runs them, `parameters` says with what, `folder` is what a notebook writes into (what others use can be had
 from here), `lock` keeps a second run out, `tables` reads a run again, `notebook_html` and `index_page` make its pages,
-`escaping` keeps hostile ids harmless in them, `kept` is what reports/ keeps.
+`escaping` keeps hostile ids harmless in them, `code` tells which code made what lies ready to be used again, `kept` is
+what reports/ keeps.
 """
 
 from bowerbird.runs.folder import (

@@ -9,7 +9,7 @@ import re
 import pandas as pd
 
 BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-MARKS = re.compile(r"\||<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\()")  # a cell's border, a tag, a link or a picture
+MARKS = re.compile(r"\\|\||<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\()")  # an escape, a cell's border, a tag, a link
 
 
 def neutralised(table: pd.DataFrame) -> pd.DataFrame:

@@ -175,7 +175,7 @@ class Stage:
                     neutralised(result).to_csv(temporary, index=False)
                 else:
                     result.to_parquet(temporary, index=False)
-        return self._wrote(path)
+        return self.wrote(path)
 
     def read(self, name: str) -> pd.DataFrame | dict:
         """Read a result an earlier stage made.
@@ -217,37 +217,45 @@ class Stage:
         path = self.folder / "tables" / f"{name}.csv"
         with atomic_path(path) as temporary:
             neutralised(frame).to_csv(temporary, index=False)
-        self._wrote(path)
+        self.wrote(path)
         with atomic_path(path.with_suffix(".md")) as temporary:
             shown = markdown_safe(frame.round(decimals)).to_markdown(index=False)
             temporary.write_text(shown + "\n", encoding="utf-8")
-        self._wrote(path.with_suffix(".md"))
+        self.wrote(path.with_suffix(".md"))
         return frame.round(decimals)
+
+    def csv(self, name: str, frame: pd.DataFrame) -> Path:
+        """Save a table to be handed out, <name>.csv in the run's folder itself, numbers to three decimals."""
+        path = self.folder / f"{name}.csv"
+        with atomic_path(path) as temporary:
+            neutralised(frame).to_csv(temporary, index=False, float_format="%.3f")
+        return self.wrote(path)
 
     def page(self, name: str, text: str) -> Path:
         """Save a page for readers, such as VERDICT.md, in the run's folder itself."""
         path = self.folder / name
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        return self._wrote(path)
+        return self.wrote(path)
 
     def figure(self, name: str, figure):
         """Save a figure, figures/<name>.png, and hand it back to be shown under a word on what to see in it."""
         path = self.folder / "figures" / f"{name}.png"
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
-        self._wrote(path)
+        self.wrote(path)
         if get_ipython() and name in CAPTIONS:
             display(Markdown(f"**What to see:** {CAPTIONS[name]}"))
         return figure
+
+    def wrote(self, path: Path) -> Path:
+        """Record a file in the run's folder as this stage's: if it is lost, the stage is run again."""
+        files = read_json(self.files_path)
+        write_json(self.files_path, sorted({*files, str(path.relative_to(self.folder))}))
+        return path
 
     def _result_path(self, name: str, as_dict: bool) -> Path:
         if name not in RESULTS:
             raise ParameterError(f"no result is called {name!r}; there are {', '.join(RESULTS)}")
         suffix = ".json" if as_dict else ".csv" if name == "replenishment" else ".parquet"
         return (self.folder if name in AT_THE_TOP else self.folder / "results") / f"{name}{suffix}"
-
-    def _wrote(self, path: Path) -> Path:
-        files = read_json(self.files_path)
-        write_json(self.files_path, sorted({*files, str(path.relative_to(self.folder))}))
-        return path

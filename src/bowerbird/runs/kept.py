@@ -1,5 +1,6 @@
 """What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -44,11 +45,14 @@ def keep(run: str) -> Path:
     Raises
     ------
     MissingResult
-        The run is not complete.
+        The run is not complete, or its stages were run with different seeds.
     """
-    source = Path(run)
+    source = Path(run).resolve()  # "." has no name, and reports/ itself is not to be replaced
     if not (source / "run.json").is_file() or not (source / "tables" / "headline.csv").is_file():
         raise MissingResult(f"{source}: no finished run there; run `make reproduce` or give another folder")
+    record = read_json(source / "run.json")
+    if len(seeds := {parameters["seed"] for parameters in record["parameters"].values()}) > 1:
+        raise MissingResult(f"{source}: its stages were run with the seeds {sorted(seeds)}; run it again with one")
     target = project_root() / "reports" / source.name
     partial = target.with_name(f".{target.name}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -60,12 +64,11 @@ def keep(run: str) -> Path:
     for page in KEPT_PAGES:
         if (source / page).is_file():
             shutil.copy2(source / page, partial)
-    record = read_json(source / "run.json")
     for parameters in record["parameters"].values():  # a report says which data, not where they lay
         parameters.pop("out", None)
         if parameters.get("data", "synthetic") != "synthetic":
             parameters["data"] = "attachments"
-    record["command"] = record["command"].split(" --data ")[0]
+    record["command"] = re.sub(r" --(data|out|cluster)[= ].*?(?= --|$)", "", record["command"])
     write_json(partial / "run.json", record)
     shutil.rmtree(target, ignore_errors=True)  # only now: an interrupted copy leaves the old report
     partial.rename(target)

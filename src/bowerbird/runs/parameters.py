@@ -4,6 +4,7 @@ papermill only warns of a name it does not know and checks no type, so everythin
 """
 
 import difflib
+import re
 from pathlib import Path
 
 import papermill
@@ -17,8 +18,9 @@ TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
 def notebook_paths() -> list[Path]:
-    """The numbered notebooks, in their order."""
-    paths = sorted((project_root() / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
+    """The numbered notebooks, in their order; copies that an editor made, such as 01_data-Copy1, are none of them."""
+    found = (project_root() / "notebooks").glob("*.ipynb")
+    paths = sorted(path for path in found if re.fullmatch(r"\d\d[a-z]?_\w+", path.stem))
     if not paths:
         raise ParameterError(f"{project_root()}: no notebooks there; run bowerbird from a clone of its repository")
     return paths
@@ -47,7 +49,10 @@ def parse_setting(text: str) -> tuple[str, str, object]:
     notebook, dot, name = place.partition(".")
     if not (equals and dot and notebook and name):
         raise ParameterError(f"--set {text}: write it as NOTEBOOK.PARAMETER=VALUE, e.g. 05_sbo_lstm.max_evaluations=20")
-    return notebook, name, yaml.safe_load(value)
+    try:
+        return notebook, name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"--set {text}: {value!r} is no value; put text with signs in it in quotes") from error
 
 
 def resolve(notebooks: list[Path], changes: dict[str, dict], common: dict, source: str) -> dict[str, dict]:

@@ -279,7 +279,7 @@ def _write_run_json(job: Job) -> None:
             "command": " ".join(["python -m bowerbird", *sys.argv[1:]]),
             "profile": job.profile,
             **_circumstances(job),
-            "parameters": job.parameters,
+            "parameters": {name: record["parameters"] for name, record in stages.items()},
             "seconds": {name: record["seconds"] for name, record in stages.items()},
             "seconds_total": round(sum(record["seconds"] for record in stages.values()), 1),
             "stage_commits": {name: record["commit"] for name, record in stages.items()},
