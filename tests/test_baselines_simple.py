@@ -1,8 +1,9 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from bowerbird.baselines import (
-    BASELINES,
     best_constant,
     best_window_median,
     croston_sba,
@@ -19,6 +20,25 @@ from bowerbird.baselines import (
 from bowerbird.errors import ParameterError
 
 NAN = np.nan
+BASELINES = {
+    "zero": zero,
+    "mean": historical_mean,
+    "mean 28": recent_mean,
+    "mean 14": partial(recent_mean, days=14),
+    "median 7": partial(recent_median, days=7),
+    "median 14": partial(recent_median, days=14),
+    "median 21": recent_median,
+    "median 28": partial(recent_median, days=28),
+    "best-window median": best_window_median,
+    "seasonal naive": seasonal_naive,
+    "seasonal mean": seasonal_mean,
+    "SES": exponential_smoothing,
+    "SES(.2)": partial(exponential_smoothing, alpha=0.2),
+    "SBA": croston_sba,
+    "TSB": tsb,
+    "mean of median 21 and SES(.2)": median_and_smoothing,
+}
+
 all_baselines = pytest.mark.parametrize("forecast", BASELINES.values(), ids=BASELINES)
 
 

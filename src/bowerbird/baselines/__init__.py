@@ -5,7 +5,6 @@ regressions, `boosting` LightGBM on `lag_features`; `stacking` weighs several, `
 """
 
 from bowerbird.baselines.simple import (
-    BASELINES,
     best_constant,
     best_window_median,
     croston_sba,
@@ -21,7 +20,6 @@ from bowerbird.baselines.simple import (
 )
 
 __all__ = [
-    "BASELINES",
     "best_constant",
     "best_window_median",
     "croston_sba",

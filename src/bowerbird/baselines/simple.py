@@ -5,7 +5,6 @@ Each is written for thousands of series at once: it takes the demand before the 
 nothing later. Missing days (NaN) are skipped; where nothing is known, the forecast is zero.
 """
 
-from functools import partial
 
 import numpy as np
 
@@ -164,27 +163,6 @@ def best_constant(actual) -> np.ndarray:
     float64 array (n_series, horizon)
     """
     return recent_median(actual, np.shape(actual)[1], days=np.shape(actual)[1])
-
-
-BASELINES = {
-    "zero": zero,
-    "mean": historical_mean,
-    "mean 28": recent_mean,
-    "mean 14": partial(recent_mean, days=14),
-    "median 7": partial(recent_median, days=7),
-    "median 14": partial(recent_median, days=14),
-    "median 21": recent_median,
-    "median 28": partial(recent_median, days=28),
-    "best-window median": best_window_median,
-    "seasonal naive": seasonal_naive,
-    "seasonal mean": seasonal_mean,
-    "SES": exponential_smoothing,
-    "SES(.2)": partial(exponential_smoothing, alpha=0.2),
-    "SBA": croston_sba,
-    "TSB": tsb,
-    "mean of median 21 and SES(.2)": median_and_smoothing,
-}
-"""Name in the tables -> forecaster, each with its default parameters."""
 
 
 def _table(demand) -> np.ndarray:

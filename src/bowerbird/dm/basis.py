@@ -58,13 +58,3 @@ class Basis:
             return powers
         angle = 2 * np.pi * np.arange(n_days)[:, None] * np.arange(1, HARMONICS + 1) / WEEK
         return np.hstack([powers, np.cos(angle), np.sin(angle)])
-
-    def to_powers(self, coefficients: np.ndarray) -> np.ndarray:
-        """Coefficients (K, P) of a Chebyshev basis in powers of x; those of other bases as they are."""
-        if self.kind != "chebyshev":
-            return coefficients
-        powers = np.zeros_like(coefficients)
-        for row, coefficient in zip(powers, coefficients, strict=True):
-            converted = chebyshev.cheb2poly(coefficient)  # drops trailing zeros
-            row[: len(converted)] = converted
-        return powers
