@@ -230,6 +230,29 @@ def test_days_that_never_came_are_closed_when_asked(begun):
         assert next(o.status for o in receive(store, begun / "in") if o.file == late.name) == "quarantined"
 
 
+def test_no_gap_is_closed_that_a_mistyped_date_makes(begun):
+    later = replace(PANEL, dates=PANEL.dates + pd.Timedelta(days=30)).until(KNOWN + 1)
+    mistyped = write_deliveries(later, begun / "in", later.dates[-1])[0]  # 2023-05-30 in place of 2023-04-30
+    (begun / "in" / "2023-04-30.csv").unlink()
+    with open_store(begun / "store") as store:
+        outcomes = receive(store, begun / "in", close_gaps=True)
+        assert [o.status for o in outcomes] == ["taken in"] * 5 + ["waits"]
+        assert outcomes[-1].reason == (
+            "column date: 2023-05-30 leaves a gap of 24 days, 2023-05-06 to 2023-05-29, and at most 7 are closed; "
+            "deliver the days between, or mend the date"
+        )
+        assert store.last_day == PANEL.dates[-1] and mistyped.exists()
+
+
+@pytest.mark.parametrize(("days", "status"), [(7, "taken in"), (8, "waits")])
+def test_a_week_is_the_longest_gap_closed(begun, days, status):
+    shutil.rmtree(begun / "in")
+    later = replace(PANEL, dates=PANEL.dates + pd.Timedelta(days=days)).until(KNOWN + 1)
+    write_deliveries(later, begun / "in", later.dates[-1])
+    with open_store(begun / "store") as store:
+        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == [status]
+
+
 def test_a_day_before_the_store_began_is_set_aside(received):
     early = replace(PANEL, dates=PANEL.dates - pd.Timedelta(days=365)).until(1)
     write_deliveries(early, received / "in")

@@ -64,7 +64,7 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
     np.testing.assert_array_equal(read_day(path, SERIES, "zero").demand, [2, 0, 0])
     np.testing.assert_array_equal(read_day(path, SERIES, "missing").demand, [2, 0, np.nan])
     with pytest.raises(
-        DataError, match=r"2023-05-02\.csv, row 4, columns .*'seller_2/p1/w2' \(1 series of 3.*fill_gaps"
+        DataError, match=r"2023-05-02\.csv, row 4, columns .*'seller_2/p1/w2' \(1 series of 3.*another store with fill_"
     ):
         read_day(path, SERIES)
     with pytest.raises(ParameterError, match="fill_gaps is 'nan'"):
@@ -118,7 +118,7 @@ def test_any_change_of_bytes_is_read_right_or_refused(tmp_path_factory, data):
 
 
 def test_only_whole_visible_tables_are_deliveries(tmp_path):
-    for name in ("b.csv", "a.XLSX", ".hidden.csv", "x.csv.part", "notes.txt"):
+    for name in ("b.csv", "a.XLSX", ".hidden.csv", "~$a.xlsx", "x.csv.part", "notes.txt"):
         (tmp_path / name).touch()
     (tmp_path / "folder.csv").mkdir()
     assert [path.name for path in find_deliveries(tmp_path)] == ["a.XLSX", "b.csv"]

@@ -1,11 +1,13 @@
 """The store: transactions, one writer, and kill -9 in the middle of them."""
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -79,6 +81,37 @@ def test_a_store_half_made_is_no_store(tmp_path):
     with pytest.raises(ZeroDivisionError), create_store(tmp_path, small_panel()):
         1 / 0  # noqa: B018
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_make_one_store_and_the_first_to_finish_keeps_it(tmp_path):
+    with pytest.raises(StoreError, match="there is a store already"), create_store(tmp_path, small_panel(), by="one"):
+        other = "from test_operation_store import *\nwith create_store(sys.argv[1], small_panel(), by='two'):\n  pass"
+        subprocess.run([sys.executable, "-c", other, str(tmp_path)], check=True, cwd=Path(__file__).parent)
+        assert (tmp_path / f".{os.getpid()}.{FILE_NAME}").exists(), "the other leaves what a live process is writing"
+    with open_store(tmp_path) as store:
+        assert store.fact("by") == "two"
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for number in (999_999_999, os.getpid()):  # after a restart a process can have the killed one's number
+        for end in ("", ".wal"):
+            (tmp_path / f".{number}.{FILE_NAME}{end}").write_bytes(b"half")
+    with create_store(tmp_path, small_panel()):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_a_store_is_made_where_there_are_no_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", lambda *names: (_ for _ in ()).throw(PermissionError("no links here")))
+    with create_store(tmp_path, small_panel(), by="one"):
+        pass
+    with open_store(tmp_path) as store:
+        assert store.fact("by") == "one"
+    (tmp_path / FILE_NAME).unlink()
+    with pytest.raises(StoreError, match="there is a store already"), create_store(tmp_path, small_panel()):
+        (tmp_path / FILE_NAME).write_bytes(b"another's")
+    assert (tmp_path / FILE_NAME).read_bytes() == b"another's"
 
 
 def test_what_is_no_store_is_refused(folder, tmp_path):

@@ -67,6 +67,11 @@ def test_no_forecast_sees_a_later_day(panel, forecaster, rolling):
             assert (np.abs(other.forecasts[name][:, 6:] - forecast[:, 6:]) > 1e-3).any(), name
 
 
+def test_without_fine_tuning_the_weekly_way_is_the_state_update(panel, forecaster, rolling):
+    never_tuned = compare_updates(panel, forecaster, N_KNOWN, ahead=AHEAD, refit_days=0, seed=2)
+    np.testing.assert_array_equal(never_tuned.forecasts[WEEKLY], rolling.forecasts[STATE])
+
+
 def test_table_and_interval(rolling):
     table = update_table(rolling, n_draws=200, seed=1).set_index("updating")
     for name, forecast in rolling.forecasts.items():
@@ -90,6 +95,8 @@ def test_what_does_not_fit_is_refused(panel, forecaster):
     for ahead in (0, 6, 15):
         with pytest.raises(ParameterError, match=f"ahead is {ahead}, with 14 days held out and a horizon of 5"):
             compare_updates(panel, forecaster, N_KNOWN, ahead=ahead)
+    with pytest.raises(ParameterError, match="refit_days is -1; give at least 0"):
+        compare_updates(panel, forecaster, N_KNOWN, ahead=AHEAD, refit_days=-1)
 
 
 def test_enlarged_repeats_the_series_as_other_products(panel):

@@ -85,7 +85,7 @@ def deliveries(run, out, first_day):
 @click.option("--run", default="", help="Run to make the store from: its panel and its forecaster.")
 @click.option("--first-day", default="", help="First day to arrive.  [default: the first the forecaster has not seen]")
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
-@click.option("--close-gaps", is_flag=True, help="Take days without a file as missing, if a later day has come.")
+@click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
 @click.option("--lead-time", default=3, help="Days from order to arrival [LT]; of a new store, as are the next five.")
 @click.option("--review", default=1, help="Days between reviews [NRT].")
 @click.option("--opening-stock", default=5.0, help="Units of every item on hand before the first day.")

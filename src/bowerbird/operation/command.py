@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import duckdb
+from click.core import ParameterSource
 
+from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.operation.from_run import begin_from_run
 from bowerbird.operation.intake import receive
 from bowerbird.operation.pseudonyms import read_key
 from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import FILE_NAME, StoreError, open_store
+from bowerbird.operation.store import FILE_NAME, Store, StoreError, open_store
 
 
 def run_daily(
@@ -17,22 +20,34 @@ def run_daily(
 ) -> Iterator[str]:
     """What the command does; its options are explained in `bowerbird daily --help`.
 
+    Parameters
+    ----------
+    store, deliveries, run, first_day, key_file, close_gaps
+        The options.
+    rules : dict
+        Of a new store; one that is there already keeps its own, and those the user gave must be the same.
+
     Yields
     ------
     Lines to show: what became of each new file, how many were held already, the newest page.
 
     Raises
     ------
+    ParameterError
+        A rule was given that is not the store's.
     BowerbirdError
-        What the user can put right; whatever step was broken off is done by the next call.
+        What else the user can put right; whatever step was broken off is done by the next call.
     """
     key = read_key(key_file) if key_file else None
     try:
         if run and not (Path(store) / FILE_NAME).exists():
             begin_from_run(store, run, first_day, Rules(**rules), key)
         with open_store(store) as opened:
+            _check_rules(opened, rules)
             outcomes = receive(opened, deliveries, close_gaps=close_gaps, key=key)
             newest = opened.last_day
+    except BowerbirdError:  # some are OSErrors too, and say themselves what to do
+        raise
     except (OSError, duckdb.Error) as error:
         raise StoreError(
             f"{store}: {error}; mend the cause (is the disk full, the folder read-only?) and give the same command "
@@ -43,3 +58,14 @@ def run_daily(
             yield f"{outcome.file}: {outcome.status}" + (f"; {outcome.reason}" if outcome.reason else "")
     held = sum(outcome.status == "held already" for outcome in outcomes)
     yield f"{held} files held already; the newest page: {Path(store) / 'days' / f'{newest:%Y-%m-%d}' / 'index.html'}"
+
+
+def _check_rules(store: Store, rules: dict) -> None:
+    context, held = click.get_current_context(silent=True), Rules.of(store)
+    for name, value in rules.items():
+        given = context is None or context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and value != (of_store := getattr(held, name)):
+            raise ParameterError(
+                f"--{name.replace('_', '-')} is {value}; {store.folder / FILE_NAME} holds {of_store}; a store's rules "
+                "are fixed when it is made: leave the option out, or make another store with --run"
+            )

@@ -76,7 +76,9 @@ def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[P
 
 
 def find_deliveries(folder: Path | str) -> list[Path]:
-    """The files of a folder that can be deliveries, .csv, .xlsx or .xls, by name; hidden ones are left alone.
+    """The files of a folder that can be deliveries, .csv, .xlsx or .xls, by name.
+
+    Hidden ones are left alone, and the locks (~$) that Excel lays beside a file it has open.
 
     Raises
     ------
@@ -86,8 +88,8 @@ def find_deliveries(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the one that the daily files arrive in")
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(path for path in found if path.is_file())
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in found if not path.name.startswith((".", "~$")))
 
 
 def read_day(path: Path | str, series: pd.DataFrame, fill_gaps: str = "refuse", key: bytes | None = None) -> Delivery:
@@ -134,8 +136,8 @@ def read_day(path: Path | str, series: pd.DataFrame, fill_gaps: str = "refuse", 
         first = "/".join(series[KEY].iloc[int(without.argmax())])
         raise DataError(
             f"{path.name}, row {table.index[-1] + 1}, columns {', '.join(KEY)}: the file ends without {first!r} "
-            f"({without.sum()} series of {len(series)} have no row); add them, or set fill_gaps to 'zero' (not listed "
-            "means nothing shipped) or 'missing' (unknown)"
+            f"({without.sum()} series of {len(series)} have no row); add them, or make another store with fill_gaps "
+            "'zero' (not listed means nothing shipped) or 'missing' (unknown): its rules are fixed when it is made"
         )
     checksum = sha256(path)
     file = path.name if key is None else checksum[:8]  # a file's name can hold an id

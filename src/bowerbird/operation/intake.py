@@ -20,6 +20,8 @@ from bowerbird.operation.store import Store, StoreError
 from bowerbird.runs import atomic_path
 
 ONE_DAY = pd.Timedelta(days=1)
+LONGEST_GAP = 7
+"""Most days in a row closed as missing: a longer gap looks like a mistyped date, and closed, it cannot be undone."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ def receive(store: Store, folder: Path | str, *, close_gaps: bool = False, key: 
         Where files arrive; taken in, they stay. Broken ones are moved to its subfolder quarantine/, each with a
         .reason.txt beside it.
     close_gaps : bool
-        Take days for which no file came, though one of a later day did, as missing for every series; otherwise the
-        later days wait.
+        Take days for which no file came, though one of a later day did, as missing for every series, up to 7 in a
+        row; otherwise the later days wait.
     key : bytes, optional
         The key of the pseudonyms, if the store was made with one.
 
@@ -82,9 +84,16 @@ def _take(store: Store, delivery: Delivery, path: Path, close_gaps: bool, key: b
         if fault := _contradiction(store, delivery, first):
             return _quarantine(store, path, delivery.checksum, f"{path.name}: {fault}", key, delivery.date)
         return Outcome(path.name, delivery.date, "held already")
-    if delivery.date > last + ONE_DAY and not close_gaps:
-        return Outcome(path.name, delivery.date, "waits", f"{last + ONE_DAY:%Y-%m-%d} has not come yet")
-    for missing in pd.date_range(last + ONE_DAY, delivery.date - ONE_DAY):
+    gap = pd.date_range(last + ONE_DAY, delivery.date - ONE_DAY)
+    if len(gap) and not close_gaps:
+        return Outcome(path.name, delivery.date, "waits", f"{gap[0]:%Y-%m-%d} has not come yet")
+    if len(gap) > LONGEST_GAP:
+        reason = (
+            f"column date: {delivery.date:%Y-%m-%d} leaves a gap of {len(gap)} days, {gap[0]:%Y-%m-%d} to "
+            f"{gap[-1]:%Y-%m-%d}, and at most {LONGEST_GAP} are closed; deliver the days between, or mend the date"
+        )
+        return Outcome(path.name, delivery.date, "waits", reason)
+    for missing in gap:
         run_day(store, Delivery(missing, np.full(len(delivery.demand), np.nan), "none came"))
     run_day(store, delivery)
     return Outcome(path.name, delivery.date, "taken in")

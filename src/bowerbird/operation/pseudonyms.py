@@ -119,14 +119,24 @@ def write_pseudonymised(attachments: Attachments, folder: Path | str, key: bytes
     ----------
     attachments : Attachments
     folder : path
-        Made if it does not exist.
+        Made if it does not exist; not the one the attachments lie in, whose files would be overwritten.
     key : bytes, at least 16
 
     Returns
     -------
     Path of the folder.
+
+    Raises
+    ------
+    ParameterError
+        The folder is the one that holds an attachment.
+    DataError
+        Two ids share a pseudonym.
     """
     folder = Path(folder)
+    for path in attachments.files.values():
+        if folder.resolve() in (path.parent.resolve(), path.resolve().parent):  # a link, and what it points to
+            raise ParameterError(f"{folder}: holds {path.name} itself, with raw ids; give another folder to write to")
     for spec in ATTACHMENTS:
         table = getattr(attachments, spec.name)
         if table is not None:

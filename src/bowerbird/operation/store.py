@@ -19,6 +19,7 @@ import pandas as pd
 from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError
 from bowerbird.operation.delivery import Delivery
+from bowerbird.runs import sweep
 
 FILE_NAME = "store.duckdb"
 FORMAT = 1
@@ -185,13 +186,15 @@ def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
     Raises
     ------
     StoreError
-        There is a store already.
+        There is a store already, or another process has finished one meanwhile.
     """
     folder = Path(folder)
     path, unfinished = folder / FILE_NAME, folder / f".{os.getpid()}.{FILE_NAME}"
     if path.exists():
-        raise StoreError(f"{path}: there is a store already; go on with it, or name another folder")
+        raise _there_already(path)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)  # what killed processes left,
+    _remove(unfinished)  # one of this one's number too
     try:
         with Store(folder, duckdb.connect(str(unfinished), config=_config())) as store:
             numbered = panel.series.reset_index(drop=True).rename_axis("row").reset_index()
@@ -204,10 +207,30 @@ def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
                 for column, day in enumerate(panel.dates):
                     store.add_day(Delivery(day, panel.demand[:, column], "history"))
                 yield store
-        os.replace(unfinished, path)
+        _publish(unfinished, path)
     finally:
-        for left in folder.glob(f".*.{FILE_NAME}*"):  # this one's, and those of processes that were killed
-            left.unlink()
+        _remove(unfinished)
+
+
+def _publish(unfinished: Path, path: Path) -> None:
+    """Give a store its name, never in place of one that another process has made meanwhile."""
+    try:
+        os.link(unfinished, path)  # fails where the name is taken, as a rename would not
+    except FileExistsError:
+        raise _there_already(path) from None
+    except OSError:  # a file system without links
+        if path.exists():
+            raise _there_already(path) from None
+        os.replace(unfinished, path)
+
+
+def _remove(unfinished: Path) -> None:
+    for left in unfinished.parent.glob(f"{unfinished.name}*"):  # and DuckDB's log beside it
+        left.unlink(missing_ok=True)
+
+
+def _there_already(path: Path) -> StoreError:
+    return StoreError(f"{path}: there is a store already; go on with it, or name another folder")
 
 
 def open_store(folder: Path | str) -> Store:

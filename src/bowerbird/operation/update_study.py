@@ -59,7 +59,7 @@ def compare_updates(
     ahead : int
         Days forecast from each evening, at most the forecaster's horizon.
     refit_days, epochs : int
-        Days from one fine-tuning to the next, and passes over the series each time.
+        Days from one fine-tuning to the next, 0 for none, and passes over the series each time.
     seed : int
 
     Returns
@@ -69,7 +69,7 @@ def compare_updates(
     Raises
     ------
     ParameterError
-        Fewer held-out days than `ahead`, or a shorter horizon.
+        Fewer held-out days than `ahead`, or a shorter horizon; `refit_days` below 0.
     """
     n_origins = panel.n_days - n_known - ahead + 1
     horizon = forecaster.settings.horizon
@@ -78,6 +78,8 @@ def compare_updates(
             f"ahead is {ahead}, with {panel.n_days - n_known} days held out and a horizon of {horizon}; "
             "give at least 1 and at most both"
         )
+    if refit_days < 0:
+        raise ParameterError(f"refit_days is {refit_days}; give at least 0, which is for no fine-tuning")
     origins = range(n_known, n_known + n_origins)  # days known
 
     # Beyond its horizon the first evening's forecast repeats its last week
@@ -90,7 +92,7 @@ def compare_updates(
     known = panel.until(origins[-1])
     state = predict_rolling(forecaster, known, n_known).point[..., :ahead]
     weekly, tuned = state.copy(), forecaster
-    for start in range(refit_days, n_origins, refit_days):
+    for start in range(refit_days, n_origins, refit_days) if refit_days else ():
         tuned = update(tuned, panel.until(n_known + start), epochs=epochs, seed=seed + start)
         evenings = slice(start, min(start + refit_days, n_origins))
         until = panel.until(n_known + evenings.stop - 1)
