@@ -1,5 +1,6 @@
 """`bowerbird deliveries`, `daily` and `pseudonymise` as a user meets them."""
 
+import dataclasses
 import os
 import random
 import shutil
@@ -11,13 +12,14 @@ import time
 import pandas as pd
 import pytest
 
-from bowerbird.__main__ import main
+from bowerbird.__main__ import cli, main
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.merge import build_panel
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, save
 from bowerbird.operation.command import run_daily
+from bowerbird.operation.rules import Rules
 from bowerbird.operation.store import open_store
 from bowerbird.runs import Stage
 
@@ -93,6 +95,13 @@ def test_a_wrong_run_is_said_to_be_one(monkeypatch, capsys, tmp_path):
     daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path, "--run", tmp_path / "no run")
     told = refused(monkeypatch, capsys, *daily)
     assert "01_data" in told and "is the disk full" not in told
+
+
+def test_the_help_names_the_rules_own_defaults():
+    options = {option.name: option.help for option in cli.commands["daily"].params}
+    for field in dataclasses.fields(Rules):
+        if field.name in options:
+            assert options[field.name].endswith(f"[default: {field.default}]"), field.name
 
 
 def test_rules_other_than_the_stores_are_refused(run, monkeypatch, capsys, tmp_path):

@@ -1,5 +1,6 @@
 """The headline table: every verdict can turn out otherwise, nothing synthetic is judged, the README shows it."""
 
+import nbformat
 import pandas as pd
 import pytest
 from test_paper_comparison import centres, protocols
@@ -78,7 +79,15 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
     days = pd.read_csv(tables / "daily_updates.csv").set_index("updating")["1-WMAPE"]
     levels = pd.read_csv(tables / "levels.csv").set_index(["method", "level", "period"])["1-WMAPE"]
     searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    gaussian = searches.loc["Gaussian process"]
     verdicts = pd.read_csv(tables / "verdict.csv")["verdict"].value_counts()
+    families = pd.read_csv(tables / "table_3_families.csv")
+    passing = families[families["prints"] & (families["against"] == "denoised")]
+    ahead = pd.read_csv(tables / "ladder_differences.csv").set_index(["protocol", "other"])["difference"]
+    apart = ahead.abs()
+    variants = [apart["P25", f"SBO-LSTM, {name}"] for name in ("with DM clusters", "without other series")]
+    assert max(apart["R", f"SBO-LSTM, {name}"] for name in ("with DM clusters", "without other series")) < 0.0005
+    numbers = {8: "eight", 9: "nine"}
     third = pd.read_csv(tables / "table_3.csv").set_index(["index", "column"])["corrected"]
     for sentence in (
         f"SBO-LSTM {of['SBO-LSTM', 'R']:.3f}, its settings",
@@ -99,9 +108,39 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
         f"kept for all four weeks {days['no update']:.3f}",
         f"random search in {100 * searches.loc['random search', 'won']:.0f} % of pairings",
         f"Optuna's TPE ({100 * searches.loc['TPE', 'won']:.0f} %",
+        f"{numbers[len(passing)]} of {(families['against'] == 'denoised').sum()} families of protocols print it",
+        f"{numbers[(passing['decomposed'] == 'before').sum()]} of the nine filter whole series before the split",
+        f"({min(variants):.3f} to {max(variants):.3f} each on the last 25 days alone)",
+        f"the causal filter costs it {ahead['R', 'SBO-LSTM, denoised']:.3f}",
+        f"beats it on {gaussian['pairings'] * (1 - gaussian['won']):.0f} of the {gaussian['pairings']:.0f}",
         f"best honest day-ahead score is {third['test', 'one_minus_wmape']:.3f}",
         f"{verdicts['exact']} exact, {verdicts['within tolerance']} within tolerance, "
         f"{verdicts['explained']} explained, "
         f"{verdicts['refuted']} refuted, {verdicts['unknowable']} unknowable",
     ):
         assert sentence in readme, sentence
+
+
+def test_notebooks_say_of_the_attachments_what_the_committed_tables_hold():
+    root = project_root()
+    tables = root / "reports" / "full-attachments" / "tables"
+    worth = pd.read_csv(tables / "inventory_worth.csv").set_index("method")
+    score, saved = worth["1-WMAPE"].map("{:.3f}".format).str.lstrip("0"), 100 * worth["saved against seasonal naive"]
+    searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    lost = searches.loc["Gaussian process", "pairings"] * (1 - searches.loc["Gaussian process", "won"])
+    blend = pd.read_csv(tables / "new_items_scores.csv").set_index(["method", "population"]).loc["blend"]
+    gains = blend[["gain", "gain, 5 %", "gain, 95 %"]].map("{:.3f}".format).apply(lambda cells: cells.str.lstrip("0"))
+    old, young = (gains.loc[where].tolist() for where in ("hidden old series", "new items"))
+    for stem, sentence in (
+        ("08_inventory", f"scores best ({score['LightGBM L1']}) and saves {saved['LightGBM L1']:.0f} % of"),
+        ("08_inventory", f"scores {score['SES(.1)']} and saves {saved['SES(.1)']:.0f} %, the mean of 14 days"),
+        ("08_inventory", f"{score['mean 14']} and {saved['mean 14']:.0f} %."),
+        ("07b_new_items_and_618", f"gains {old[0]} ({old[1]} to {old[2]}) on hidden old series"),
+        ("07b_new_items_and_618", f"{young[0]} ({young[1]} to {young[2]}) on new items"),
+        (
+            "04_sbo",
+            f"wins most of its few pairings ({lost:.0f} of {searches.loc['Gaussian process', 'pairings']:.0f} at 60",
+        ),
+    ):
+        text = " ".join(cell.source for cell in nbformat.read(root / "notebooks" / f"{stem}.ipynb", as_version=4).cells)
+        assert sentence in " ".join(text.split()), sentence

@@ -86,17 +86,18 @@ def deliveries(run, out, first_day):
 @click.option("--first-day", default="", help="First day to arrive.  [default: the first the forecaster has not seen]")
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
 @click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
-@click.option("--lead-time", default=3, help="Days from order to arrival [LT]; of a new store, as are the next five.")
-@click.option("--review", default=1, help="Days between reviews [NRT].")
-@click.option("--opening-stock", default=5.0, help="Units of every item on hand before the first day.")
-@click.option("--service-level", default=0.9, help="Least probability of no shortage.")
-@click.option("--refit-days", default=7, help="Days from one fine-tuning to the next; 0 for none.")
-@click.option("--fill-gaps", default="refuse", help="A series without a row: refuse the file, zero or missing.")
+@click.option("--lead-time", type=int, help="Of a new store: days from order to arrival [LT].  [default: 3]")
+@click.option("--review", type=int, help="Of a new store: days between reviews [NRT].  [default: 1]")
+@click.option("--opening-stock", type=float, help="Of a new store: units of each item before day one.  [default: 5]")
+@click.option("--service-level", type=float, help="Of a new store: least chance of no shortage.  [default: 0.9]")
+@click.option("--refit-days", type=int, help="Of a new store: days between fine-tunings; 0 for none.  [default: 7]")
+@click.option("--fill-gaps", help="Of a new store: no row of a series: refuse, zero or missing.  [default: refuse]")
 def daily(store, deliveries, run, first_day, key_file, close_gaps, **rules):
     """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each."""
     from bowerbird.operation.command import run_daily
 
-    for line in run_daily(store, deliveries, run, first_day, key_file, close_gaps, rules):
+    given = {name: value for name, value in rules.items() if value is not None}
+    for line in run_daily(store, deliveries, run, first_day, key_file, close_gaps, given):
         click.echo(line)
 
 

@@ -5,7 +5,6 @@ Each is written for thousands of series at once: it takes the demand before the 
 nothing later. Missing days (NaN) are skipped; where nothing is known, the forecast is zero.
 """
 
-
 import numpy as np
 
 from bowerbird.errors import ParameterError

@@ -241,9 +241,7 @@ def _drop(parameters: Parameters, empty: np.ndarray) -> Parameters:
     return Parameters(weights / weights.sum(), parameters.centres[~empty], parameters.variances[~empty])
 
 
-def _reseed(
-    parameters: Parameters, empty: np.ndarray, curves: Curves, worst: int, shared_variance: bool
-) -> Parameters:
+def _reseed(parameters: Parameters, empty: np.ndarray, curves: Curves, worst: int, shared_variance: bool) -> Parameters:
     """Set the first empty cluster about the curve that is explained worst."""
     k = int(np.flatnonzero(empty)[0])
     weights, centres, variances = parameters.weights.copy(), parameters.centres.copy(), parameters.variances.copy()

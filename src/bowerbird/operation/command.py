@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import duckdb
-from click.core import ParameterSource
 
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.operation.from_run import begin_from_run
@@ -25,7 +23,7 @@ def run_daily(
     store, deliveries, run, first_day, key_file, close_gaps
         The options.
     rules : dict
-        Of a new store; one that is there already keeps its own, and those the user gave must be the same.
+        Those the user gave: of a new store; one that is there already keeps its own, which must be the same.
 
     Yields
     ------
@@ -61,10 +59,9 @@ def run_daily(
 
 
 def _check_rules(store: Store, rules: dict) -> None:
-    context, held = click.get_current_context(silent=True), Rules.of(store)
+    held = Rules.of(store)
     for name, value in rules.items():
-        given = context is None or context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        if given and value != (of_store := getattr(held, name)):
+        if value != (of_store := getattr(held, name)):
             raise ParameterError(
                 f"--{name.replace('_', '-')} is {value}; {store.folder / FILE_NAME} holds {of_store}; a store's rules "
                 "are fixed when it is made: leave the option out, or make another store with --run"

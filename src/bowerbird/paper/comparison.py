@@ -13,6 +13,7 @@ TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to count as a
 RECORDS_TOLERANCE = 20  # records that an explanation of Table 1 may misplace
 CELLS_TOLERANCE = 5  # centre cells in which an explanation of Table 2 may differ
 
+
 def compare(printed, ours, decimals: int = 0) -> pd.DataFrame:
     """Printed | ours | difference | verdict, row by row.
 
