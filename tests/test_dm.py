@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm import EmptyClusterWarning, PolynomialRegressionMixture, em, statistics
+from bowerbird.dm import EmptyClusterWarning, PolynomialRegressionMixture, VarianceFloorWarning, em, statistics, study
 from bowerbird.dm.basis import BASES, Basis
 from bowerbird.errors import ParameterError
 
@@ -34,6 +34,7 @@ def fit(curves, start=None, **parameters):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", EmptyClusterWarning)
+        warnings.simplefilter("ignore", VarianceFloorWarning)
         return PolynomialRegressionMixture(**parameters).fit(curves, start)
 
 
@@ -266,6 +267,22 @@ def test_equal_curves_are_held_up_by_the_variance_floor_and_counted():
     assert mixture.n_floored_ == 1
     assert mixture.variances_.min() == pytest.approx(1e-6 * curves.var())
     assert np.isfinite(mixture.log_likelihood_)
+
+
+@pytest.mark.parametrize("level", [0.0, 7.3])
+def test_a_cluster_without_variance_is_told_of(level):
+    curves, _ = draw(6, n_curves=60, n_components=1)
+    curves[:20] = level
+    start = np.repeat(np.eye(2), [20, 40], axis=0)
+    bic = {}
+    for floor in (1e-6, 1e-10, 0.0):  # without a floor the variance is that of rounding
+        with pytest.warns(VarianceFloorWarning, match="1 of 2 clusters stand on the variance floor"):
+            bic[floor] = PolynomialRegressionMixture(2, variance_floor=floor).fit(curves, start).bic()
+    # -2 log-likelihood of 20 x 50 points holds 20 x 50 x ln variance
+    assert bic[1e-6] - bic[1e-10] == pytest.approx(20 * 50 * np.log(1e4), rel=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", VarianceFloorWarning)
+        PolynomialRegressionMixture(2).fit(draw(6)[0])
 
 
 def test_an_empty_cluster_stays_in_the_count_and_harms_nobody():
@@ -689,9 +706,64 @@ def test_posterior_by_day_is_kept_after_the_fitted_days():
         np.testing.assert_array_equal(by_day[:, day], by_day[:, 49])
 
 
+# ---- masks, curves never observed, scale ----------------------------------------------------------------------------
+
+
+def test_a_mask_is_a_missing_day():
+    curves = with_gaps(draw(3, n_curves=60, n_days=20, n_components=2)[0])
+    masked = np.ma.masked_array(np.nan_to_num(curves, nan=99_999.0), np.isnan(curves))
+    right, mixture = fit(curves, n_components=2), fit(masked, n_components=2)
+    assert mixture.n_points_ == right.n_points_ == (~np.isnan(curves)).sum()
+    for method in ("predict_proba", "score_samples", "predict_proba_by_day"):
+        np.testing.assert_array_equal(getattr(mixture, method)(masked), getattr(right, method)(curves))
+    np.testing.assert_array_equal(mixture.forecast(masked), right.forecast(curves))
+    demand = np.ma.masked_array(np.full((2, 3), 99.0), mask=[[1, 0, 0], [0, 0, 0]])
+    assert np.isnan(study.on_scale(demand, "log(1 + demand)")).sum() == 1
+
+
+@pytest.mark.parametrize("algorithm", ["soft", "classification"])
+def test_curves_never_observed_have_no_part_in_the_fit(algorithm):
+    curves = with_gaps(draw(4, n_curves=70, n_days=30, n_components=2, spread=0.3)[0])
+    everywhere = np.insert(curves, [0, 5, 70], np.nan, axis=0)
+    seen = ~np.isnan(everywhere).all(axis=1)
+    start = np.random.default_rng(0).dirichlet([1, 1], 73)
+    calls = []
+    right = PolynomialRegressionMixture(2, algorithm=algorithm).fit(curves, start[seen])
+    mixture = PolynomialRegressionMixture(2, algorithm=algorithm).fit(
+        everywhere, start, callback=lambda *call: calls.append(call)
+    )
+    assert mixture.n_curves_ == 70 and mixture.n_iter_ == right.n_iter_
+    for name in ("log_likelihood_", "weights_", "variances_", "coefficients_", "entropy_"):
+        np.testing.assert_allclose(getattr(mixture, name), getattr(right, name), rtol=1e-9)
+    for criterion in ("aic", "bic", "icl"):
+        assert getattr(mixture, criterion)() == pytest.approx(getattr(right, criterion)(), rel=1e-9)
+    np.testing.assert_allclose(mixture.responsibilities_[seen], right.responsibilities_, atol=1e-9)
+    assert calls[-1][1].shape == (73, 2)
+    if algorithm == "soft":  # what is not seen has the posterior of the prior
+        np.testing.assert_allclose(mixture.responsibilities_[~seen], np.tile(mixture.weights_, (3, 1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 20), exponent=st.floats(-58, 57), gaps=st.booleans())
+def test_the_unit_of_demand_changes_no_responsibility(seed, exponent, gaps):
+    curves = draw(seed, n_curves=40, n_days=20, n_components=2)[0]
+    curves = with_gaps(curves) if gaps else curves
+    start = np.repeat(np.eye(2), 20, axis=0)
+    parameters = {"n_components": 2, "max_iter": 20, "tol": NEVER}
+    one, other = (fit(c, start, **parameters) for c in (curves, curves * 10.0**exponent))
+    np.testing.assert_allclose(other.weights_, one.weights_, atol=1e-6)
+    np.testing.assert_allclose(other.responsibilities_, one.responsibilities_, atol=1e-6)
+    # log N of c y is log N of y less log c a day
+    assert other.log_likelihood_ + one.n_points_ * exponent * np.log(10) == pytest.approx(one.log_likelihood_, abs=1e-4)
+
+
 # ---- errors ---------------------------------------------------------------------------------------------------------
 
 CURVES = draw(0, n_curves=20, n_days=10)[0]
+
+
+def start_at(weights=(0.5, 0.5), coefficients=((1, 0, 0, 0), (2, 0, 0, 0)), variances=(1.0, 1.0)):
+    return PolynomialRegressionMixture(2).fit(CURVES, parameters=(weights, coefficients, variances))
 
 
 @pytest.mark.parametrize(
@@ -711,8 +783,27 @@ CURVES = draw(0, n_curves=20, n_days=10)[0]
         (lambda: PolynomialRegressionMixture(2).fit(CURVES, np.eye(2)[[0] * 20], labels=[0] * 20), "one of them"),
         (lambda: PolynomialRegressionMixture(2).predict(CURVES), "call fit first"),
         (lambda: fit(CURVES, n_components=2).bic("days"), "choose 'curves' or 'points'"),
-        (lambda: PolynomialRegressionMixture(0), "at least 1"),
-        (lambda: PolynomialRegressionMixture(degree=-1), "at least 0"),
+        (lambda: PolynomialRegressionMixture(0), "n_components is 0"),
+        (lambda: PolynomialRegressionMixture(2.5), "n_components is 2.5"),
+        (lambda: PolynomialRegressionMixture(tol=np.nan), "tol is nan"),
+        (lambda: PolynomialRegressionMixture(degree=-1), "degree is -1"),
+        (lambda: fit(CURVES, n_components=2).sample(1.5), "n is 1.5"),
+        (lambda: fit(CURVES * 1e200, n_components=2), r"is not between -1e\+60 and 1e\+60"),
+        (lambda: fit(CURVES * 1e-200, n_components=2), "multiply all curves by one number"),
+        (lambda: fit(CURVES + 0j, n_components=2), "real numbers"),
+        (lambda: fit(CURVES.astype(str), n_components=2), "real numbers"),
+        (lambda: fit([[1, 2], [3]], n_components=2), "real numbers"),
+        (lambda: fit(np.where(np.arange(20)[:, None] < 1, CURVES, np.nan), n_components=2), "1 curves of 10 days"),
+        (lambda: fit(CURVES, np.full((20, 2), np.nan), n_components=2), "responsibilities must be"),
+        (lambda: fit(CURVES, np.ones((20, 2)), n_components=2), "responsibilities must be"),
+        (lambda: start_at(weights=[1.5, 1.5]), "weights must be at least 0 and sum to 1"),
+        (lambda: start_at(weights=[-0.5, 1.5]), "weights must be at least 0 and sum to 1"),
+        (lambda: start_at(variances=[-1.0, 3.0]), r"variances of parameters are \[-1.  3.\]; give values above 0"),
+        (lambda: start_at(variances=[np.nan, 3.0]), "variances of parameters"),
+        (lambda: start_at(coefficients=np.full((2, 4), np.nan)), "coefficients of parameters"),
+        (lambda: PolynomialRegressionMixture(2).fit(CURVES, parameters=([0.5, 0.5], [1.0, 1.0])), "a tuple of weights"),
+        (lambda: study.completion(CURVES, 2, n_hidden=10), "less than the 10 days"),
+        (lambda: study.on_scale(-np.ones((2, 3)), "raw"), "at least 0"),
         (lambda: PolynomialRegressionMixture(eq9="literal"), "eq9 is 'literal'"),
         (lambda: PolynomialRegressionMixture(basis="fourier"), "basis is 'fourier'"),
         (lambda: PolynomialRegressionMixture(init="best"), "init is 'best'"),

@@ -5,7 +5,7 @@ where to begin, `mixture` is the estimator that users see, `study` what its choi
 K-means on label codes that made Tables 1 and 2; `as_run_study` asks how special that is.
 """
 
-from bowerbird.dm.em import EmptyClusterWarning
+from bowerbird.dm.em import EmptyClusterWarning, VarianceFloorWarning
 from bowerbird.dm.mixture import PolynomialRegressionMixture
 
-__all__ = ["EmptyClusterWarning", "PolynomialRegressionMixture"]
+__all__ = ["EmptyClusterWarning", "PolynomialRegressionMixture", "VarianceFloorWarning"]

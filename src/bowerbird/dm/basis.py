@@ -6,6 +6,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BSpline
 
+from bowerbird.dm.statistics import check_whole
 from bowerbird.errors import ParameterError
 
 BASES = ("power", "chebyshev", "bspline", "weekly")
@@ -35,8 +36,8 @@ class Basis:
     def __post_init__(self):
         if self.kind not in BASES:
             raise ParameterError(f"basis is {self.kind!r}; choose one of {', '.join(BASES)}")
-        if self.degree < 0 or self.n_knots < 0:
-            raise ParameterError("degree and n_knots must be at least 0")
+        check_whole("degree", self.degree)
+        check_whole("n_knots", self.n_knots)
 
     @property
     def size(self) -> int:

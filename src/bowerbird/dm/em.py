@@ -12,14 +12,20 @@ import numpy as np
 
 from bowerbird.cluster import hand_out
 from bowerbird.dm.statistics import CHUNK, Curves
+from bowerbird.errors import ParameterError
 
 BLOCK = 16 * CHUNK  # curves handed to a worker at once
 SINGULAR = 1e-9  # of the largest eigenvalue: less is no information on a coefficient, but rounding
+ROUNDING = 1e-24  # of the variance of all curves: a variance below it is zero but for rounding
 NEVER = -1e300  # log of the weight of an empty cluster; minus infinity would not survive a matrix product
 
 
 class EmptyClusterWarning(UserWarning):
     """A cluster has lost (nearly) all its curves, and was kept, reseeded or dropped."""
+
+
+class VarianceFloorWarning(UserWarning):
+    """A cluster has no variance of its own: `variance_floor` decides the likelihood and the criteria."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def m_step(totals: np.ndarray, before: np.ndarray, curves: Curves, rules: Rules)
     variances = np.where(held, squared / np.where(size > 0, size, 1.0), curves.variance)
     # Eq. (10): alpha_k = (1/n) sum_i w_ik; printed as a second sigma_k^2
     weights = mass / mass.sum()
-    return Parameters(weights, centres, np.maximum(variances, rules.floor)), int((variances < rules.floor).sum())
+    n_floored = int((variances < max(rules.floor, ROUNDING * curves.variance)).sum())
+    return Parameters(weights, centres, np.maximum(variances, rules.floor)), n_floored
 
 
 def first_m_step(curves: Curves, w: np.ndarray, rules: Rules) -> tuple[Parameters, int]:
@@ -146,10 +153,11 @@ def pass_over(
 
 
 def _chunks(curves: Curves):
-    for start in range(0, curves.n_curves, CHUNK):
+    for start in range(0, max(curves.n_curves, 1), CHUNK):
         yield slice(start, start + CHUNK), curves.take(slice(start, start + CHUNK))
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # `run` refuses what comes of a variance of zero
 def _block(curves: Curves, parameters: Parameters, classification: bool) -> tuple[np.ndarray, float, float, int]:
     totals, likelihood, worst = 0.0, 0.0, (np.inf, 0)
     for where, chunk in _chunks(curves):
@@ -195,7 +203,7 @@ def run(
     tol, max_iter : float, int
         Stop when |change of log-likelihood| / (|log-likelihood| + 0.1) falls to `tol`, or after so many iterations.
     callback : callable, optional
-        Called as callback(iteration, responsibilities, log_likelihood) after every iteration.
+        Called as callback(iteration, parameters, log_likelihood) after every iteration.
     executor : Executor, optional
         Works on blocks of curves.
 
@@ -213,12 +221,17 @@ def run(
     blocks = hand_out(blocks, executor)
     for iteration in range(1, max_iter + 1):
         totals, likelihood, worst = pass_over(blocks, parameters, rules.classification, executor)
+        if not np.isfinite(likelihood):
+            raise ParameterError(
+                f"the log-likelihood is {likelihood}: the curves of a cluster are equal, so its variance is "
+                f"{parameters.variances.min():g}; give a larger variance_floor"
+            )
         if not disturbed and rules.eq9 == "corrected" and _fell(history[-1], likelihood, curves):
             parameters = before
             break
         history.append(likelihood)
         if callback is not None:
-            callback(iteration, responsibilities(curves, parameters, rules.classification), likelihood)
+            callback(iteration, parameters, likelihood)
         if not disturbed and abs(likelihood - history[-2]) <= tol * (abs(likelihood) + 0.1):
             converged = True
             break
@@ -258,8 +271,16 @@ def _fell(before: float, after: float, curves: Curves) -> bool:
     return fell
 
 
-def warn_of_empty(run: Run, rules: Rules, n_curves: int) -> None:
-    """Say which clusters have lost their curves, and what became of them."""
+def warn_of_degenerate(run: Run, rules: Rules, n_curves: int) -> None:
+    """Say which clusters have lost their curves or their variance, and what became of them."""
+    if run.n_floored:
+        warnings.warn(
+            f"{run.n_floored} of {len(run.parameters.weights)} clusters stand on the variance floor, since their "
+            "curves are nearly equal: log-likelihood, AIC, BIC, ICL and responsibilities depend on variance_floor; "
+            "set such curves (without demand, say) apart, or fit fewer clusters",
+            VarianceFloorWarning,
+            stacklevel=3,
+        )
     few = int((run.parameters.weights * n_curves < rules.min_size).sum())
     said = [
         f"{run.n_dropped} clusters lost all but {rules.min_size:g} curves and were dropped" if run.n_dropped else "",

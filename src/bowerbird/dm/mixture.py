@@ -6,6 +6,7 @@ Every curve y_i is one of K smooth curves of time plus noise (eqs 1-10). Source:
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
+from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp, xlogy
@@ -14,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bowerbird.dm import em, starts
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Parameters, Rules
-from bowerbird.dm.statistics import Curves, check_curves, condense, gather, read_rows
+from bowerbird.dm.statistics import Curves, check_curves, check_whole, condense, gather, read_rows
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import spawn
 
@@ -45,7 +46,8 @@ class PolynomialRegressionMixture:
     max_iter : int
         Most iterations of a run.
     variance_floor : float
-        Least variance of a cluster, relative to the variance of all curves.
+        Least variance of a cluster, relative to the variance of all curves. A cluster of equal curves stands on it,
+        and the likelihood and the criteria then depend on it: see `VarianceFloorWarning`.
     on_empty : {"keep", "reseed", "drop"}
         What becomes of a cluster with less than `min_size` curves: it stays; it starts anew (at most K times) at the
         curve that is explained worst; it goes. Each with an `EmptyClusterWarning`.
@@ -67,7 +69,7 @@ class PolynomialRegressionMixture:
     history_ : list of float      log-likelihood after every iteration
     n_iter_, converged_ : iterations, whether `tol` was met
     n_floored_, n_reseeded_, n_dropped_ : clusters held up by the variance floor, set anew, dropped
-    n_curves_, n_points_, n_days_ : curves, observed values, days
+    n_curves_, n_points_, n_days_ : curves with an observed day, observed values, days
 
     Clusters come in order of rising mean level, unless `fit` was given labels, responsibilities or parameters, whose
     order is kept.
@@ -96,10 +98,13 @@ class PolynomialRegressionMixture:
         eq9: str = "corrected",
         random_state: int = 0,
     ):
-        if n_components < 1 or n_init < 1 or max_iter < 1:
-            raise ParameterError("n_components, n_init and max_iter must be at least 1")
-        if variance_floor < 0 or min_size < 0:
-            raise ParameterError("variance_floor and min_size must be at least 0")
+        for name, value in (("n_components", n_components), ("n_init", n_init), ("max_iter", max_iter)):
+            check_whole(name, value, least=1)
+        check_whole("random_state", random_state)
+        floor_and_size = ("variance_floor", variance_floor, 0), ("min_size", min_size, 0)
+        for name, value, least in (("tol", tol, -np.inf), *floor_and_size):
+            if not isinstance(value, Real) or not least <= value < np.inf:
+                raise ParameterError(f"{name} is {value!r}; give a number of at least {least}")
         for name, value, choices in (
             ("init", init, starts.STARTS),
             ("algorithm", algorithm, ("soft", "classification")),
@@ -131,8 +136,8 @@ class PolynomialRegressionMixture:
         Parameters
         ----------
         curves : array (n_curves, n_days)
-            [y_i]; NaN where a day is missing. Anything sliced by rows will do, such as numpy.memmap: it is read some
-            thousand curves at a time, twice.
+            [y_i]; NaN, or masked, where a day is missing. Anything sliced by rows will do, such as numpy.memmap: it is
+            read some thousand curves at a time, twice. Curves without an observed day have no part in the fit.
         responsibilities : array (n_curves, K), optional
             Start from these with an M-step.
         labels : int array (n_curves,), optional
@@ -151,25 +156,24 @@ class PolynomialRegressionMixture:
         Raises
         ------
         ParameterError
-            Fewer curves than clusters, fewer days than coefficients, an infinite value, all values equal, a start of
-            the wrong shape.
+            Fewer curves than clusters, fewer days than coefficients, all values equal, values beyond 1e-60 to 1e60, a
+            start of the wrong shape or no distribution.
         """
         curves = check_curves(curves)
         n, n_days = curves.shape
-        if n < self.n_components or n_days <= self._basis.size:
-            raise ParameterError(
-                f"{n} curves of {n_days} days cannot carry {self.n_components} clusters of degree {self.degree} "
-                f"({self._basis.size} coefficients); take fewer clusters or a lower degree"
-            )
+        self._check_enough(n, n_days)
         self._set_days(n_days)
-        gathered = gather(curves, self._q)
+        all_curves = gather(curves, self._q)
+        seen = np.broadcast_to(np.asarray(all_curves.n_observed) > 0, n)
+        self._check_enough(seen.sum(), n_days)
+        gathered = all_curves if seen.all() else all_curves.take(seen)
         rules = Rules(
             self.variance_floor * gathered.variance, self.shared_variance, self.eq9,
             self.algorithm == "classification", self.on_empty, self.min_size,
         )  # fmt: skip
-        given = starts.given(gathered, self.n_components, self._to_q, responsibilities, labels, parameters)
+        given = starts.given(all_curves, self.n_components, self._to_q, responsibilities, labels, parameters)
         if given is not None:
-            begins = [given]
+            begins = [given[seen] if isinstance(given, np.ndarray) and not seen.all() else given]
         else:
             generators = spawn(self.random_state, self.n_init)
             begins = [starts.start(gathered, self.n_components, self.init, rules, rng) for rng in generators]
@@ -178,7 +182,8 @@ class PolynomialRegressionMixture:
         order = self._order(best.parameters.centres + gathered.shift) if given is None else slice(None)
         if callback is not None:  # the run that is kept once more, its clusters in their final order
 
-            def show(iteration, w, likelihood):
+            def show(iteration, parameters, likelihood):
+                w = em.responsibilities(all_curves, parameters, rules.classification)
                 callback(iteration, w[:, order] if w.shape[1] == len(best.parameters.weights) else w, likelihood)
 
             em.run(gathered, begins[runs.index(best)], rules, self.tol, self.max_iter, show, executor)
@@ -189,9 +194,10 @@ class PolynomialRegressionMixture:
         self.log_likelihood_, self.n_iter_ = self.history_[-1], len(self.history_)
         self.n_floored_, self.n_reseeded_, self.n_dropped_ = best.n_floored, best.n_reseeded, best.n_dropped
         self.n_curves_, self.n_points_ = gathered.n_curves, gathered.n_points
-        self.responsibilities_ = em.responsibilities(gathered, self._parameters(gathered.shift), rules.classification)
-        self.entropy_ = float(-xlogy(self.responsibilities_, self.responsibilities_).sum())
-        em.warn_of_empty(best, rules, n)
+        w = em.responsibilities(all_curves, self._parameters(gathered.shift), rules.classification)
+        self.responsibilities_ = w
+        self.entropy_ = float(-xlogy(w, w)[seen].sum())
+        em.warn_of_degenerate(best, rules, gathered.n_curves)
         if not self.converged_:
             warnings.warn(
                 f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol"
@@ -200,6 +206,13 @@ class PolynomialRegressionMixture:
                 stacklevel=2,
             )
         return self
+
+    def _check_enough(self, n: int, n_days: int) -> None:
+        if n < self.n_components or n_days <= self._basis.size:
+            raise ParameterError(
+                f"{n} curves of {n_days} days cannot carry {self.n_components} clusters of degree {self.degree} "
+                f"({self._basis.size} coefficients); take fewer clusters or a lower degree"
+            )
 
     def _set_days(self, n_days: int) -> None:
         # Any basis of the same curves will do for EM; Q has the best digits: X = QR, X beta = Q (R beta)
@@ -280,7 +293,7 @@ class PolynomialRegressionMixture:
         array (n_curves, n_days, K); its last fitted day equals `predict_proba`.
         """
         self._check_fitted()
-        curves = np.asarray(check_curves(curves), dtype=float)
+        curves = np.concatenate(list(read_rows(check_curves(curves))))
         n_fitted = self.n_days_
         log_density = np.empty((*curves[:, :n_fitted].shape, len(self.weights_)))  # (n, n_fitted, K)
         for k, (mean, variance) in enumerate(zip(self.mean_curves(), self.variances_, strict=True)):
@@ -301,6 +314,8 @@ class PolynomialRegressionMixture:
     def sample(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Draw curves from the mixture: (n, n_days), and the cluster of each (n,)."""
         self._check_fitted()
+        check_whole("n", n)
+        check_whole("seed", seed)
         rng = np.random.default_rng(seed)
         labels = rng.choice(len(self.weights_), size=n, p=self.weights_)
         noise = rng.standard_normal((n, self.n_days_)) * np.sqrt(self.variances_)[labels, None]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from bowerbird.dm.em import Parameters, Rules, first_m_step, run
-from bowerbird.dm.statistics import Curves
+from bowerbird.dm.statistics import LARGEST, Curves, as_floats
 from bowerbird.errors import ParameterError
 
 STARTS = ("small_em", "k-means++", "random")
@@ -79,27 +79,41 @@ def given(
     Raises
     ------
     ParameterError
-        More than one start is given, or one of the wrong shape.
+        More than one start is given, or one of the wrong shape or no distribution.
     """
     if sum(value is not None for value in (responsibilities, labels, parameters)) > 1:
         raise ParameterError("give responsibilities, labels or parameters, one of them")
     n, k, size = curves.n_curves, n_components, len(to_q)
     if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
+        masked, labels = np.ma.is_masked(labels), np.asarray(labels)
+        if masked or labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
             raise ParameterError(f"labels must be {n} whole numbers from 0 to {k - 1}")
         return np.eye(k)[labels]
     if responsibilities is not None:
-        w = np.asarray(responsibilities, dtype=float)
+        w = as_floats("responsibilities", responsibilities)
         if w.shape != (n, k):
             raise ParameterError(f"responsibilities have shape {w.shape}, not {(n, k)}")
+        _check_distribution("responsibilities", w)
         return w
     if parameters is not None:
-        weights, coefficients, variances = (np.asarray(value, dtype=float) for value in parameters)
+        names = ("weights", "coefficients", "variances")
+        if not isinstance(parameters, tuple | list) or len(parameters) != len(names):
+            raise ParameterError("parameters must be a tuple of weights, coefficients and variances")
+        weights, coefficients, variances = (as_floats(*pair) for pair in zip(names, parameters, strict=True))
         if weights.shape != (k,) or variances.shape != (k,) or coefficients.shape != (k, size):
             raise ParameterError(f"parameters must be weights ({k},), coefficients ({k}, {size}) and variances ({k},)")
+        _check_distribution("weights", weights)
+        if not (np.abs(coefficients) <= LARGEST).all():
+            raise ParameterError(f"coefficients of parameters must lie within +-{LARGEST:g}, without NaN")
+        if not ((variances >= LARGEST**-2) & (variances <= LARGEST**2)).all():
+            raise ParameterError(f"variances of parameters are {variances}; give values above 0, without NaN")
         return Parameters(weights, coefficients @ to_q.T - curves.shift, variances)
     return None
+
+
+def _check_distribution(name: str, shares: np.ndarray) -> None:
+    if not ((shares >= 0).all() and np.allclose(shares.sum(axis=-1), 1.0, rtol=0, atol=1e-6)):
+        raise ParameterError(f"{name} must be at least 0 and sum to 1 over the clusters, without NaN")
 
 
 def _from_labels(curves: Curves, labels: np.ndarray, n_components: int, rules: Rules) -> Parameters:

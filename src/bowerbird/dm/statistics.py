@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 
 from bowerbird.errors import ParameterError
 
+LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, leave the range of floats
 CHUNK = 4096  # curves; their log densities under ten clusters stay in the cache
 UNSEEN = 1e-6  # a direction of Q of which the observed days of a curve show less is left out of its own fit
 
@@ -96,7 +97,7 @@ class Curves:
 def check_curves(curves, n_days: int | None = None):
     """Curves as a two-dimensional array, or anything sliced by rows like one, such as numpy.memmap."""
     if not hasattr(curves, "shape"):
-        curves = np.asarray(curves, dtype=float)
+        curves = as_floats("curves", curves)
     if len(curves.shape) != 2:
         raise ParameterError(f"curves must be (n_curves, n_days), not of shape {tuple(curves.shape)}")
     if n_days is not None and curves.shape[1] > n_days:
@@ -104,13 +105,34 @@ def check_curves(curves, n_days: int | None = None):
     return curves
 
 
+def check_whole(name: str, value, least: int = 0) -> None:
+    """Raise a ParameterError unless the value is a whole number of at least `least`."""
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}")
+
+
+def as_floats(name: str, values) -> np.ndarray:
+    """Numbers as float64, NaN where they are masked."""
+    try:
+        numbers = np.asarray(values)
+        if numbers.dtype.kind not in "biufO":
+            raise TypeError
+        numbers = np.asarray(numbers, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} must be an array of real numbers") from None
+    return np.where(np.ma.getmaskarray(values), np.nan, numbers) if np.ma.isMaskedArray(values) else numbers
+
+
 def read_rows(curves, n_days: int | None = None) -> Iterator[np.ndarray]:
     """Some thousand curves at a time as float64; missing days, and those up to `n_days` that they lack, are NaN."""
-    for start in range(0, curves.shape[0], CHUNK):
-        rows = np.asarray(curves[start : start + CHUNK], dtype=float)
-        if np.isinf(rows).any():
-            row, day = np.argwhere(np.isinf(rows))[0]
-            raise ParameterError(f"curve {start + row}, day {day}: {rows[row, day]} is no demand; use NaN if missing")
+    for start in range(0, max(curves.shape[0], 1), CHUNK):
+        rows = as_floats("curves", curves[start : start + CHUNK])
+        if (np.abs(rows) > LARGEST).any():
+            row, day = np.argwhere(np.abs(rows) > LARGEST)[0]
+            raise ParameterError(
+                f"curve {start + row}, day {day}: {rows[row, day]} is not between -{LARGEST:g} and {LARGEST:g}; "
+                "use NaN if missing, or divide all curves by one number"
+            )
         if n_days is not None and rows.shape[1] < n_days:
             rows = np.pad(rows, ((0, 0), (0, n_days - rows.shape[1])), constant_values=np.nan)
         yield rows
@@ -133,7 +155,7 @@ def gather(curves, q: np.ndarray) -> Curves:
     Raises
     ------
     ParameterError
-        No value, an infinite one, or all values equal.
+        No value, all values equal, or values that are not within 1e-60 to 1e60.
     """
     curves = check_curves(curves)
     count, total = np.zeros(len(q)), np.zeros(len(q))  # by day
@@ -147,6 +169,11 @@ def gather(curves, q: np.ndarray) -> Curves:
         raise ParameterError("curves hold no value: there are none, or all their days are missing (NaN)")
     if lowest == highest:  # not the variance: that of equal numbers may miss zero by a rounding
         raise ParameterError("all curves are the same constant; there is nothing to cluster")
+    if max(-lowest, highest) < 1 / LARGEST:
+        raise ParameterError(
+            f"the largest value of curves is {max(-lowest, highest):g}, below {1 / LARGEST:g}; "
+            "multiply all curves by one number"
+        )
     mean = total.sum() / count.sum()
     shift = np.linalg.pinv(q.T @ (q * count[:, None]), hermitian=True) @ (q.T @ total)  # the fit to all curves
     complete = bool((count == curves.shape[0]).all())

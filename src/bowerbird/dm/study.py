@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm import PolynomialRegressionMixture
+from bowerbird.dm.statistics import as_floats, check_curves, check_whole
 from bowerbird.errors import ParameterError
 
 SCALES = ("raw", "log(1 + demand)", "standardized")
@@ -18,6 +19,9 @@ def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
     """Demand (n_series, n_days) on one of SCALES; "standardized" is log(1 + demand) less its mean, by its sd."""
     if scale not in SCALES:
         raise ParameterError(f"scale is {scale!r}; choose one of {', '.join(SCALES)}")
+    demand = as_floats("demand", demand)
+    if not (demand >= 0).any() or (demand < 0).any():
+        raise ParameterError("demand must hold numbers of at least 0; use NaN where a day is missing")
     if scale == "raw":
         return demand
     logs = np.log1p(demand)
@@ -73,7 +77,7 @@ def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int 
     DataFrame, a row a scale: sizes of the largest and the smallest cluster in series; share of the variance between
     series of the level (mean of log(1 + demand)) that lies between clusters; adjusted Rand index with `labels`.
     """
-    level = on_scale(demand, "log(1 + demand)").mean(axis=1)
+    level = np.nanmean(on_scale(demand, "log(1 + demand)"), axis=1)
     rows = []
     for scale in SCALES:
         curves = on_scale(demand, scale)
@@ -132,13 +136,18 @@ def completion(curves: np.ndarray, n_clusters: int, n_hidden: int = 15, degree: 
     dict of float: mean absolute error of the completion ("clusters") and of the median of the last 21 days seen
     ("median of 21 days"), and the share of hidden days in the 80 % band ("covered").
     """
+    check_whole("n_hidden", n_hidden, least=1)
+    curves = as_floats("curves", check_curves(curves))
+    if curves.shape[1] <= n_hidden:
+        raise ParameterError(f"n_hidden is {n_hidden}; give less than the {curves.shape[1]} days of the curves")
     known, whole = curves[::2], curves[1::2]
     partial = whole[:, :-n_hidden]
     mean, variance = (part[:, -n_hidden:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
     error = np.abs(whole[:, -n_hidden:] - mean)
-    recent = np.median(partial[:, -21:], axis=1, keepdims=True)
+    seen = ~np.isnan(error)
+    recent = np.nanmedian(partial[:, -21:], axis=1, keepdims=True)
     return {
-        "clusters": float(error.mean()),
-        "median of 21 days": float(np.abs(whole[:, -n_hidden:] - recent).mean()),
-        "covered": float((error <= NORMAL_80 * np.sqrt(variance)).mean()),
+        "clusters": float(error[seen].mean()),
+        "median of 21 days": float(np.nanmean(np.abs(whole[:, -n_hidden:] - recent))),
+        "covered": float((error <= NORMAL_80 * np.sqrt(variance))[seen].mean()),
     }
