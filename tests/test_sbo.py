@@ -1,6 +1,8 @@
 """The Satin Bowerbird Optimizer: its equations against slow loops, its stops, its checkpoint, its executors."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -246,6 +248,39 @@ def test_an_objective_may_change_its_candidate():
     assert history["drop"].equals(history["value"].rename("drop"))
 
 
+def test_an_objective_may_build_on_the_lists_of_its_candidate():
+    layers = [[64], [64, 32], [128, 64, 32]]
+
+    def loss(x):
+        x["layers"].append(1)
+        return len(x["layers"]) + x["rate"]
+
+    space = {"layers": Choice(layers), "rate": Float(0, 1)}
+    result = minimize(loss, space, max_evaluations=20, n_bowers=4, prepare=lambda xs: [x["layers"].clear() for x in xs])
+    assert layers == [[64], [64, 32], [128, 64, 32]]
+    assert result.value == len(result.x["layers"]) + 1 + result.x["rate"]
+    result.x["layers"].append(0)
+    assert layers == [[64], [64, 32], [128, 64, 32]]
+
+
+def test_a_search_over_functions_goes_on_in_another_process(tmp_path):
+    (tmp_path / "acts.py").write_text(
+        "import sys\nfrom bowerbird.sbo import Choice, Float, minimize\n"
+        "def relu(x): return max(x, 0.0)\ndef square(x): return x * x\n"
+        "space = {'act': Choice([relu, [square, 2]]), 'a': Float(-1, 1)}\n"
+        "def loss(x): return (x['act'] if callable(x['act']) else x['act'][0])(x['a'])\n"
+        "n, *path = sys.argv[1:]\n"
+        "print(repr(minimize(loss, space, max_evaluations=int(n), n_bowers=5, checkpoint=path and path[0]).value))\n"
+    )
+    run = [sys.executable, str(tmp_path / "acts.py")]
+    subprocess.run([*run, "10", str(tmp_path / "search.json")], check=True)
+    on, whole = (
+        subprocess.run([*run, "20", *path], check=True, capture_output=True, text=True).stdout
+        for path in ([str(tmp_path / "search.json")], [])
+    )
+    assert on == whole
+
+
 def test_progress_shows_a_bar(capsys):
     minimize(mixed, MIXED, max_evaluations=30, progress=True)
     assert "30/30" in capsys.readouterr().err
@@ -256,12 +291,23 @@ def test_progress_shows_a_bar(capsys):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: minimize(mixed, {}), "space is empty"),
+        (lambda: minimize(mixed, {}), "space is {}"),
         (lambda: minimize(mixed, {"rate": (0, 1)}), r"space\['rate'\] is \(0, 1\)"),
         (lambda: minimize(mixed, {"best": Float(0, 1)}), "column of the history"),
-        (lambda: minimize(mixed, MIXED, n_bowers=1), "n_bowers is 1"),
+        (lambda: minimize(mixed, MIXED, n_bowers=1), "n_bowers is 1; give a whole number of at least 2"),
+        (lambda: minimize(mixed, MIXED, n_bowers=10**12), "n_bowers is 1000000000000; give at most"),
+        (lambda: minimize(mixed, MIXED, n_bowers=4.5), "n_bowers is 4.5"),
+        (lambda: minimize(mixed, MIXED, max_evaluations=33.3), "max_evaluations is 33.3"),
+        (lambda: minimize(mixed, MIXED, max_evaluations=np.nan), "max_evaluations is nan"),
+        (lambda: minimize(mixed, MIXED, seed="a"), "seed is 'a'"),
+        (lambda: minimize(mixed, MIXED, patience=2.5), "patience is 2.5"),
+        (lambda: minimize(mixed, MIXED, time_limit=np.nan), "time_limit holds nan"),
+        (lambda: minimize(mixed, MIXED, target=np.nan), "target is nan"),
+        (lambda: minimize(mixed, MIXED, alpha=np.inf), "alpha holds inf"),
+        (lambda: minimize(mixed, {"act": Choice([lambda x: x])}, checkpoint="search.json"), "a checkpoint cannot name"),
+        (lambda: minimize(mixed, MIXED, checkpoint="."), "checkpoint . is a folder"),
         (lambda: minimize(mixed, MIXED, max_evaluations=14), "at least n_bowers, 15"),
-        (lambda: minimize(mixed, MIXED, mutation_rate=1.5), "mutation_rate 1.5"),
+        (lambda: minimize(mixed, MIXED, mutation_rate=1.5), "mutation_rate is 1.5"),
         (lambda: minimize(mixed, MIXED, variant="best"), "variant is 'best'; choose paper or tuned"),
         (lambda: minimize(mixed, MIXED, selection="luck"), "selection is 'luck'.*choose roulette or rank"),
         (lambda: minimize(mixed, MIXED, start="grid"), "start 'grid'"),

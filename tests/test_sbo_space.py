@@ -1,10 +1,14 @@
 """Coordinates become candidates: real, logarithmic, whole and categorical."""
 
+import math
+import threading
+from functools import partial
+
 import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.sbo.space import Choice, Float, Integer, check_space, decode, identities, limits
+from bowerbird.sbo.space import Choice, Float, Integer, check_space, decode, identities, lasting_name, limits
 
 
 def test_dimensions_map_their_coordinates():
@@ -38,16 +42,33 @@ def test_what_makes_two_candidates_the_same():
     assert identities({"size": Integer(1, 4)}, [{"size": 2}, {"size": 2}]) == [(2,), (2,)]
 
 
+def test_lasting_names_hold_no_address():
+    assert lasting_name(decode) == "bowerbird.sbo.space.decode"
+    assert lasting_name([math.tanh, partial(limits, 3)]) == "[math.tanh, partial(bowerbird.sbo.space.limits, 3, {})]"
+    assert lasting_name({"b", "a"}) == "set([\"'a'\", \"'b'\"])"
+    plain = Choice((1, 1.0, True, None, "x", [64, (32,)], {"a": ()}))
+    assert lasting_name(plain) == repr(plain) and lasting_name(Float(0, 1)) == repr(Float(0, 1))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: Float(1, 1), "low < high"),
         (lambda: Float(0, np.inf), "finite"),
+        (lambda: Float(-1e308, 1e308), "finite"),
+        (lambda: Float("a", 1), "finite"),
         (lambda: Float(0, 1, log=True), "low > 0"),
         (lambda: Integer(3, 2), "low <= high"),
         (lambda: Integer(1, 2.5), "whole numbers"),
+        (lambda: Integer(1, np.inf), "whole numbers"),
+        (lambda: Integer(1, 10**300), r"within \+-2\*\*53"),
+        (lambda: Choice(3), "Choice: values is 3"),
+        (lambda: check_space([Float(0, 1)]), "space is "),
+        (lambda: check_space({"lock": Choice([threading.Lock()])}), r"space\['lock'\] holds what cannot be copied"),
+        (lambda: lasting_name(Choice([lambda x: x])), "holds <function .*a checkpoint cannot name"),
+        (lambda: lasting_name([object()]), "a checkpoint cannot name"),
         (lambda: Choice([]), "at least one"),
-        (lambda: check_space({}), "space is empty"),
+        (lambda: check_space({}), "space is {}"),
         (lambda: check_space({"rate": (0, 1)}), r"space\['rate'\] is \(0, 1\)"),
         (lambda: check_space({"best": Float(0, 1)}, ("best",)), "column of the history"),
     ],

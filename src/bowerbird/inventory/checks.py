@@ -43,8 +43,12 @@ def above(name: str, values, least: float = 0.0) -> np.ndarray:
 
 def whole(name: str, value, least: int = 0) -> int:
     """A count such as days or periods: a whole number of at least `least`."""
-    if value != int(value) or value < least:
-        raise ParameterError(f"{name} is {value}; give a whole number of at least {least}")
+    try:
+        fits = float(value) == int(value) and value >= least
+    except (TypeError, ValueError, OverflowError):  # a text, NaN, infinity
+        fits = False
+    if not fits:
+        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}")
     return int(value)
 
 

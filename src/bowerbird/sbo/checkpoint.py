@@ -11,6 +11,7 @@ import numpy as np
 
 from bowerbird.errors import ParameterError
 from bowerbird.runs import atomic_path
+from bowerbird.sbo.space import lasting_name
 
 
 def save(path: Path | str, identity: dict, rows: list[tuple]) -> None:
@@ -27,7 +28,7 @@ def save(path: Path | str, identity: dict, rows: list[tuple]) -> None:
     evaluations = [[x, None if np.isinf(value) else value, failure] for _, value, failure, x in rows]
     with atomic_path(Path(path)) as temporary:
         content = {"search": identity, "evaluations": evaluations}
-        temporary.write_text(json.dumps(content, default=repr, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(content, default=lasting_name, ensure_ascii=False), encoding="utf-8")
 
 
 def load(path: Path | str, identity: dict) -> list[tuple[dict, float, str]]:
@@ -49,6 +50,8 @@ def load(path: Path | str, identity: dict) -> list[tuple[dict, float, str]]:
         The file is no checkpoint, or another search's; the message says in what they differ.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ParameterError(f"checkpoint {path} is a folder; give the name of a file in it")
     if not path.is_file():
         return []
     try:
@@ -67,7 +70,7 @@ def load(path: Path | str, identity: dict) -> list[tuple[dict, float, str]]:
 
 def check_replay(path: Path | str, number: int, stored: dict, x: dict) -> None:
     """Raise a ParameterError unless the candidate the search comes to is the one that was stored."""
-    if json.loads(json.dumps(x, default=repr)) != stored:
+    if json.loads(json.dumps(x, default=lasting_name)) != stored:
         raise ParameterError(
             f"checkpoint {path}, evaluation {number}: holds {stored}, but the search comes to {x}; numpy or scipy draw "
             "other random numbers than when it was written: use that version, or remove the file to start anew"

@@ -11,9 +11,11 @@ parents and children merged with the best kept. Without that merge the search wo
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import accumulate
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,14 @@ from scipy.stats import qmc
 from tqdm import tqdm
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, whole
 from bowerbird.sbo.checkpoint import check_replay, load, save
-from bowerbird.sbo.space import Choice, Float, Integer, Space, check_space, decode, identities, limits
+from bowerbird.sbo.space import Choice, Float, Integer, Space, check_space, decode, identities, lasting_name, limits
 
 __all__ = ["VARIANTS", "Choice", "Float", "Integer", "Result", "Variant", "minimize", "next_bowers"]
 
 HISTORY_COLUMNS = ("evaluation", "generation", "value", "best", "failure")
+MOST_BOWERS = 1_000_000
 STALE = 100  # generations in a row without a new candidate, after which there is none to be expected
 
 
@@ -59,13 +63,12 @@ class Variant:
     start: str
 
     def __post_init__(self):
-        if self.n_bowers < 2:
-            raise ParameterError(f"n_bowers is {self.n_bowers}; give at least 2")
-        if not (self.alpha > 0 and 0 <= self.mutation_rate <= 1 and self.z >= 0):
-            raise ParameterError(
-                f"alpha is {self.alpha}, mutation_rate {self.mutation_rate}, z {self.z}; give alpha > 0, mutation_rate "
-                "from 0 to 1, z >= 0"
-            )
+        if whole("n_bowers", self.n_bowers, least=2) > MOST_BOWERS:
+            raise ParameterError(f"n_bowers is {self.n_bowers}; give at most {MOST_BOWERS:,}")
+        above("alpha", self.alpha)
+        at_least("z", self.z)
+        if at_least("mutation_rate", self.mutation_rate) > 1:
+            raise ParameterError(f"mutation_rate is {self.mutation_rate}; give 0 to 1")
         if self.selection not in ("roulette", "rank") or self.start not in ("uniform", "Sobol"):
             raise ParameterError(
                 f"selection is {self.selection!r}, start {self.start!r}; choose roulette or rank, uniform or Sobol"
@@ -133,8 +136,8 @@ def minimize(
     Parameters
     ----------
     objective : callable
-        Takes one candidate, a dict name -> value, and returns its error. An exception, NaN or infinity is a failure:
-        recorded, scored as worst, and the search goes on.
+        Takes one candidate, a dict name -> value of its own, and returns its error. An exception, NaN or infinity is a
+        failure: recorded, scored as worst, and the search goes on.
     space : dict of name -> Float, Integer or Choice
         What to search, D names.
     max_evaluations : int
@@ -153,6 +156,7 @@ def minimize(
     checkpoint : Path or str, optional
         File written after every generation; if it exists, the search goes on from there, to the same bits. Only the
         rules for stopping may differ from the search that wrote it: with a larger `max_evaluations` it is prolonged.
+        Choices between functions must be functions of a module, which have a name that lasts.
     seed : int
         All random numbers come from it and are drawn here: the result is the same to the bit with any executor.
     executor : concurrent.futures.Executor, optional
@@ -183,11 +187,21 @@ def minimize(
     given = {"n_bowers": n_bowers, "alpha": alpha, "mutation_rate": mutation_rate, "z": z,
              "selection": selection, "start": start}  # fmt: skip
     rules = replace(VARIANTS[variant], **{name: value for name, value in given.items() if value is not None})
+    for name, value in {"max_evaluations": max_evaluations, "seed": seed, "patience": patience}.items():
+        if value is not None or name != "patience":
+            whole(name, value)
+    if time_limit is not None:
+        at_least("time_limit", time_limit)
+    if target is not None and not (isinstance(target, Real) and np.isfinite(target)):
+        raise ParameterError(f"target is {target!r}; give a finite number")
     if max_evaluations < rules.n_bowers:
         raise ParameterError(f"max_evaluations is {max_evaluations}; give at least n_bowers, {rules.n_bowers}")
     began = time.monotonic()
-    itself = {"seed": seed, "space": [f"{name}: {dimension}" for name, dimension in space.items()], **asdict(rules)}
-    stored = load(checkpoint, itself) if checkpoint else []
+    stored = []
+    if checkpoint:
+        named = [f"{name}: {lasting_name(dimension)}" for name, dimension in space.items()]
+        itself = {"seed": seed, "space": named, **asdict(rules)}
+        stored = load(checkpoint, itself)
 
     rng = np.random.default_rng(seed)
     low, high = limits(space)  # (D,), (D,)
@@ -203,7 +217,7 @@ def minimize(
                 check_replay(checkpoint, number, x_stored, x)
             due = list(new.values())[len(paid) :]
             if prepare is not None and due:
-                prepare([dict(x) for x in due])
+                prepare(deepcopy(due))
             evaluated = map if executor is None else executor.map
             fresh = [outcome for _, *outcome in paid] + list(evaluated(partial(_evaluate, objective), due))
             outcomes.update(zip(new, fresh, strict=True))
@@ -240,7 +254,7 @@ def minimize(
 
     stopped = next(reason for reason, holds in stops.items() if holds)
     return Result(
-        x=decode(space, bowers[:1])[0], value=float(values[0]), history=_history(rows, space), stopped=stopped
+        x=deepcopy(decode(space, bowers[:1])[0]), value=float(values[0]), history=_history(rows, space), stopped=stopped
     )
 
 
@@ -315,7 +329,7 @@ def _sort_out(space: Space, children, outcomes: dict, budget: int) -> tuple[list
 def _evaluate(objective: Callable[[dict], float], x: dict) -> tuple[float, str]:
     """Objective value and "", or inf and what went wrong."""
     try:
-        value = float(objective(dict(x)))
+        value = float(objective(deepcopy(x)))  # what the objective does to its candidate stays there
     except Exception as error:  # KeyboardInterrupt is none and passes through
         return np.inf, f"{type(error).__name__}: {error}"
     return (value, "") if np.isfinite(value) else (np.inf, f"objective returned {value}")

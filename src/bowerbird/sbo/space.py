@@ -3,12 +3,18 @@
 Each dimension has `bounds`, the limits of its coordinate, and `decode`: float coordinates (n,) within them to n values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
+from numbers import Real
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 import numpy as np
 
 from bowerbird.errors import ParameterError
+
+LARGEST = 2**53  # of whole numbers; beyond, floats skip some
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class Float:
     log: bool = False
 
     def __post_init__(self):
-        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+        numbers = isinstance(self.low, Real) and isinstance(self.high, Real)
+        if not (numbers and self.low < self.high and np.isfinite(float(self.high) - float(self.low))):
             raise ParameterError(f"{self}: give finite numbers with low < high")
         if self.log and self.low <= 0:
             raise ParameterError(f"{self}: a logarithmic scale needs low > 0")
@@ -43,8 +50,9 @@ class Integer:
     high: int
 
     def __post_init__(self):
-        if self.low != int(self.low) or self.high != int(self.high) or self.low > self.high:
-            raise ParameterError(f"{self}: give whole numbers with low <= high")
+        numbers = isinstance(self.low, Real) and isinstance(self.high, Real)
+        if not (numbers and -LARGEST <= self.low <= self.high <= LARGEST and self.low % 1 == self.high % 1 == 0):
+            raise ParameterError(f"{self}: give whole numbers with low <= high, within +-2**53")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -61,9 +69,9 @@ class Choice:
     values: Sequence
 
     def __post_init__(self):
-        object.__setattr__(self, "values", tuple(self.values))
-        if not self.values:
-            raise ParameterError("Choice: values is empty; give at least one")
+        if not isinstance(self.values, Iterable) or not (values := tuple(self.values)):
+            raise ParameterError(f"Choice: values is {self.values!r}; give at least one, in a list")
+        object.__setattr__(self, "values", values)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -98,12 +106,42 @@ def identities(space: Space, candidates: list[dict]) -> list[tuple]:
     return [tuple((x | {name: repr(x[name]) for name in choices}).values()) for x in candidates]
 
 
+def lasting_name(value) -> str:
+    """A text that is the same in another process: `repr`, but functions by module and name, sets in order."""
+    match value:
+        case Choice():
+            return f"Choice(values={lasting_name(value.values)})"
+        case partial():
+            return f"partial{lasting_name((value.func, *value.args, value.keywords))}"
+        case FunctionType() if "<" not in value.__qualname__:
+            return f"{value.__module__}.{value.__qualname__}"
+        case BuiltinFunctionType() if isinstance(value.__self__, ModuleType | type):
+            return f"{value.__module__}.{value.__qualname__}"
+    if type(value) in (set, frozenset):
+        return f"{type(value).__name__}({sorted(map(lasting_name, value))})"
+    if type(value) is list:
+        return f"[{', '.join(map(lasting_name, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(lasting_name, value))}{',' if len(value) == 1 else ''})"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{lasting_name(k)}: {lasting_name(v)}' for k, v in value.items())}}}"
+    if " at 0x" in (text := repr(value)):
+        raise ParameterError(
+            f"space holds {text}, which a checkpoint cannot name; give a function of a module, a text or a number"
+        )
+    return text
+
+
 def check_space(space: Space, reserved: Sequence[str] = ()) -> None:
     """Raise a ParameterError unless the space holds dimensions alone, under names that are not `reserved`."""
-    if not space:
-        raise ParameterError("space is empty; name at least one Float, Integer or Choice")
+    if not isinstance(space, dict) or not space:
+        raise ParameterError(f"space is {space!r}; give a dict of name -> Float, Integer or Choice")
     for name, dimension in space.items():
         if not isinstance(dimension, Float | Integer | Choice):
             raise ParameterError(f"space[{name!r}] is {dimension!r}; give a Float, an Integer or a Choice")
         if name in reserved:
             raise ParameterError(f"space holds {name!r}, a column of the history; choose another name")
+        try:
+            deepcopy(dimension)
+        except Exception as error:
+            raise ParameterError(f"space[{name!r}] holds what cannot be copied ({error}); give its name") from error
