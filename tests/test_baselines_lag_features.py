@@ -102,3 +102,21 @@ def test_unknown_days_ahead_and_short_pasts():
     assert design_at(panel(), 3, 2).features["lag 7"].isna().all()
     with pytest.raises(ParameterError, match="origin is 0"):
         design_at(panel(), 0, 5)
+
+
+def test_missing_days_are_no_days_without_demand():
+    data = panel()
+    demand = data.demand.copy()
+    demand[3, 30:] = np.nan  # nothing known since day 30
+    demand[1, 55:58] = np.nan
+    features = design_at(replace(data, demand=demand), 60, 1).features
+    for row in (1, 3):
+        known = demand[row, :60][~np.isnan(demand[row, :60])]
+        month = demand[row, 2:30] if row == 3 else demand[row, 32:60]  # ends at the last known day
+        window = month[-14:]
+        found = features.iloc[row]
+        assert found["share without demand 14"] == np.nanmean(np.where(np.isnan(window), np.nan, window == 0))
+        assert found["days since demand"] == len(known) - 1 - np.flatnonzero(known)[-1]
+        assert found["log scale"] == pytest.approx(np.log(np.nanmean(month)))
+        assert found["largest 28"] * np.exp(found["log scale"]) == pytest.approx(np.nanmax(month))
+    assert np.isnan(features.iloc[3]["lag 1"])

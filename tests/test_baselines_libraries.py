@@ -181,3 +181,36 @@ def test_wrong_settings():
         TreeRegression()(panel().until(20), 5)
     with pytest.raises(ParameterError, match="first_origin is 28"):
         Boosting()(panel().until(20), 5)
+
+
+def test_linear_lags_learn_from_the_known_days_alone():
+    rng = np.random.default_rng(0)
+    flat = replace(panel(20, 120), demand=np.where(rng.random((20, 120)) < 0.5, np.nan, 10.0))
+    np.testing.assert_allclose(LinearLags()(flat, 7), 10)  # every known day says so
+    quiet = flat.demand.copy()
+    quiet[:, -40:] = np.nan  # no known day among the last 28
+    np.testing.assert_allclose(LinearLags()(replace(flat, demand=quiet), 7), 10)
+
+
+def test_linear_lags_are_weighted_least_squares_day_by_day():
+    data = panel(30, 60)
+    found = LinearLags(lags=5, every=7)(data, 2)
+    rows = [(row, origin) for row in range(30) for origin in range(58, 4, -7)]
+    scale = np.array([max(data.demand[r, o - 5 : o].mean(), 0.05) for r, o in rows])
+    inputs = np.array([[1, *data.demand[r, o - 5 : o] / s] for (r, o), s in zip(rows, scale, strict=True)])
+    now = np.maximum(data.demand[:, -5:].mean(axis=1), 0.05)
+    for day in range(2):
+        target = np.array([data.demand[r, o + day] / s for (r, o), s in zip(rows, scale, strict=True)])
+        root = np.sqrt(scale)
+        weights = np.linalg.lstsq(inputs * root[:, None], target * root, rcond=None)[0]
+        expected = now * (weights[0] + (data.demand[:, -5:] / now[:, None]) @ weights[1:])
+        np.testing.assert_allclose(found[:, day], np.maximum(expected, 0), atol=1e-8)
+
+
+def test_statsforecast_begins_at_the_first_known_day():
+    pytest.importorskip("statsforecast")
+    data = panel(6, 60)
+    late = np.concatenate([np.full((6, 30), np.nan), data.demand], axis=1)
+    dates = pd.date_range("2022-11-01", periods=90)
+    model = Statsforecast("SimpleExponentialSmoothing", {"alpha": 0.3})
+    np.testing.assert_array_equal(model(Panel(data.series, dates, late), 3), model(data, 3))

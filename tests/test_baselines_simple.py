@@ -18,6 +18,7 @@ from bowerbird.baselines import (
     zero,
 )
 from bowerbird.errors import ParameterError
+from bowerbird.ladder.quantile_forecast import recent_distribution
 
 NAN = np.nan
 BASELINES = {
@@ -136,7 +137,17 @@ def test_hand_worked_averages():
     assert seasonal_naive(series, 5, period=3).tolist() == [
         [1, 4, 11, 1, 4]
     ]  # the 1 is 6 days old, for 3 days ago is missing
-    assert recent_mean([[1, NAN, NAN]], 1, days=2).tolist() == [[0]]
+    # a window without a known day ends at the last known one; a series never observed is forecast as zero
+    quiet = [[3, 1, 7, NAN, NAN], [NAN] * 5]
+    assert recent_mean(quiet, 1, days=2).tolist() == [[4], [0]]
+    assert recent_median(quiet, 1, days=1).tolist() == [[7], [0]]
+    assert recent_distribution(quiet, 1, days=2).point.tolist() == [[4], [0]]
+
+
+def test_masked_days_are_missing_days():
+    masked = np.ma.masked_equal(np.array([[5.0, 99, 7, 5, 99, 6, 7]]), 99)
+    for forecast in (historical_mean, recent_median, seasonal_naive, exponential_smoothing, tsb):
+        np.testing.assert_array_equal(forecast(masked, 3), forecast(masked.filled(NAN), 3))
 
 
 def test_hand_worked_seasonal_mean():

@@ -93,3 +93,35 @@ def test_to_parquet_and_back(panel, tmp_path):
 def test_a_wide_table_with_a_day_missing_is_refused(panel):
     with pytest.raises(ValueError, match="frequency"):
         Panel.from_frame(panel.to_frame().drop(columns="2022-12-31"))
+
+
+@pytest.mark.parametrize(
+    ("dates", "message"),
+    [
+        (pd.date_range("2023-01-02", periods=4, freq="W-MON"), "dates go from 2023-01-02 to 2023-01-09; give every"),
+        (pd.to_datetime(["2023-01-01", "2023-01-02", "2023-01-04", "2023-01-05"]), "from 2023-01-02 to 2023-01-04"),
+        (pd.to_datetime(["2023-01-01", "2023-01-02", "2023-01-02", "2023-01-03"]), "from 2023-01-02 to 2023-01-02"),
+        (pd.date_range("2023-01-04", periods=4, freq="-1D"), "dates go from 2023-01-04 to 2023-01-03"),
+    ],
+)
+def test_days_that_are_not_consecutive_are_refused(panel, dates, message):
+    with pytest.raises(ParameterError, match=message):
+        Panel(panel.series, dates, panel.demand)
+
+
+def test_a_series_that_stands_twice_is_refused(panel):
+    with pytest.raises(ParameterError, match="series seller_0/product_10/wh_1 stands twice; give one row a series"):
+        panel.select([0, 1, 0])
+
+
+@pytest.mark.parametrize(("value", "said"), [(-3, "-3"), (np.inf, "inf")])
+def test_demand_that_no_day_can_have_is_refused(panel, value, said):
+    demand = panel.demand.copy()
+    demand[1, 2] = value
+    with pytest.raises(ParameterError, match=f"demand of series seller_1/product_9/wh_1 is {said} on 2023-01-01; give"):
+        Panel(panel.series, panel.dates, demand)
+
+
+def test_a_mask_marks_missing_days(panel):
+    masked = np.ma.masked_array(np.arange(12.0).reshape(3, 4), np.eye(3, 4, dtype=bool))
+    np.testing.assert_array_equal(Panel(panel.series, panel.dates, masked).demand, masked.filled(np.nan))

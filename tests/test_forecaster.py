@@ -13,7 +13,7 @@ from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update
 from bowerbird.forecaster.explanation import explain, permutation_importance
-from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, running_level
+from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, daily_inputs, own_inputs, running_level
 from bowerbird.forecaster.intervals import calibrate
 from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.settings import CELLS
@@ -252,6 +252,32 @@ def test_context_is_the_others_and_not_oneself():
     np.testing.assert_allclose(week[0], np.log(mean[7] / mean[28]))
     for array in groups["others of product"]:
         np.testing.assert_array_equal(array, 0)  # there are none
+
+
+def test_unknown_days_of_all_series_teach_nothing():
+    """Inputs stay as on the last known day, but for the one that says whether the day is known."""
+    panel = random_panel(n_days=60, missing=0)
+    demand = panel.demand.copy()
+    demand[:, 50:53] = np.nan
+    gap = replace(panel, demand=demand)
+    level = running_level(demand)
+    np.testing.assert_array_equal(level[:, 50:53], level[:, [49] * 3])
+    for name, arrays in daily_inputs(gap, level).items():
+        for k, array in enumerate(arrays):
+            said = (name, k) == ("idle and missing days", 1)
+            np.testing.assert_array_equal(array[:, 50:53], np.zeros((24, 3)) if said else array[:, [49] * 3])
+
+
+def test_own_inputs_skip_missing_days():
+    demand = np.array([[4.0, 0, np.nan, 2, 6, np.nan]])
+    level = np.full((1, 6), 2.0)
+    groups = own_inputs(demand, level)
+    np.testing.assert_allclose(np.expm1(groups["last days"][1]) * 2, [[4, 2, 2, 1, 4, 4]])  # of 0, 2; of 2, 6
+    np.testing.assert_allclose(groups["idle and missing days"][0], [[0, 1 / 2, 1 / 2, 1 / 3, 1 / 4, 1 / 4]])
+    spread = [np.std(seen, ddof=1) for seen in ([4, 0], [4, 0, 2], [4, 0, 2, 6])]
+    np.testing.assert_allclose(
+        np.expm1(groups["spread"][0]) * 2, [[0, spread[0], spread[0], spread[1], spread[2], spread[2]]], atol=1e-12
+    )
 
 
 def test_origins_about_the_spring_festival_teach_nothing():

@@ -189,7 +189,9 @@ def test_classes_counted_one_by_one_and_weighted_recall_is_the_accuracy(days, av
         (lambda: metrics.mae([1, 2], [1, np.nan]), "NaN on 1 day"),
         (lambda: metrics.rmsse(ACTUAL, FORECAST, TRAIN[:1]), "train has shape"),
         (lambda: metrics.quantile_loss([1], [1], 1.0), "quantile is 1.0"),
-        (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "2 forecasts and 1 quantiles"),
+        (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "give one forecast for each quantile"),
+        (lambda: metrics.mae([np.inf], [1]), "actual holds inf; give numbers up to"),
+        (lambda: metrics.interval_score([1], [0], [2], "wide"), "share is 'wide'; give a number between"),
         (lambda: metrics.classification_scores([1], [1], "accuracy"), "choose one of 'rounded units'"),
         (lambda: metrics.classification_scores([1], [1], "quantile classes"), "edges is None"),
         (lambda: metrics.classification_scores([1], [1], "rounded units", edges=[1]), "edges is"),
@@ -200,3 +202,9 @@ def test_classes_counted_one_by_one_and_weighted_recall_is_the_accuracy(days, av
 def test_errors_name_the_cure(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+@pytest.mark.parametrize("score", [metrics.mae, metrics.one_minus_wmape, metrics.rmse, metrics.bias])
+def test_masked_days_are_ignored(score):
+    masked = np.ma.masked_equal([[3.0, 9e9, 5], [1, 2, 9e9]], 9e9)
+    assert score(masked, np.full((2, 3), 4.0)) == score(masked.filled(np.nan), np.full((2, 3), 4.0))

@@ -140,6 +140,7 @@ def test_at_length_both_find_the_sphere():
 def test_the_real_loss_is_the_tuning_stages():
     rng = np.random.default_rng(0)
     series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(16)] for column in (*SERIES_KEY, *ATTRIBUTES)})
+    series["product_no"] = [f"product_{i}" for i in range(16)]
     dates = pd.date_range("2022-12-01", periods=70, name="date")
     panel = Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
 

@@ -7,14 +7,20 @@ only. (Filtering `panel.until(n)` is the third way: the whole-series filter on w
 Demand can come out slightly negative; nothing is clipped here.
 """
 
+from numbers import Real
+
 import numpy as np
 import pywt
 from scipy import ndimage
 
+from bowerbird.checks import finite, whole
 from bowerbird.errors import ParameterError
 
 TRUNCATE = 4.0
 """The Gaussian kernel ends after this many sigmas."""
+
+LEAST_SIGMA, MOST_SIGMA = 1e-6, 1e4
+"""Days; narrower is no filter, wider takes memory and changes nothing on any series of days."""
 
 
 def gaussian(series, sigma: float, causal: bool = False) -> np.ndarray:
@@ -44,8 +50,8 @@ def gaussian(series, sigma: float, causal: bool = False) -> np.ndarray:
     Section 4.3, step 1; neither sigma nor the treatment of the ends is given there.
     """
     series = _complete(series)
-    if not 0 < sigma < np.inf:
-        raise ParameterError(f"sigma is {sigma}; give a number of days above 0")
+    if not isinstance(sigma, Real) or not LEAST_SIGMA <= sigma <= MOST_SIGMA:
+        raise ParameterError(f"sigma is {sigma!r}; give {LEAST_SIGMA:g} to {MOST_SIGMA:g} days")
     if not causal:
         return ndimage.gaussian_filter1d(series, sigma, axis=-1, mode="reflect", truncate=TRUNCATE)
 
@@ -90,8 +96,7 @@ def symlet(series, wavelet: str = "sym8", level: int = 3, causal: bool = False) 
     series = _complete(series)
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise ParameterError(f"wavelet is {wavelet!r}; choose a discrete wavelet of pywt, such as 'sym8'")
-    if level < 1:
-        raise ParameterError(f"level is {level}; give a whole number from 1")
+    level = whole("level", level, 1)
     if not causal:
         return _shrink(series, wavelet, level)
     days = range(1, series.shape[-1] + 1)
@@ -125,7 +130,7 @@ def _shrink(series: np.ndarray, wavelet: str, level: int) -> np.ndarray:
 
 
 def _complete(series) -> np.ndarray:
-    series = np.asarray(series, dtype=float)
+    series = finite("series", series)
     if series.ndim == 0 or series.size == 0:
         raise ParameterError(f"series has shape {series.shape}; give an array (n_series, n_days) with at least one day")
     missing = np.count_nonzero(np.isnan(series))

@@ -4,10 +4,13 @@ Two rules hold throughout. Days without a known demand (NaN in `actual`) are ign
 zero is nan, even for an exact forecast: where nothing was demanded there is no scale to judge by.
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.stats import poisson
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from bowerbird.checks import at_least, finite
 from bowerbird.errors import ParameterError
 
 CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
@@ -96,7 +99,7 @@ def rmsse(actual, forecast, train) -> float:
     Hyndman & Koehler, Int. J. Forecasting 22, 2006; M5 Accuracy competition, 2020 (there with weights over series).
     """
     _known_days(actual, forecast)
-    actual, forecast, train = (np.atleast_2d(np.asarray(a, dtype=float)) for a in (actual, forecast, train))
+    actual, forecast, train = (np.atleast_2d(finite("train", a)) for a in (actual, forecast, train))
     if train.shape[:-1] != actual.shape[:-1]:
         raise ParameterError(f"train has shape {train.shape}, actual {actual.shape}; give both one row for each series")
     errors = np.square(actual - forecast)
@@ -146,8 +149,9 @@ def weighted_quantile_loss(actual, forecasts, quantiles) -> float:
     -------
     float; nan when the total demand is zero.
     """
-    if len(quantiles) == 0 or len(forecasts) != len(quantiles):
-        raise ParameterError(f"there are {len(forecasts)} forecasts and {len(quantiles)} quantiles; give one for each")
+    if np.ndim(quantiles) != 1 or np.ndim(forecasts) < 1 or not 0 < len(quantiles) == len(forecasts):
+        shapes = np.shape(forecasts), np.shape(quantiles)
+        raise ParameterError(f"forecasts and quantiles have shapes {shapes}; give one forecast for each quantile")
     parts = [_pinball(actual, forecast, q) for forecast, q in zip(forecasts, quantiles, strict=True)]
     return float(np.mean([2 * _ratio(total, demand) for total, demand, _ in parts]))
 
@@ -188,8 +192,7 @@ def interval_score(actual, low, high, share: float = 0.8) -> float:
     ------
     Gneiting & Raftery, J. American Statistical Association 102, 2007, eq. 43.
     """
-    if not 0 < share < 1:
-        raise ParameterError(f"share is {share}; give a number between 0 and 1")
+    _check_share("share", share)
     known, low = _known_days(actual, low)
     _, high = _known_days(actual, high)
     outside = np.maximum(low - known, 0) + np.maximum(known - high, 0)
@@ -227,7 +230,7 @@ def poisson_ceiling(means) -> float:
     -------
     float: 1 - sum E|Y - median| / sum of means; the median minimises the expected absolute error.
     """
-    means = np.asarray(means, dtype=float)
+    means = at_least("means", means)
     median = poisson.ppf(0.5, means)
     # E|Y - m| = mu (1 - 2 F(m - 1)) - m (1 - 2 F(m)), as E[Y; Y <= m] = mu F(m - 1)
     error = means * (1 - 2 * poisson.cdf(median - 1, means)) - median * (1 - 2 * poisson.cdf(median, means))
@@ -276,8 +279,8 @@ def classification_scores(actual, forecast, definition: str, edges=None, average
     elif definition == "demand or none":
         true, predicted, average = _half_up(actual) > 0, _half_up(forecast) > 0, "binary"
     else:
-        edges = np.asarray(edges, dtype=float)
-        if edges.size == 0 or not (np.diff(edges) > 0).all():
+        edges = finite("edges", edges)
+        if edges.ndim != 1 or edges.size == 0 or not (np.diff(edges) > 0).all():
             raise ParameterError(f"edges is {edges.tolist()}; give increasing numbers, each once")
         true, predicted = np.searchsorted(edges, actual), np.searchsorted(edges, forecast)
     precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, average=average, zero_division=0)
@@ -287,7 +290,7 @@ def classification_scores(actual, forecast, definition: str, edges=None, average
 
 def _known_days(actual, forecast) -> tuple[np.ndarray, np.ndarray]:
     """Demand and forecast of the days whose demand is known, in one line each."""
-    actual, forecast = np.asarray(actual, dtype=float), np.asarray(forecast, dtype=float)
+    actual, forecast = finite("actual", actual), finite("forecast", forecast)
     if actual.shape != forecast.shape:
         raise ParameterError(f"actual has shape {actual.shape}, forecast {forecast.shape}; give the same days of both")
     known = ~np.isnan(actual)
@@ -297,6 +300,11 @@ def _known_days(actual, forecast) -> tuple[np.ndarray, np.ndarray]:
     return actual[known], forecast[known]
 
 
+def _check_share(name: str, value) -> None:
+    if not isinstance(value, Real) or not 0 < value < 1:
+        raise ParameterError(f"{name} is {value!r}; give a number between 0 and 1")
+
+
 def _ratio(numerator, denominator) -> float:
     """The module's rule: nan when the denominator is zero."""
     return float(numerator / denominator) if denominator else np.nan
@@ -304,8 +312,7 @@ def _ratio(numerator, denominator) -> float:
 
 def _pinball(actual, forecast, quantile) -> tuple[float, float, int]:
     """Summed pinball loss, total demand, number of known days."""
-    if not 0 < quantile < 1:
-        raise ParameterError(f"quantile is {quantile}; give a number between 0 and 1")
+    _check_share("quantile", quantile)
     actual, forecast = _known_days(actual, forecast)
     short = actual - forecast
     return np.maximum(quantile * short, (quantile - 1) * short).sum(), np.abs(actual).sum(), actual.size

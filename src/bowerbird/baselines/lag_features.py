@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.baselines import exponential_smoothing, recent_mean, recent_median
+from bowerbird.baselines.simple import exponential_smoothing, last_days, recent_mean, recent_median
 from bowerbird.data.calendar import EVENTS, calendar_features
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
@@ -132,12 +132,15 @@ def _own(known: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
         columns[f"mean {days}"] = recent_mean(known, 1, days)[:, 0] / scale
         columns[f"median {days}"] = recent_median(known, 1, days)[:, 0] / scale
     for days in (14, 56):
-        columns[f"share without demand {days}"] = (known[:, -days:] == 0).mean(axis=1)
+        recent = last_days(known, days)
+        seen = np.count_nonzero(~np.isnan(recent), axis=1)  # 0 for a series never observed
+        columns[f"share without demand {days}"] = _share(recent == 0, seen)
     columns["SES 0.2"] = exponential_smoothing(known, 1, 0.2)[:, 0] / scale
     columns["spread 28"] = np.sqrt(recent_mean(np.square(known), 1, 28)[:, 0]) / scale
-    columns["largest 28"] = np.nan_to_num(known[:, -28:], nan=0.0).max(axis=1) / scale
-    sold = known > 0
-    columns["days since demand"] = np.where(sold.any(axis=1), sold[:, ::-1].argmax(axis=1), n_days)
+    columns["largest 28"] = np.fmax.reduce(last_days(known, 28), axis=1) / scale  # of the known days
+    # known days without demand since the last sale; all of them if there was none
+    since = np.maximum.accumulate((known > 0)[:, ::-1], axis=1)[:, ::-1]  # True up to the last sale
+    columns["days since demand"] = np.count_nonzero(~since & ~np.isnan(known), axis=1)
     return columns
 
 
@@ -166,8 +169,14 @@ def _attributes(series: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def _same_weekday(known: np.ndarray, steps: np.ndarray, weeks: int = 4) -> np.ndarray:
     """Mean of the last four days of the weekday to come; (n_series, n_steps)."""
-    means = np.empty((len(known), len(steps)))
+    means = np.full((len(known), len(steps)), np.nan)  # NaN where none of the four is known
     for column, step in enumerate(steps):
         days = np.arange((step - 1) % 7 - 7, -known.shape[1] - 1, -7)[:weeks]  # counted from the end
-        means[:, column] = recent_mean(known[:, days], 1, weeks)[:, 0] if len(days) else np.nan
+        seen = np.count_nonzero(~np.isnan(known[:, days]), axis=1)
+        means[:, column] = _share(np.nan_to_num(known[:, days]), seen)
     return means
+
+
+def _share(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Sum of each row over its number of known days; NaN where none is known."""
+    return np.divide(values.sum(axis=1), seen, out=np.full(len(seen), np.nan), where=seen > 0)

@@ -14,8 +14,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-from bowerbird.baselines import exponential_smoothing
 from bowerbird.baselines.lag_features import CATEGORIES, SMALLEST_SCALE, design_at, training_design
+from bowerbird.baselines.simple import exponential_smoothing, last_days, recent_mean
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.ladder.quantile_forecast import QuantileForecast
@@ -38,8 +38,9 @@ class Statsforecast:
     intervals : bool
         Whether to ask for its 80 % interval; the quantiles between come from the normal law the library assumes.
 
-    A missing day takes the value of the known day before it. A constant series is forecast as it is: there is nothing
-    to estimate. Where the library fails, simple exponential smoothing stands in, and a warning says how often.
+    A missing day takes the value of the known day before it; days before the first known one are left out. A constant
+    series is forecast as it is. Where the library fails, simple exponential smoothing stands in, and a warning says how
+    often.
     """
 
     model: str
@@ -49,17 +50,20 @@ class Statsforecast:
     def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> np.ndarray | QuantileForecast:
         """Forecast the days after the panel, never below zero; `seed` is not used."""
         models = require("statsforecast.models")
-        filled = pd.DataFrame(panel.demand.T).ffill().fillna(0.0).to_numpy().T  # (n_series, n_days)
-        point = np.repeat(filled[:, -1:], horizon, axis=1)
+        filled = pd.DataFrame(panel.demand.T).ffill().to_numpy().T  # (n_series, n_days), NaN before the first known day
+        first = np.isnan(filled).sum(axis=1)
+        point = np.repeat(np.nan_to_num(filled[:, -1:]), horizon, axis=1)  # a series never observed: zero
         low, high = point.copy(), point.copy()
         stand_in = exponential_smoothing(panel.demand, horizon)
         failed = 0
-        for row in np.flatnonzero(np.ptp(filled, axis=1) > 0):
+        for row in np.flatnonzero(np.fmax.reduce(filled, axis=1) > np.fmin.reduce(filled, axis=1)):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # convergence, series by series
                     model = getattr(models, self.model)(**self.options)
-                    found = model.forecast(filled[row], horizon, **({"level": [80]} if self.intervals else {}))
+                    found = model.forecast(
+                        filled[row, first[row] :], horizon, **({"level": [80]} if self.intervals else {})
+                    )
             except Exception:
                 found = {}
             if not np.isfinite(found.get("mean", np.nan)).all():
@@ -86,7 +90,8 @@ class LinearLags:
     every : int
         One training origin in so many days.
 
-    Demand is divided by the mean of the days read, s; errors weigh s, for the variance of a count grows with its mean.
+    Demand is divided by the mean of the known days read, s; errors weigh s, for the variance of a count grows with its
+    mean. A missing day is read as s; a missing target is left out.
     """
 
     lags: int = 28
@@ -99,15 +104,26 @@ class LinearLags:
                 f"the panel has {panel.n_days} days; {self.lags} lags and {horizon} days ahead need "
                 f"{self.lags + horizon}"
             )
-        demand = np.nan_to_num(panel.demand, nan=0.0)
+        demand = panel.demand
         origins = np.arange(panel.n_days - horizon, self.lags - 1, -self.every)
         inputs = np.concatenate([demand[:, o - self.lags : o] for o in origins])  # (n_rows, lags)
         targets = np.concatenate([demand[:, o : o + horizon] for o in origins])  # (n_rows, horizon)
-        scale = np.maximum(inputs.mean(axis=1, keepdims=True), SMALLEST_SCALE)  # (n_rows, 1)
-        model = LinearRegression().fit(inputs / scale, targets / scale, scale[:, 0])
-        recent = demand[:, -self.lags :]
-        scale = np.maximum(recent.mean(axis=1, keepdims=True), SMALLEST_SCALE)  # (n_series, 1)
-        return np.maximum(scale * model.predict(recent / scale), 0)
+        observed = ~np.isnan(inputs).all(axis=1)
+        (past, scale), targets = _relative(inputs[observed]), targets[observed]
+        now, level = _relative(last_days(demand, self.lags))
+        forecast = np.empty((panel.n_series, horizon))
+        for day in range(horizon):
+            known = ~np.isnan(targets[:, day])
+            model = LinearRegression().fit(past[known], targets[known, day] / scale[known], scale[known])
+            forecast[:, day] = level * model.predict(now)
+        return np.maximum(forecast, 0)
+
+
+def _relative(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each row over the mean of its known days, s, missing days at s; and s (n_rows,), at least SMALLEST_SCALE."""
+    mean = recent_mean(window, 1, window.shape[1])  # (n_rows, 1)
+    scale = np.maximum(mean, SMALLEST_SCALE)
+    return np.where(np.isnan(window), mean, window) / scale, scale[:, 0]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 Each is written for thousands of series at once: it takes the demand before the origin and returns the days after it,
 `f(demand (n_series, n_days), horizon) -> (n_series, horizon)`, in units a day. They are causal because they are handed
-nothing later. Missing days (NaN) are skipped; where nothing is known, the forecast is zero.
+nothing later. Missing days (NaN) are skipped: a window without a known day ends at the last known one. A series that
+was never observed is forecast as zero.
 """
 
 import numpy as np
 
+from bowerbird.checks import finite, whole
 from bowerbird.errors import ParameterError
+
+LONGEST = 10_000  # days of a forecast
 
 
 def zero(demand, horizon: int) -> np.ndarray:
@@ -22,13 +26,13 @@ def historical_mean(demand, horizon: int) -> np.ndarray:
 
 def recent_mean(demand, horizon: int, days: int = 28) -> np.ndarray:
     """Mean of the last `days` days."""
-    return _flat(_mean(_last(demand, days)), horizon)
+    return _flat(_mean(last_days(demand, days)), horizon)
 
 
 def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
     """Median of the last `days` days: best in absolute error and, on intermittent series, far too low in sum."""
-    recent = _last(demand, days)
-    unknown = np.isnan(recent).all(axis=1, keepdims=True)
+    recent = last_days(demand, days)
+    unknown = np.isnan(recent).all(axis=1, keepdims=True)  # never observed
     return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
 
 
@@ -53,7 +57,8 @@ def best_window_median(
     -------
     float64 array (n_series, horizon)
     """
-    demand = _table(demand)
+    demand, windows = _table(demand), [whole("windows", window, 1) for window in windows] or [21]
+    n_origins, validation_days = whole("n_origins", n_origins), whole("validation_days", validation_days, 1)
     errors = np.zeros((len(windows), len(demand)))
     for k in range(1, n_origins + 1):
         origin = demand.shape[1] - k * validation_days
@@ -69,8 +74,9 @@ def best_window_median(
 
 def seasonal_naive(demand, horizon: int, period: int = 7) -> np.ndarray:
     """The last known day of the same weekday; the historical mean when no such day is known."""
-    last = np.repeat(_mean(demand)[:, None], period, axis=1)  # (n_series, period)
-    for cycle in np.moveaxis(_cycles(demand, period), 1, 0):
+    cycles = _cycles(demand, period)
+    last = np.repeat(_mean(demand)[:, None], cycles.shape[2], axis=1)  # (n_series, period)
+    for cycle in np.moveaxis(cycles, 1, 0):
         last = np.where(np.isnan(cycle), last, cycle)
     return _repeat(last, horizon)
 
@@ -79,10 +85,10 @@ def seasonal_mean(demand, horizon: int, period: int = 7, days: int = 28) -> np.n
     """Each weekday's share of the historical mean, times the mean of the last `days` days."""
     cycles = _cycles(demand, period)
     overall = _mean(demand)[:, None]  # (n_series, 1)
-    by_weekday = np.stack([_mean(cycles[:, :, day]) for day in range(period)], axis=1)  # (n_series, period)
+    by_weekday = np.stack([_mean(cycles[:, :, day]) for day in range(cycles.shape[2])], axis=1)  # (n_series, period)
     known = ~np.isnan(cycles).all(axis=1) & (overall > 0)
     profile = np.divide(by_weekday, overall, out=np.ones_like(by_weekday), where=known)
-    return _repeat(profile * _mean(_last(demand, days))[:, None], horizon)
+    return _repeat(profile * _mean(last_days(demand, days))[:, None], horizon)
 
 
 def exponential_smoothing(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
@@ -161,13 +167,16 @@ def best_constant(actual) -> np.ndarray:
     -------
     float64 array (n_series, horizon)
     """
-    return recent_median(actual, np.shape(actual)[1], days=np.shape(actual)[1])
+    actual = _table(actual)
+    return recent_median(actual, actual.shape[1], days=actual.shape[1])
 
 
 def _table(demand) -> np.ndarray:
-    demand = np.asarray(demand, dtype=float)
-    if demand.ndim != 2 or demand.shape[1] == 0:
-        raise ParameterError(f"demand has shape {demand.shape}; give (n_series, n_days) with at least one day")
+    demand = finite("demand", demand)
+    if demand.ndim != 2 or demand.size == 0:
+        raise ParameterError(
+            f"demand has shape {demand.shape}; give (n_series, n_days) with at least one series and day"
+        )
     return demand
 
 
@@ -177,10 +186,16 @@ def _mean(values) -> np.ndarray:
     return np.nansum(values, axis=1) / np.maximum(np.count_nonzero(~np.isnan(values), axis=1), 1)
 
 
-def _last(demand, days: int) -> np.ndarray:
-    if days < 1:
-        raise ParameterError(f"days is {days}; give a whole number from 1")
-    return _table(demand)[:, -days:]
+def last_days(demand, days: int) -> np.ndarray:
+    """The last `days` days of each series or, if none of them is known, those up to its last known day."""
+    demand, days = _table(demand), whole("days", days, 1)
+    recent = demand[:, -days:].copy()
+    for row in np.flatnonzero(np.isnan(recent).all(axis=1)):
+        known = np.flatnonzero(~np.isnan(demand[row]))
+        if len(known):
+            window = demand[row, max(known[-1] + 1 - days, 0) : known[-1] + 1]
+            recent[row, -len(window) :] = window
+    return recent
 
 
 def _smooth(values: np.ndarray, constant: float, name: str) -> np.ndarray:
@@ -198,17 +213,14 @@ def _smooth(values: np.ndarray, constant: float, name: str) -> np.ndarray:
 def _cycles(demand, period: int) -> np.ndarray:
     """Demand cut into cycles that end on the last day, missing days before the first; (n_series, n_cycles, period)."""
     demand = _table(demand)
-    if period < 1:
-        raise ParameterError(f"period is {period}; give a whole number of days from 1")
+    period = whole("period", period, 1, LONGEST)
     padding = np.full((len(demand), -demand.shape[1] % period), np.nan)
     return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, period)
 
 
 def _repeat(cycle: np.ndarray, horizon: int) -> np.ndarray:
     """One cycle, again and again; (n_series, horizon)."""
-    if horizon < 1:
-        raise ParameterError(f"horizon is {horizon}; give a whole number of days from 1")
-    return cycle[:, np.arange(horizon) % cycle.shape[1]]
+    return cycle[:, np.arange(whole("horizon", horizon, 1, LONGEST)) % cycle.shape[1]]
 
 
 def _flat(level: np.ndarray, horizon: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import floats
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.errors import ParameterError
 
@@ -20,7 +21,7 @@ class Panel:
     dates : DatetimeIndex, n_days
         Consecutive calendar days.
     demand : float64 array (n_series, n_days)
-        Units shipped per day; NaN marks a missing day.
+        Units shipped per day, not negative; NaN marks a missing day, as does the mask of a masked array.
     filled_days : int
         How many series-days the source did not list when the panel was built; zero or NaN here, as was asked.
     """
@@ -31,15 +32,31 @@ class Panel:
     filled_days: int = 0
 
     def __post_init__(self):
+        object.__setattr__(self, "demand", floats("demand", self.demand))
+        object.__setattr__(self, "dates", pd.DatetimeIndex(self.dates))
         if self.demand.shape != (len(self.series), len(self.dates)):
             raise ParameterError(
                 f"demand has shape {self.demand.shape}, but there are {len(self.series)} series and {len(self.dates)} "
                 "days; give it one row a series and one column a day"
             )
-        if np.isinf(self.demand).any():
-            row, day = np.argwhere(np.isinf(self.demand))[0]
+        steps = np.diff(self.dates.to_numpy(dtype="datetime64[ns]"))
+        if len(uneven := np.flatnonzero(steps != np.timedelta64(1, "D"))):
+            before, after = self.dates[uneven[0]], self.dates[uneven[0] + 1]
             raise ParameterError(
-                f"demand of series {row} is infinite on {self.dates[day]:%Y-%m-%d}; give units, or NaN if missing"
+                f"dates go from {before:%Y-%m-%d} to {after:%Y-%m-%d}; give every calendar day once, in order, and "
+                "NaN as the demand of a day that is missing"
+            )
+        named = set(SERIES_KEY) <= set(self.series.columns)
+        if named and (twice := self.series.duplicated(list(SERIES_KEY)).to_numpy()).any():
+            raise ParameterError(
+                f"series {self.keys[int(twice.argmax())]} stands twice; give one row a series, its demand added up"
+            )
+        if (wrong := (self.demand < 0) | np.isinf(self.demand)).any():
+            row, day = np.argwhere(wrong)[0]
+            name = self.keys[row] if named else row
+            raise ParameterError(
+                f"demand of series {name} is {self.demand[row, day]:g} on {self.dates[day]:%Y-%m-%d}; give units "
+                "from 0, or NaN if missing; take returns out first"
             )
 
     @property
@@ -53,7 +70,7 @@ class Panel:
     @property
     def keys(self) -> list[str]:
         """One readable name a series: seller_6/product_1312/wh_43."""
-        return ["/".join(row) for row in self.series[list(SERIES_KEY)].itertuples(index=False)]
+        return ["/".join(map(str, row)) for row in self.series[list(SERIES_KEY)].itertuples(index=False)]
 
     def select(self, rows) -> "Panel":
         """The panel of some series only; `rows` is a boolean mask or row numbers."""

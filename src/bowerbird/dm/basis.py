@@ -6,7 +6,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BSpline
 
-from bowerbird.dm.statistics import check_whole
+from bowerbird.checks import whole
 from bowerbird.errors import ParameterError
 
 BASES = ("power", "chebyshev", "bspline", "weekly")
@@ -36,8 +36,8 @@ class Basis:
     def __post_init__(self):
         if self.kind not in BASES:
             raise ParameterError(f"basis is {self.kind!r}; choose one of {', '.join(BASES)}")
-        check_whole("degree", self.degree)
-        check_whole("n_knots", self.n_knots)
+        whole("degree", self.degree)
+        whole("n_knots", self.n_knots)
 
     @property
     def size(self) -> int:

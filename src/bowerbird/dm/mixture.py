@@ -12,10 +12,11 @@ import numpy as np
 from scipy.special import logsumexp, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
+from bowerbird.checks import whole
 from bowerbird.dm import em, starts
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Parameters, Rules
-from bowerbird.dm.statistics import Curves, check_curves, check_whole, condense, gather, read_rows
+from bowerbird.dm.statistics import Curves, check_curves, condense, gather, read_rows
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import spawn
 
@@ -98,9 +99,13 @@ class PolynomialRegressionMixture:
         eq9: str = "corrected",
         random_state: int = 0,
     ):
-        for name, value in (("n_components", n_components), ("n_init", n_init), ("max_iter", max_iter)):
-            check_whole(name, value, least=1)
-        check_whole("random_state", random_state)
+        n_components, n_init, max_iter, random_state = (
+            whole(name, value, least)
+            for name, value, least in (
+                ("n_components", n_components, 1), ("n_init", n_init, 1), ("max_iter", max_iter, 1),
+                ("random_state", random_state, 0),
+            )
+        )  # fmt: skip
         floor_and_size = ("variance_floor", variance_floor, 0), ("min_size", min_size, 0)
         for name, value, least in (("tol", tol, -np.inf), *floor_and_size):
             if not isinstance(value, Real) or not least <= value < np.inf:
@@ -314,9 +319,7 @@ class PolynomialRegressionMixture:
     def sample(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Draw curves from the mixture: (n, n_days), and the cluster of each (n,)."""
         self._check_fitted()
-        check_whole("n", n)
-        check_whole("seed", seed)
-        rng = np.random.default_rng(seed)
+        n, rng = whole("n", n), np.random.default_rng(whole("seed", seed))
         labels = rng.choice(len(self.weights_), size=n, p=self.weights_)
         noise = rng.standard_normal((n, self.n_days_)) * np.sqrt(self.variances_)[labels, None]
         return self.mean_curves()[labels] + noise, labels

@@ -9,8 +9,9 @@ import warnings
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
+from bowerbird.checks import floats
 from bowerbird.dm.em import Parameters, Rules, first_m_step, run
-from bowerbird.dm.statistics import LARGEST, Curves, as_floats
+from bowerbird.dm.statistics import LARGEST, Curves
 from bowerbird.errors import ParameterError
 
 STARTS = ("small_em", "k-means++", "random")
@@ -90,7 +91,7 @@ def given(
             raise ParameterError(f"labels must be {n} whole numbers from 0 to {k - 1}")
         return np.eye(k)[labels]
     if responsibilities is not None:
-        w = as_floats("responsibilities", responsibilities)
+        w = floats("responsibilities", responsibilities)
         if w.shape != (n, k):
             raise ParameterError(f"responsibilities have shape {w.shape}, not {(n, k)}")
         _check_distribution("responsibilities", w)
@@ -99,7 +100,7 @@ def given(
         names = ("weights", "coefficients", "variances")
         if not isinstance(parameters, tuple | list) or len(parameters) != len(names):
             raise ParameterError("parameters must be a tuple of weights, coefficients and variances")
-        weights, coefficients, variances = (as_floats(*pair) for pair in zip(names, parameters, strict=True))
+        weights, coefficients, variances = (floats(*pair) for pair in zip(names, parameters, strict=True))
         if weights.shape != (k,) or variances.shape != (k,) or coefficients.shape != (k, size):
             raise ParameterError(f"parameters must be weights ({k},), coefficients ({k}, {size}) and variances ({k},)")
         _check_distribution("weights", weights)

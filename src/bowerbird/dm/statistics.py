@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from bowerbird.checks import floats
 from bowerbird.errors import ParameterError
 
 LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, leave the range of floats
@@ -97,7 +98,7 @@ class Curves:
 def check_curves(curves, n_days: int | None = None):
     """Curves as a two-dimensional array, or anything sliced by rows like one, such as numpy.memmap."""
     if not hasattr(curves, "shape"):
-        curves = as_floats("curves", curves)
+        curves = floats("curves", curves)
     if len(curves.shape) != 2:
         raise ParameterError(f"curves must be (n_curves, n_days), not of shape {tuple(curves.shape)}")
     if n_days is not None and curves.shape[1] > n_days:
@@ -105,28 +106,10 @@ def check_curves(curves, n_days: int | None = None):
     return curves
 
 
-def check_whole(name: str, value, least: int = 0) -> None:
-    """Raise a ParameterError unless the value is a whole number of at least `least`."""
-    if not isinstance(value, int | np.integer) or value < least:
-        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}")
-
-
-def as_floats(name: str, values) -> np.ndarray:
-    """Numbers as float64, NaN where they are masked."""
-    try:
-        numbers = np.asarray(values)
-        if numbers.dtype.kind not in "biufO":
-            raise TypeError
-        numbers = np.asarray(numbers, dtype=float)
-    except (TypeError, ValueError):
-        raise ParameterError(f"{name} must be an array of real numbers") from None
-    return np.where(np.ma.getmaskarray(values), np.nan, numbers) if np.ma.isMaskedArray(values) else numbers
-
-
 def read_rows(curves, n_days: int | None = None) -> Iterator[np.ndarray]:
     """Some thousand curves at a time as float64; missing days, and those up to `n_days` that they lack, are NaN."""
     for start in range(0, max(curves.shape[0], 1), CHUNK):
-        rows = as_floats("curves", curves[start : start + CHUNK])
+        rows = floats("curves", curves[start : start + CHUNK])
         if (np.abs(rows) > LARGEST).any():
             row, day = np.argwhere(np.abs(rows) > LARGEST)[0]
             raise ParameterError(

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
+from bowerbird.checks import floats, whole
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.dm.statistics import as_floats, check_curves, check_whole
+from bowerbird.dm.statistics import check_curves
 from bowerbird.errors import ParameterError
 
 SCALES = ("raw", "log(1 + demand)", "standardized")
@@ -19,7 +20,7 @@ def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
     """Demand (n_series, n_days) on one of SCALES; "standardized" is log(1 + demand) less its mean, by its sd."""
     if scale not in SCALES:
         raise ParameterError(f"scale is {scale!r}; choose one of {', '.join(SCALES)}")
-    demand = as_floats("demand", demand)
+    demand = floats("demand", demand)
     if not (demand >= 0).any() or (demand < 0).any():
         raise ParameterError("demand must hold numbers of at least 0; use NaN where a day is missing")
     if scale == "raw":
@@ -136,18 +137,18 @@ def completion(curves: np.ndarray, n_clusters: int, n_hidden: int = 15, degree: 
     dict of float: mean absolute error of the completion ("clusters") and of the median of the last 21 days seen
     ("median of 21 days"), and the share of hidden days in the 80 % band ("covered").
     """
-    check_whole("n_hidden", n_hidden, least=1)
-    curves = as_floats("curves", check_curves(curves))
+    whole("n_hidden", n_hidden, least=1)
+    curves = floats("curves", check_curves(curves))
     if curves.shape[1] <= n_hidden:
         raise ParameterError(f"n_hidden is {n_hidden}; give less than the {curves.shape[1]} days of the curves")
-    known, whole = curves[::2], curves[1::2]
-    partial = whole[:, :-n_hidden]
+    known, others = curves[::2], curves[1::2]
+    partial = others[:, :-n_hidden]
     mean, variance = (part[:, -n_hidden:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
-    error = np.abs(whole[:, -n_hidden:] - mean)
+    error = np.abs(others[:, -n_hidden:] - mean)
     seen = ~np.isnan(error)
     recent = np.nanmedian(partial[:, -21:], axis=1, keepdims=True)
     return {
         "clusters": float(error[seen].mean()),
-        "median of 21 days": float(np.nanmean(np.abs(whole[:, -n_hidden:] - recent))),
+        "median of 21 days": float(np.nanmean(np.abs(others[:, -n_hidden:] - recent))),
         "covered": float((error <= NORMAL_80 * np.sqrt(variance))[seen].mean()),
     }

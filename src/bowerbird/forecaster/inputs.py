@@ -1,7 +1,9 @@
 """What the network reads at the end of every day: numbers of the days so far, on the scale of the series itself."""
 
 from dataclasses import dataclass
+from functools import partial
 
+import bottleneck
 import numpy as np
 import pandas as pd
 import torch
@@ -41,54 +43,72 @@ class Inputs:
 def running_level(demand: np.ndarray) -> np.ndarray:
     """Level of demand up to each day: mean of the medians of 7, 14 and 21 days and of exponential smoothing (0.2).
 
-    Medians do not follow a spike, smoothing sees the sales of a series that rarely sells. (n_series, n_days), units a
-    day, at least LEAST.
+    Medians do not follow a spike, smoothing sees the sales of a series that rarely sells. A missing day leaves the
+    level where it was. (n_series, n_days), units a day, at least LEAST.
     """
-    days = pd.DataFrame(demand.T)
-    parts = [days.rolling(window, min_periods=1).median() for window in (7, 14, 21)]
-    parts.append(days.ewm(alpha=0.2, ignore_na=True).mean())
-    level = sum(part.ffill().fillna(0.0) for part in parts) / len(parts)
-    return np.maximum(level.to_numpy().T, LEAST)
+    parts = [_moving(bottleneck.move_median, demand, window) for window in (7, 14, 21)]
+    parts.append(pd.DataFrame(demand.T).ewm(alpha=0.2, ignore_na=True).mean().to_numpy().T)
+    return np.maximum(_held(sum(parts) / len(parts), ~np.isnan(demand)), LEAST)
+
+
+def _moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
+    """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
+    return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)
+
+
+def _held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
+    return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
+
+
+def fill_missing(demand: np.ndarray) -> np.ndarray:
+    """Demand with missing days at the running level: an unknown day is no day without sales (n_series, n_days)."""
+    return np.where(np.isnan(demand), running_level(demand), demand)
 
 
 def cluster_curves(panel: Panel) -> np.ndarray:
     """The curves handed to the DM mixture, log(1 + demand), missing days at the running level (n_series, n_days)."""
-    return np.log1p(np.where(np.isnan(panel.demand), running_level(panel.demand), panel.demand))
+    return np.log1p(fill_missing(panel.demand))
 
 
 def own_inputs(demand: np.ndarray, level: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Each series' own days relative to its level: name of the group -> arrays (n_series, n_days)."""
-    known = ~np.isnan(demand)
-    filled = np.where(known, demand, level)
-    days = pd.DataFrame(filled.T)
+    """Each series' own known days relative to its level: name of the group -> arrays (n_series, n_days)."""
 
     def relative(values) -> np.ndarray:
-        return np.log1p(np.asarray(values).T / level)
+        return np.log1p(values / level)
 
-    mean = {window: relative(days.rolling(window, min_periods=1).mean()) for window in (3, 7, 28)}
-    median = {window: relative(days.rolling(window, min_periods=1).median()) for window in (7, 28)}
-    spread = relative(days.rolling(14, min_periods=2).std().fillna(0.0))
-    idle = (days == 0).astype(float).rolling(14, min_periods=1).mean().to_numpy().T
-    return {
-        "last days": [relative(days), mean[3]],
+    mean = {window: relative(_moving(bottleneck.move_mean, demand, window)) for window in (3, 7, 28)}
+    median = {window: relative(_moving(bottleneck.move_median, demand, window)) for window in (7, 28)}
+    deviation = _moving(partial(bottleneck.move_std, ddof=1), demand, 14)
+    constant = _moving(bottleneck.move_max, demand, 14) == _moving(bottleneck.move_min, demand, 14)
+    spread = relative(np.where(constant, 0.0, deviation))  # exactly 0, where rounding would leave a trace
+    known = ~np.isnan(demand)
+    idle = _moving(bottleneck.move_mean, np.where(known, demand == 0, np.nan), 14)
+    groups = {
+        "last days": [relative(demand), mean[3]],
         "last week": [mean[7], median[7]],
         "last month": [mean[28], median[28]],
         "level": [np.log(level)],
-        "idle and missing days": [idle, known * 1.0],
+        "idle and missing days": [idle],
         "spread": [spread],
     }
+    groups = {name: [_held(array, known) for array in arrays] for name, arrays in groups.items()}
+    groups["idle and missing days"].append(known * 1.0)
+    return groups
 
 
 def context_inputs(panel: Panel) -> dict[str, list[np.ndarray]]:
     """How the *other* series of the same product, seller, category and warehouse move: arrays (n_series, n_days)."""
-    demand = np.nan_to_num(panel.demand)
+    demand, known = fill_missing(panel.demand), ~np.isnan(panel.demand)
     groups = {}
     for column in CONTEXT:
         totals = pd.DataFrame(demand).groupby(panel.series[column].to_numpy()).transform("sum").to_numpy()
-        days = pd.DataFrame((totals - demand).T.round(6))
-        mean = {w: days.rolling(w, min_periods=1).mean().to_numpy().T + LEAST for w in (3, 7, 14, 28)}
-        ratios = (days.to_numpy().T + LEAST) / mean[14], mean[3] / mean[14], mean[7] / mean[28]
-        groups[f"others of {column.removesuffix('_no')}"] = [np.clip(np.log(ratio), -2, 2) for ratio in ratios]
+        others = np.maximum((totals - demand).round(6), 0.0)
+        mean = {w: np.maximum(_moving(bottleneck.move_mean, others, w), 0.0) + LEAST for w in (3, 7, 14, 28)}
+        ratios = (others + LEAST) / mean[14], mean[3] / mean[14], mean[7] / mean[28]
+        groups[f"others of {column.removesuffix('_no')}"] = [
+            _held(np.clip(np.log(ratio), -2, 2), known) for ratio in ratios
+        ]
     return groups
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from bowerbird.data.panel import Panel
@@ -188,7 +189,7 @@ def tune(
         panel = panel.select(np.sort(rows))
 
     objective = _Objective(panel, settings, seed, device)
-    checkpoint = folder and folder / f"search_{_digest(panel, settings)}.json"
+    checkpoint = folder and folder / f"search_{_digest(panel, settings, device)}.json"
     result = minimize(
         objective,
         SPACE,
@@ -231,8 +232,9 @@ class _Objective:
             self.known.update((s, loss) for s, loss in zip(settings, losses, strict=True) if np.isfinite(loss))
 
 
-def _digest(panel: Panel, settings: Settings) -> str:
+def _digest(panel: Panel, settings: Settings, device: torch.device | str) -> str:
     """What the loss depends on beside the candidate, for the checkpoint's name."""
-    digest = hashlib.sha256(repr((settings, panel.dates[0], forecasters_digest())).encode())
+    digest = hashlib.sha256(repr((settings, str(device), panel.dates[0], forecasters_digest())).encode())
+    digest.update(pd.util.hash_pandas_object(panel.series).to_numpy().tobytes())
     digest.update(np.ascontiguousarray(panel.demand).tobytes())
     return digest.hexdigest()[:16]

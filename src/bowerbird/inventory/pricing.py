@@ -14,8 +14,8 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammaln
 from scipy.stats import poisson
 
+from bowerbird.checks import above, at_least, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, whole
 
 
 @dataclass(frozen=True)

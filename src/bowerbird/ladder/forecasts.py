@@ -7,7 +7,9 @@ returns an array (n_series, horizon) in units a day, or an object with `point`, 
 
 import hashlib
 import re
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -134,7 +136,7 @@ def make_forecasts(
         for seed in method.seeds
     }
     paths = {key: _path(folder, panel, key, method) for key, method in jobs.items()} if folder else {}
-    found = {key: _load(path) for key, path in paths.items() if path.is_file()}
+    found = {key: kept for key, path in paths.items() if path.is_file() and (kept := _load(path))}
     todo = [key for key in jobs if key not in found]
 
     run = executor.map if executor else map
@@ -214,10 +216,10 @@ def _save(path: Path, forecast: QuantileForecast) -> None:
         np.savez_compressed(temporary, point=forecast.point, levels=forecast.levels, values=forecast.values)
 
 
-def _load(path: Path) -> QuantileForecast:
+def _load(path: Path) -> QuantileForecast | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return QuantileForecast(stored["point"], tuple(stored["levels"].tolist()), stored["values"])
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        # numpy would advise to read a pickle unsafely
-        raise ParameterError(f"{path} is no kept forecast; remove it, and it is made again") from error
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        warnings.warn(f"{path} is no kept forecast; it is made again", stacklevel=2)
+        return None

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from bowerbird.checks import floats
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.errors import ParameterError
+from bowerbird.forecaster.inputs import fill_missing
 from bowerbird.library import require
 from bowerbird.metrics import bias, one_minus_wmape
 
@@ -92,7 +94,7 @@ def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
     DataFrame, a row a level and period: level, period, nodes, 1-WMAPE, bias.
     """
     tree = hierarchy(series)
-    unknown = np.isnan(np.asarray(actual, dtype=float))
+    unknown = np.isnan(floats("actual", actual))
     sums = (tree.summing @ np.where(unknown, 0, values) for values in (actual, forecast))
     return score_nodes(tree, *sums)
 
@@ -166,8 +168,9 @@ def levels_study(
 
     Returns
     -------
-    DataFrame: how ("bottom-up", "direct", "MinT, ..."), level, period, nodes, 1-WMAPE, bias. Missing days count as
-    zero. Direct forecasts need not add up; those of a linear forecaster, such as SES, do, and then all four agree.
+    DataFrame: how ("bottom-up", "direct", "MinT, ..."), level, period, nodes, 1-WMAPE, bias. Missing days
+    stand at the running level. Direct forecasts need not add up; those of a linear forecaster, such as SES, do, and
+    then all four agree.
     """
     if origin - past_days < 1 or origin + horizon > panel.n_days:
         raise ParameterError(
@@ -175,7 +178,7 @@ def levels_study(
             f"lie before it and {horizon} after"
         )
     tree = hierarchy(panel.series)
-    demand = tree.summing @ np.nan_to_num(panel.demand, nan=0.0)  # (n_nodes, n_days)
+    demand = tree.summing @ fill_missing(panel.demand)  # (n_nodes, n_days)
     known, actual = demand[:, :origin], demand[:, origin : origin + horizon]
     direct = forecast(known, horizon)
     made = {"bottom-up": tree.summing @ direct[-panel.n_series :], "direct": direct}

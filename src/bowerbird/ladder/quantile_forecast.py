@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bowerbird.baselines.simple import last_days
 from bowerbird.errors import ParameterError
 
 KEPT_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -85,7 +86,8 @@ def recent_distribution(demand, horizon: int, days: int = 21) -> QuantileForecas
     Parameters
     ----------
     demand : array (n_series, n_days)
-        Units a day, NaN marking a missing day; a series without a known day in the window is forecast as zero.
+        Units a day, NaN marking a missing day. A window without a known day ends at the last known one; a series never
+        observed is forecast as zero.
     horizon : int
     days : int
 
@@ -93,9 +95,7 @@ def recent_distribution(demand, horizon: int, days: int = 21) -> QuantileForecas
     -------
     QuantileForecast
     """
-    if days < 1:
-        raise ParameterError(f"days is {days}; give a whole number from 1")
-    recent = np.asarray(demand, dtype=float)[:, -days:]
+    recent = last_days(demand, days)
     unknown = np.isnan(recent).all(axis=1, keepdims=True)
     found = np.nanquantile(np.where(unknown, 0, recent), KEPT_LEVELS, axis=1)  # (n_levels, n_series)
     values = np.repeat(found[:, :, None], horizon, axis=2)

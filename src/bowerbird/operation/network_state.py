@@ -1,8 +1,8 @@
 """How does the network take in one more day? By one step of its cell from the state it had, not a pass over all days.
 
 The cell's input on day t is made of days up to t. Most of them are needed no longer than 28 days; what reaches further
-back is carried on exactly: the exponential smoothing of the running level as two sums, a median window without a known
-day as its last value, the cluster posterior, which no longer moves after the days the mixture was fitted on. The
+back is carried on exactly: the exponential smoothing of the running level as two sums, level and inputs of a series
+over days that are missing, the cluster posterior, which no longer moves after the days the mixture was fitted on. The
 forecast is that of a pass over the whole panel, but for rounding in float32 (a test holds it to 1e-4).
 """
 
@@ -19,11 +19,12 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.inputs import CONTEXT, LEAST, Inputs, cluster_curves, running_level
+from bowerbird.forecaster.inputs import CONTEXT, LEAST, Inputs, cluster_curves, fill_missing, n_daily, running_level
 from bowerbird.forecaster.prediction import pooled
 
 LONGEST_WINDOW = 28  # days that own and context inputs look back
 LEVEL_WINDOWS, LEVEL_ALPHA = (7, 14, 21), 0.2  # as in `forecaster.inputs.running_level`
+KNOWN = 8  # column of the inputs that says whether the day is known
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class NetworkState:
 
     Attributes
     ----------
-    demand, level : arrays (n_series, at most 28)
-        Demand, NaN = missing, and running level of the last days, units a day.
-    medians : array (n_series, 3)
-        The running level's medians, each kept over a window without a known day; NaN before the first.
+    demand, filled : arrays (n_series, at most 28)
+        Demand of the last days, NaN = missing, and the same with missing days at the running level, units a day.
+    level : array (n_series,)
+        Running level, units a day.
+    inputs : array (n_series, n_inputs)
+        The network's own and context inputs; a missing day leaves them where they were.
     weighted, weight : arrays (n_series,)
         Sums of 0.8^age y and of 0.8^age over the known days: their ratio is the exponential smoothing.
     posterior : array (n_series, K)
@@ -47,8 +50,9 @@ class NetworkState:
     """
 
     demand: np.ndarray
+    filled: np.ndarray
     level: np.ndarray
-    medians: np.ndarray
+    inputs: np.ndarray
     weighted: np.ndarray
     weight: np.ndarray
     posterior: np.ndarray
@@ -87,20 +91,19 @@ def start(forecaster: Forecaster, panel: Panel) -> tuple[NetworkState, Forecast]
     check(forecaster, panel)
     demand, mixture = panel.demand, forecaster.mixture
     with _cells(forecaster, None) as after:
-        ahead = pooled(forecaster, forecaster.gather(panel), slice(panel.n_days - 1, panel.n_days))
-    days = pd.DataFrame(demand.T)
-    medians = [days.rolling(window, min_periods=1).median().ffill().iloc[-1] for window in LEVEL_WINDOWS]
+        inputs = forecaster.gather(panel)
+        ahead = pooled(forecaster, inputs, slice(panel.n_days - 1, panel.n_days))
     weighted = weight = np.zeros(panel.n_series)
     for day in demand.T:
         weighted, weight = _smoothed(weighted, weight, day)
-    level = running_level(demand)
     posterior = np.empty((panel.n_series, 0))
     if mixture is not None:
         posterior = mixture.predict_proba_by_day(cluster_curves(panel))[:, -1]
     last = slice(-LONGEST_WINDOW, None)
     state = NetworkState(
-        demand[:, last], level[:, last], np.column_stack(medians), weighted, weight, posterior, panel.n_days,
-        np.stack(after),
+        demand[:, last], fill_missing(demand)[:, last], running_level(demand)[:, -1],
+        inputs.daily[:, -1, : n_daily(0, forecaster.settings.context)].cpu().numpy().astype(float),
+        weighted, weight, posterior, panel.n_days, np.stack(after),
     )  # fmt: skip
     return state, _forecast(panel.dates[-1], ahead)
 
@@ -137,24 +140,30 @@ def advance(
     """
     if np.shape(demand) != state.weight.shape:
         raise ParameterError(f"demand has shape {np.shape(demand)}; give one day of {len(state.weight)} series")
+    known = ~np.isnan(demand)
     window = np.column_stack([state.demand, demand])[:, -LONGEST_WINDOW:]
     weighted, weight = _smoothed(state.weighted, state.weight, demand)
-    medians = np.column_stack([_median(window[:, -days:], state.medians[:, k]) for k, days in enumerate(LEVEL_WINDOWS)])
-    # Mean of the medians of 7, 14, 21 days and of the smoothing, as `running_level` has it for all days
-    smoothing = np.divide(weighted, weight, out=np.zeros_like(weight), where=weight > 0)
-    today = np.maximum((np.nan_to_num(medians).sum(axis=1) + smoothing) / (len(LEVEL_WINDOWS) + 1), LEAST)
-    level = np.column_stack([state.level, today])[:, -LONGEST_WINDOW:]
-
-    columns = _own_inputs(window, level)
+    # Mean of the medians of 7, 14, 21 days and of the smoothing, as `running_level` has it
+    today, inputs = state.level.copy(), state.inputs.copy()
+    medians = [np.nanmedian(window[known, -days:], axis=1) for days in LEVEL_WINDOWS]
+    parts = [*medians, weighted[known] / weight[known]]
+    today[known] = np.maximum(sum(parts) / len(parts), LEAST)
+    filled = np.column_stack([state.filled, np.where(known, demand, today)])[:, -LONGEST_WINDOW:]
+    fresh = _own_inputs(window[known], today[known])
     if forecaster.settings.context:
-        columns += _context_inputs(series, window)
+        fresh += [column[known] for column in _context_inputs(series, filled)]
+    inputs[known] = np.column_stack(fresh)
+    inputs[:, KNOWN] = known
+    columns = list(inputs.T)
     if forecaster.mixture is not None:
         means = forecaster.mixture.mean_curves()  # (K, n_days it was fitted on)
         curve = state.posterior @ means[:, min(state.n_days, means.shape[1] - 1)] - np.log1p(today)
         columns += [*state.posterior.T, curve, state.posterior @ means.mean(axis=1)]
     with _cells(forecaster, state.cells) as after:
         ahead = pooled(forecaster, _one_day(forecaster, series, day, demand, today, columns), slice(0, 1))
-    new = NetworkState(window, level, medians, weighted, weight, state.posterior, state.n_days + 1, np.stack(after))
+    new = NetworkState(
+        window, filled, today, inputs, weighted, weight, state.posterior, state.n_days + 1, np.stack(after)
+    )
     return new, _forecast(day, ahead)
 
 
@@ -164,35 +173,27 @@ def _smoothed(weighted: np.ndarray, weight: np.ndarray, day: np.ndarray) -> tupl
     return np.where(known, keep * weighted + day, weighted), np.where(known, keep * weight + 1, weight)
 
 
-def _median(window: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Median of each row's known days, or the one before where none is known; (n_series,)."""
-    known = ~np.isnan(window).all(axis=1)
-    median = before.copy()
-    median[known] = np.nanmedian(window[known], axis=1)
-    return median
-
-
-def _own_inputs(window: np.ndarray, level: np.ndarray) -> list[np.ndarray]:
-    """The last day of `forecaster.inputs.own_inputs`, a column (n_series,) each, without its passes over all days."""
-    known, today = ~np.isnan(window), level[:, -1]
-    filled = np.where(known, window, level)
+def _own_inputs(window: np.ndarray, today: np.ndarray) -> list[np.ndarray]:
+    """The last day of `forecaster.inputs.own_inputs` of series known on it, a column (n_series,) each."""
 
     def relative(values: np.ndarray) -> np.ndarray:
         return np.log1p(values / today)
 
-    mean = {days: relative(filled[:, -days:].mean(axis=1)) for days in (3, 7, 28)}
-    median = {days: relative(np.median(filled[:, -days:], axis=1)) for days in (7, 28)}
-    fortnight = filled[:, -14:]
-    spread = fortnight.std(axis=1, ddof=1) if fortnight.shape[1] > 1 else np.zeros(len(today))
+    mean = {days: relative(np.nanmean(window[:, -days:], axis=1)) for days in (3, 7, 28)}
+    median = {days: relative(np.nanmedian(window[:, -days:], axis=1)) for days in (7, 28)}
+    fortnight = window[:, -14:]
+    n_known = np.count_nonzero(~np.isnan(fortnight), axis=1)
+    idle = np.count_nonzero(fortnight == 0, axis=1) / n_known
+    deviation = np.nanstd(fortnight, axis=1) * np.sqrt(n_known / np.maximum(n_known - 1, 1))
     return [
-        relative(filled[:, -1]), mean[3], mean[7], median[7], mean[28], median[28], np.log(today),
-        (fortnight == 0).mean(axis=1), known[:, -1] * 1.0, relative(spread),
+        relative(window[:, -1]), mean[3], mean[7], median[7], mean[28], median[28], np.log(today), idle,
+        np.ones(len(today)), relative(deviation),
     ]  # fmt: skip
 
 
-def _context_inputs(series: pd.DataFrame, window: np.ndarray) -> list[np.ndarray]:
-    """The last day of `forecaster.inputs.context_inputs`, a column (n_series,) each."""
-    demand, columns = np.nan_to_num(window), []
+def _context_inputs(series: pd.DataFrame, demand: np.ndarray) -> list[np.ndarray]:
+    """The last day of `forecaster.inputs.context_inputs`, a column (n_series,) each, from the days filled."""
+    columns = []
     for column in CONTEXT:
         totals = pd.DataFrame(demand).groupby(series[column].to_numpy()).transform("sum").to_numpy()
         days = (totals - demand).round(6)  # the others' (n_series, n_days)

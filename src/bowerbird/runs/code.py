@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 FORECASTERS = (
-    "baselines/*.py", "forecaster/*.py", "dm/*.py", "denoise.py", "ladder/*methods.py", "ladder/quantile_forecast.py",
+    "checks.py", "baselines/*.py", "forecaster/*.py", "dm/__init__.py", "dm/basis.py", "dm/em.py", "dm/mixture.py",
+    "dm/starts.py", "dm/statistics.py", "denoise.py", "ladder/*methods.py", "ladder/quantile_forecast.py",
     "data/calendar.py", "data/panel.py", "data/schema.py", "metrics.py", "seeds.py",
 )  # fmt: skip
 """Modules whose code a forecast depends on."""

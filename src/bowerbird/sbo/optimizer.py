@@ -23,8 +23,8 @@ import pandas as pd
 from scipy.stats import qmc
 from tqdm import tqdm
 
+from bowerbird.checks import above, at_least, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, whole
 from bowerbird.sbo.checkpoint import check_replay, load, save
 from bowerbird.sbo.space import Choice, Float, Integer, Space, check_space, decode, identities, lasting_name, limits
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, spread_over, whole
 
 
 def test_good_values_come_back_as_floats_of_the_same_shape():

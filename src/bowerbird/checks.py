@@ -4,6 +4,29 @@ import numpy as np
 
 from bowerbird.errors import ParameterError
 
+LARGEST = 1e150
+"""Of a value; the square of a larger one leaves the range of floats."""
+
+
+def floats(name: str, values) -> np.ndarray:
+    """The values as float64, NaN where they are masked; what is no array of real numbers is refused."""
+    try:
+        numbers = np.asarray(values)
+        if numbers.dtype.kind not in "biufO":
+            raise TypeError
+        numbers = np.asarray(numbers, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} must be an array of real numbers, NaN if missing") from None
+    return np.where(np.ma.getmaskarray(values), np.nan, numbers) if np.ma.isMaskedArray(values) else numbers
+
+
+def finite(name: str, values) -> np.ndarray:
+    """As `floats`, without infinities and values whose squares are infinite; NaN, missing, is allowed."""
+    values = floats(name, values)
+    if (wrong := np.abs(values) > LARGEST).any():
+        raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give numbers up to {LARGEST:g}, NaN if missing")
+    return values
+
 
 def at_least(name: str, values, least: float = 0.0) -> np.ndarray:
     """The values as floats, none of them NaN, infinite or below the least.
@@ -41,14 +64,15 @@ def above(name: str, values, least: float = 0.0) -> np.ndarray:
     return values
 
 
-def whole(name: str, value, least: int = 0) -> int:
-    """A count such as days or periods: a whole number of at least `least`."""
+def whole(name: str, value, least: int = 0, most: float = np.inf) -> int:
+    """A count such as days or periods: a whole number of at least `least` and at most `most`."""
     try:
-        fits = float(value) == int(value) and value >= least
+        fits = float(value) == int(value) and least <= value <= most
     except (TypeError, ValueError, OverflowError):  # a text, NaN, infinity
         fits = False
     if not fits:
-        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}")
+        limit = "" if np.isinf(most) else f" and at most {most:,}"
+        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}{limit}")
     return int(value)
 
 
