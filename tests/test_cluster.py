@@ -117,7 +117,7 @@ def test_no_scheduler_there(monkeypatch, capsys, address):
 
 
 def test_no_worker_there(monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster, "PATIENCE", 3)
     options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(n_workers=0, **options) as local,

@@ -6,6 +6,7 @@ import pytest
 import torch
 from test_forecaster import SMALL, random_panel
 
+import bowerbird.device
 from bowerbird.device import WORKSPACE, choose_device, describe, mixed_precision
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import fit, predict
@@ -25,7 +26,8 @@ def as_it_was(monkeypatch):
 
 
 def with_gpu(monkeypatch, available: bool):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    fault = None if available else "torch finds no GPU here"
+    monkeypatch.setattr(bowerbird.device, "gpu_fault", lambda: fault)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,40 @@ def test_errors_name_the_cure(monkeypatch):
         choose_device("cuda")
     with pytest.raises(ParameterError, match="device is 'gpu'; choose"):
         choose_device("gpu")
+    with pytest.raises(ParameterError, match="threads is 0; give a whole number of at least 1"):
+        choose_device("cpu", threads=0)
+
+
+def test_a_gpu_that_does_not_compute_is_not_taken(monkeypatch):
+    """As with a GPU that torch sees but was not built for; here there is none behind the answer."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", fails)
+    with pytest.warns(UserWarning, match="the CPU is used: the GPU does not compute \\(no kernel image"):
+        assert choose_device("auto") == torch.device("cpu")
+    with pytest.raises(ParameterError, match="device is 'cuda', but the GPU does not compute"):
+        choose_device("cuda")
+
+
+def fails(*_, **__):
+    raise RuntimeError("no kernel image. More words")
+
+
+def test_mixed_precision_is_refused_where_bfloat16_cannot_be_computed(monkeypatch):
+    bowerbird.device._bfloat16_fault.cache_clear()
+    monkeypatch.setattr(torch.nn.LSTM, "forward", fails)
+    with pytest.raises(ParameterError, match="torch computes no LSTM in bfloat16 on this cpu \\(no kernel image\\)"):
+        mixed_precision("cpu")
+    bowerbird.device._bfloat16_fault.cache_clear()
+
+
+@pytest.fixture
+def bfloat16():
+    try:
+        return mixed_precision("cpu")
+    except ParameterError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -83,12 +119,12 @@ def test_a_cpu_is_left_as_it_is(monkeypatch):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_mixed_precision_moves_the_forecast_less_than_another_seed(cell):
+def test_mixed_precision_moves_the_forecast_less_than_another_seed(cell, bfloat16):
     panel = random_panel(40, 100, missing=0)
     known, actual = panel.until(95), panel.demand[:, 95:]
     settings = replace(SMALL, cell=cell, clusters=0, epochs=3)
     single, other = (predict(fit(known, settings, seed=seed), known) for seed in (0, 1))
-    with mixed_precision("cpu"):
+    with bfloat16:
         forecaster = fit(known, settings)
         mixed = predict(forecaster, known)
     assert all(weight.dtype == torch.float32 for weight in forecaster.networks[0].parameters())

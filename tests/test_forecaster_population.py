@@ -7,7 +7,6 @@ import pytest
 import torch
 from test_forecaster import random_panel
 
-from bowerbird.device import mixed_precision
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.population import STACKED, fit_population, stacks
@@ -85,7 +84,7 @@ def test_a_network_that_explodes_harms_no_other(panel):
 
 def test_in_single_precision_whatever_is_around_it(panel):
     settings = [replace(BASE, epochs=1)]
-    with mixed_precision("cpu"):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
         around = fit_population(panel, settings)
     for a, b in zip(weights(around[0]), weights(fit_population(panel, settings)[0]), strict=True):
         np.testing.assert_array_equal(a, b)

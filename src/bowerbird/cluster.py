@@ -28,7 +28,7 @@ from bowerbird.errors import ParameterError
 
 VARIABLE = "BOWERBIRD_CLUSTER"
 """Environment variable that holds the scheduler's address; the notebooks' kernels inherit it."""
-PATIENCE = 10  # seconds to wait for the scheduler and a first worker
+PATIENCE = 30  # seconds to wait for the scheduler and a first worker
 
 
 @contextmanager

@@ -5,16 +5,20 @@ torch's deterministic algorithms, cuDNN without its search for the fastest one, 
 the default here, and `deterministic=False` gives it up.
 
 Mixed precision, off by default, computes the recurrent cell in bfloat16 and all else in single precision. The scores
-move no more than from one seed to the next; a CPU without bfloat16 in hardware gains nothing by it:
+move no more than from one seed to the next. Where torch cannot compute an LSTM in bfloat16, as on CPUs without AVX-512,
+it is refused:
 
     with mixed_precision(device):
         forecaster = fit(panel, settings, device=device)
 """
 
 import os
+import warnings
+from functools import cache
 
 import torch
 
+from bowerbird.checks import whole
 from bowerbird.errors import ParameterError
 
 WORKSPACE = ":16:8"
@@ -27,7 +31,7 @@ def choose_device(device: str = "auto", threads: int = 1, deterministic: bool = 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
-        "auto" takes a GPU when there is one.
+        "auto" takes a GPU when there is one that works, and says so when one that is there does not.
     threads : int
         CPU threads. The steps of a small recurrent network are too short to share: on two busy cores a second thread
         mostly waits, and makes training slower.
@@ -42,15 +46,17 @@ def choose_device(device: str = "auto", threads: int = 1, deterministic: bool = 
     Raises
     ------
     ParameterError
-        Unknown name, or "cuda" without a GPU.
+        Unknown name, "cuda" without a GPU that works, or threads below 1.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ParameterError(f"device is {device!r}; choose 'auto', 'cpu' or 'cuda'")
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise ParameterError("device is 'cuda', but torch finds no GPU here; choose 'auto' or 'cpu'")
-    torch.set_num_threads(threads)
-    if not available or device == "cpu":
+    torch.set_num_threads(whole("threads", threads, least=1))
+    fault = None if device == "cpu" else gpu_fault()
+    if device == "cuda" and fault:
+        raise ParameterError(f"device is 'cuda', but {fault}; choose 'auto' or 'cpu'")
+    if device == "cpu" or fault:
+        if fault and torch.cuda.is_available():
+            warnings.warn(f"the CPU is used: {fault}", stacklevel=2)
         return torch.device("cpu")
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
@@ -59,9 +65,42 @@ def choose_device(device: str = "auto", threads: int = 1, deterministic: bool = 
     return torch.device("cuda")
 
 
+def gpu_fault() -> str | None:
+    """Why no GPU can be used here; None where one computes."""
+    if not torch.cuda.is_available():
+        return "torch finds no GPU here"
+    try:
+        torch.ones(1, device="cuda").add(1).item()
+    except RuntimeError as error:  # a GPU that this build of torch has no code for, or one that is full
+        return f"the GPU does not compute ({str(error).splitlines()[0]})"
+    return None
+
+
 def mixed_precision(device: torch.device | str) -> torch.autocast:
-    """A context in which a network's cell computes in bfloat16; heads, losses and weights stay in single precision."""
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+    """A context in which a network's cell computes in bfloat16; heads, losses and weights stay in single precision.
+
+    Raises ParameterError where torch cannot compute an LSTM in bfloat16.
+    """
+    kind = torch.device(device).type
+    if fault := _bfloat16_fault(kind):
+        raise ParameterError(
+            f"mixed_precision: torch computes no LSTM in bfloat16 on this {kind} ({fault}); leave it out"
+        )
+    return torch.autocast(kind, dtype=torch.bfloat16)
+
+
+@cache
+def _bfloat16_fault(kind: str) -> str | None:
+    """What torch says against a small LSTM in bfloat16, trained and used; None where it computes."""
+    try:
+        with torch.random.fork_rng(), torch.autocast(kind, dtype=torch.bfloat16):
+            cell, days = torch.nn.LSTM(2, 2).to(kind), torch.zeros(3, 1, 2, device=kind)
+            cell(days)[0].float().sum().backward()
+            with torch.no_grad():
+                cell(days)
+    except RuntimeError as error:
+        return str(error).split(". ")[0]
+    return None
 
 
 def describe(device: torch.device) -> str:
