@@ -57,7 +57,9 @@ def test_odds_count_every_blind_start():
     )  # fmt: skip
     odds = odds_of_blind_starts(starts, inertia=1.0).iloc[0]
     assert odds[["starts", "all ten frequencies", "within 4 records", "within 26 records"]].tolist() == [8, 0, 2, 4]
-    assert odds["share with lower inertia"] == 1 / 8 and odds["largest"] == 3
+    assert (
+        odds["share with lower inertia"] == 1 / 8 and odds["largest"] == 3 and odds["records off of the least"] == 400
+    )
     assert odds[["nearest random_state", "its records off", "its cells equal"]].tolist() == [0, 4, 9]
     ways = stops(
         {"blind": starts, "exact": starts.assign(**{"records off": [0, 0, 1, 1, 1, 1, 1, 1]}), "none": starts[:0]}

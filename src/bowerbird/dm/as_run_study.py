@@ -60,8 +60,8 @@ def odds_of_blind_starts(starts: pd.DataFrame, inertia: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame of one row: starts, how many give all ten frequencies, come within 4 and within 26 records (sum of the
-    frequencies' differences), share with a lower inertia, the nearest start, and the least, median and largest inertia
-    relative to the as-run solution's.
+    frequencies' differences), share with a lower inertia, the nearest start, the least, median and largest inertia
+    relative to the as-run solution's, and how far the start of least inertia is from the print.
     """
     off, relative, best = starts["records off"], starts["inertia"] / inertia, nearest(starts)
     row = {
@@ -76,6 +76,7 @@ def odds_of_blind_starts(starts: pd.DataFrame, inertia: float) -> pd.DataFrame:
         "least inertia / as run's": relative.min(),
         "median": relative.median(),
         "largest": relative.max(),
+        "records off of the least": int(off[relative.idxmin()]),
     }
     return pd.DataFrame([row])
 
