@@ -15,6 +15,7 @@ from bowerbird.dm.as_run import (
     settle_from_print,
     stop_like_print,
 )
+from bowerbird.dm.as_run_study import LOOKED_FOR
 from bowerbird.errors import ParameterError
 from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
 
@@ -141,7 +142,7 @@ def test_clusters_come_in_the_order_of_the_print():
     order = np.array([3, 0, 4, 2, 1])  # the order of the print
     frequencies = np.bincount(labels)
     printed = np.round(centres[order, :10])
-    found = settle_from_print(Records.of(codes), printed, frequencies[order], n_starts=3)
+    found, _ = settle_from_print(Records.of(codes), printed, frequencies[order], n_starts=3)
     np.testing.assert_array_equal(found.frequencies, frequencies[order])
     np.testing.assert_array_equal(order[found.labels[Records.of(codes).point_of]], labels)
     blind = in_print_order(k_means(Records.of(codes), 5, n_init=10), printed)
@@ -154,9 +155,13 @@ def test_agreement_counts_records_and_cells():
     codes, _, labels = blobs()
     found = k_means(Records.of(codes), 5, n_init=10)
     centres = np.floor(found.centres.iloc[:, :10].to_numpy() + 0.5)
-    assert agreement(found, centres, np.bincount(labels)) == {"records off": 0, "cells equal": 50}
+    assert agreement(found, centres, np.bincount(labels)) == {
+        "frequencies exact": 5, "records off": 0, "cells equal": 50
+    }  # fmt: skip
     centres[2, 3] += 1
-    assert agreement(found, centres, np.array([399, 251, 120, 40, 6])) == {"records off": 2, "cells equal": 49}
+    assert agreement(found, centres, np.array([399, 251, 120, 40, 6])) == {
+        "frequencies exact": 3, "records off": 2, "cells equal": 49
+    }  # fmt: skip
 
 
 def crowded():
@@ -167,20 +172,21 @@ def crowded():
 
 def test_the_start_nearest_the_print_is_kept():
     records, printed, frequencies = crowded()
-    few, many = (settle_from_print(records, printed, frequencies, n, seed=4) for n in (1, 10))
-    assert np.abs(many.frequencies - frequencies).sum() < np.abs(few.frequencies - frequencies).sum()
-    assert_settled(many, records)
+    best, tried = settle_from_print(records, printed, frequencies, 10, seed=4)
+    assert len(tried) == 10 and tried["records off"].nunique() > 1
+    assert agreement(best, printed, frequencies)["records off"] == tried["records off"].min()
+    assert_settled(best, records)
 
 
 def test_a_stop_on_the_way_is_found_again_by_its_frequencies():
     records, printed, frequencies = crowded()
-    settled = settle_from_print(records, printed, frequencies, 5)
+    settled, _ = settle_from_print(records, printed, frequencies, 5)
     start = settled.centres.to_numpy(copy=True)
     start[:, 1] += 3 * np.random.default_rng(7).normal(size=5)
     target = k_means(records, 5, start).frequencies  # an early stop somewhere about
     found, tried = stop_like_print(records, settled, printed, target, n_starts=300, jitter=3, seed=1)
     assert agreement(found, printed, target)["records off"] == tried["records off"].min()
-    assert tried["records off"].min() <= np.abs(settled.frequencies - target).sum()
+    assert len(tried) == 300 and tried["records off"].min() <= np.abs(settled.frequencies - target).sum()
     again = k_means(records, 5, found.start)
     np.testing.assert_array_equal(again.frequencies, found.frequencies)
 
@@ -190,28 +196,40 @@ def records(original) -> pd.DataFrame:
     return label_codes(naive_merge(original))
 
 
-def test_tables_1_and_2_of_the_paper_to_the_record(records):
+@pytest.fixture(scope="module")
+def different(records) -> Records:
+    return Records.of(records)
+
+
+@pytest.fixture(scope="module")
+def settled(different):
+    return settle_from_print(different, TABLE_2.to_numpy(), TABLE_1["frequency"].to_numpy())[0]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, different, settled, seed):
     frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
     assert tuple(TABLE_2.columns) == PRINTED_COLUMNS
     assert len(records) == TABLE_1_TOTAL == 340_798
-    different = Records.of(records)
-    settled = settle_from_print(different, printed, frequencies)
-    assert_settled(settled, different)
-    assert agreement(settled, printed, frequencies)["records off"] == 16
-    stopped, _ = stop_like_print(different, settled, printed, frequencies)
+    found, tried = settle_from_print(different, printed, frequencies, seed=seed)
+    assert_settled(found, different)
+    np.testing.assert_array_equal(found.labels, settled.labels)
+    np.testing.assert_array_equal(found.frequencies - frequencies, [-8, 0, 0, 0, 0, 8, 0, 0, 0, 0])
+    assert agreement(found, printed, frequencies) == {"frequencies exact": 8, "records off": 16, "cells equal": 99}
+    assert (tried["records off"] == 16).sum() >= 4, "no single lucky start"
+
+
+def test_the_default_stop_can_give_all_ten_frequencies(records, different, settled):
+    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    stopped, tried = stop_like_print(different, settled, printed, frequencies, n_starts=10)  # the seventh does
+    assert list(np.flatnonzero(tried["records off"] == 0)) == [6]
     found = k_means(Records.each(records), 10, stopped.start)  # all 340,798, as a user would
     np.testing.assert_array_equal(found.frequencies, frequencies)
     agreed = agreement(found, printed, frequencies)["cells equal"]
     # The mean of cluster 8's seller level is 993 / 662 = 1.5; whether that becomes the printed 1 is floating rounding
     assert found.centres.loc[7, "seller_level"] == pytest.approx(1.5, abs=1e-9)
     assert agreed == (100 if found.centres.loc[7, "seller_level"] < 1.5 else 99)
-
-
-def test_the_records_that_the_early_stop_leaves_are_those_nearest_the_border(records):
-    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
-    different = Records.of(records)
-    settled = settle_from_print(different, printed, frequencies)
-    stopped, _ = stop_like_print(different, settled, printed, frequencies)
+    # The records that the early stop leaves in cluster 1 are those nearest its border with cluster 6
     moved = np.flatnonzero(stopped.labels != settled.labels)
     assert different.counts[moved].sum() == 8
     assert set(stopped.labels[moved]) == {0} and set(settled.labels[moved]) == {5}
@@ -221,6 +239,15 @@ def test_the_records_that_the_early_stop_leaves_are_those_nearest_the_border(rec
     np.testing.assert_array_equal(
         np.sort(margin)[: len(moved)], np.sort(margin[np.isin(np.flatnonzero(settled.labels == 5), moved)])
     )
+
+
+def test_a_blind_start_comes_within_four_records(records):
+    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    model = KMeans(10, n_init=1, random_state=LOOKED_FOR).fit(records.to_numpy())
+    ours = in_print_order(k_means(Records.each(records), 10, seed=LOOKED_FOR), printed)
+    np.testing.assert_array_equal(np.sort(np.bincount(model.labels_)), np.sort(ours.frequencies))
+    agreed = agreement(ours, printed, frequencies)
+    assert agreed["records off"] == 4 and agreed["cells equal"] in (98, 99)  # one cell hangs on rounding, see above
 
 
 def test_cluster_9_is_the_series_with_the_largest_demand(original, records):

@@ -1,10 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.metrics import r2_score
 
 from bowerbird.dm.as_run import RECORD_COLUMNS, Records, k_means
-from bowerbird.dm.as_run_study import choices, demand_explained, other_starts, rank_of_starts, renumber, stability
+from bowerbird.dm.as_run_study import (
+    blind_starts,
+    choices,
+    demand_explained,
+    odds_of_blind_starts,
+    renumber,
+    stability,
+    stops,
+)
 
 
 def codes(n=900, seed=0) -> pd.DataFrame:
@@ -32,17 +41,31 @@ def printed(found):
     return np.round(found.centres.iloc[:, :10].to_numpy()), found.frequencies
 
 
-def test_starts_are_compared_with_the_print(records, found):
-    starts = other_starts(records, *printed(found), n_starts=6, progress=False)
-    assert list(starts["start"]) == ["k-means++"] * 6 + ["random"] * 6
-    again = other_starts(records, *printed(found), n_starts=6, progress=False)
-    pd.testing.assert_frame_equal(starts, again)
-    assert (starts["inertia"] >= found.inertia * (1 - 1e-9)).all()  # the best of ten starts
-    ranks = rank_of_starts(starts, found.inertia)
-    assert (ranks["starts"] == 6).all() and (ranks["share with lower inertia"] == 0).all()
-    assert ranks["fewest records off"].min() == starts["records off"].min()
-    by_hand = starts[starts["start"] == "random"]["inertia"].median() / found.inertia
-    assert ranks.set_index("start").loc["random", "median"] == pytest.approx(by_hand)
+def test_blind_starts_are_scikit_learns_own(found):
+    table = codes()
+    starts = blind_starts(table, *printed(found), n_starts=4)
+    assert list(starts["random_state"]) == [0, 1, 2, 3]
+    for row in starts.itertuples():
+        theirs = KMeans(4, n_init=1, random_state=row.random_state).fit(table.to_numpy())
+        assert (row.inertia, row.iterations) == (pytest.approx(theirs.inertia_), theirs.n_iter_)
+
+
+def test_odds_count_every_blind_start():
+    starts = pd.DataFrame(
+        {"random_state": range(8), "inertia": [1.0, 0.9, 1.2, 1, 1, 3, 1, 1], "cells equal": [9, 7, 8, 9, 9, 0, 9, 9],
+         "records off": [4, 400, 4, 6, 26, 90, 28, 30], "frequencies exact": [2, 0, 3, 1, 0, 0, 0, 0]}
+    )  # fmt: skip
+    odds = odds_of_blind_starts(starts, inertia=1.0).iloc[0]
+    assert odds[["starts", "all ten frequencies", "within 4 records", "within 26 records"]].tolist() == [8, 0, 2, 4]
+    assert (
+        odds["share with lower inertia"] == 1 / 8 and odds["largest"] == 3 and odds["records off of the least"] == 400
+    )
+    assert odds[["nearest random_state", "its records off", "its cells equal"]].tolist() == [0, 4, 9]
+    ways = stops(
+        {"blind": starts, "exact": starts.assign(**{"records off": [0, 0, 1, 1, 1, 1, 1, 1]}), "none": starts[:0]}
+    )
+    assert ways["way"].tolist() == ["blind", "exact"] and ways["all ten frequencies"].tolist() == [0, 2]
+    assert ways.loc[0, ["starts", "frequencies exact", "records off", "cells equal"]].tolist() == [8, 2, 4, 9]
 
 
 def test_choices_undone_move_away_from_the_print(records, found):
@@ -53,6 +76,20 @@ def test_choices_undone_move_away_from_the_print(records, found):
     assert rows.loc["repeated warehouses once", "records"] == 800
     assert rows.loc["repeated warehouses once", "from the print: records off"] >= 100
     assert rows.loc["without qty", "from the print: records off"] > 0  # the six records of qty 900 were a cluster
+
+
+@pytest.mark.parametrize("column", ["warehouse_no", "seller_no", "category1", "qty"])
+def test_a_column_of_one_label_is_left_as_it_is(column):
+    table = codes()
+    table[column] = 1.0
+    found = k_means(Records.of(table), 4, n_init=3)
+    rows = choices(table, table, found, *printed(found)).set_index("choice")
+    assert rows.loc["as run", "from the print: records off"] == 0
+    # scaled by hand: the column of one label adds nothing to any distance
+    others = (table / table.std(ddof=0)).drop(columns=column)
+    by_hand = KMeans(4, init=(found.centres / table.std(ddof=0)).drop(columns=column).to_numpy(), n_init=1).fit(others)
+    off = np.abs(np.sort(np.bincount(by_hand.labels_, minlength=4)) - np.sort(found.frequencies)).sum()
+    assert rows.loc["columns scaled to variance 1", "from the print: records off"] >= off
 
 
 def test_demand_explained_is_the_r_squared_of_cluster_means(records, found):

@@ -75,8 +75,9 @@ FIGURES = {
     "criteria": lambda: clusters.criteria(
         pd.DataFrame({"K": [2, 4, 8], "BIC": [9e4, 8e4, 7e4], "AIC": [9e4, 7e4, 6e4], "ICL": [9e4, 8e4, 8e4]})
     ),
-    "inertias": lambda: clusters.inertias(
-        pd.DataFrame({"start": ["k-means++"] * 12 + ["random"] * 12, "inertia": np.linspace(0.9, 1.6, 24)}), 1.0
+    "blind starts": lambda: clusters.blind_starts(
+        pd.DataFrame({"records off": np.r_[0, 4, 10 ** np.linspace(2, 5, 22)], "inertia": np.linspace(0.9, 1.6, 24)}),
+        1.0,
     ),
     "code slices": lambda: clusters.code_slices(np.arange(500) % 120, np.arange(500) // 50, np.ones(500)),
     "filters": lambda: denoising.filters(DATES, DEMAND[:2], dict.fromkeys(NAMES, DEMAND[:2]), PANEL.keys[:2]),

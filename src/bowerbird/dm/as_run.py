@@ -52,8 +52,10 @@ class Records:
     point_of: np.ndarray
 
     @classmethod
-    def of(cls, codes: pd.DataFrame) -> "Records":
-        """Hold the table that `label_codes` returns."""
+    def of(cls, codes: pd.DataFrame, at_least: int = 1) -> "Records":
+        """Hold the table that `label_codes` returns; every record for itself if fewer than `at_least` are different."""
+        if len(codes.drop_duplicates()) < at_least:
+            return cls.each(codes)
         point_of = codes.groupby(list(codes), sort=False).ngroup().to_numpy()
         return cls(codes.drop_duplicates(ignore_index=True), np.bincount(point_of).astype(float), point_of)
 
@@ -163,8 +165,9 @@ def k_means(
     RecordClusters, in order of falling frequency; from given centres, in theirs.
     """
     values = records.points.to_numpy()
-    # scikit-learn takes the variance over the points it is given, unweighted
-    relative = tolerance * records.variance / np.var(values, axis=0).mean()
+    # scikit-learn takes the variance over the points it is given, unweighted; 0 when all points are equal
+    spread = np.var(values, axis=0).mean()
+    relative = tolerance * records.variance / spread if spread else tolerance
     model = KMeans(n_clusters, init=init, n_init=n_init, tol=relative, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # an emptied cluster is a bad start, not a fault
@@ -189,27 +192,28 @@ def agreement(found: RecordClusters, printed_centres: np.ndarray, printed_freque
 
     Returns
     -------
-    dict: "records off", the sum of absolute differences of frequencies; "cells equal", printed centre cells that ours
-    round to (of K x 10).
+    dict: "frequencies exact" (of K); "records off", the sum of absolute differences of frequencies; "cells equal",
+    printed centre cells that ours round to (of K x 10).
     """
     columns = [c for c in PRINTED_COLUMNS if c in found.centres]
     rounded = np.floor(found.centres[columns].to_numpy() + 0.5)
     printed = np.asarray(printed_centres)[:, [PRINTED_COLUMNS.index(c) for c in columns]]
     return {
+        "frequencies exact": int((found.frequencies == printed_frequencies).sum()),
         "records off": int(np.abs(found.frequencies - printed_frequencies).sum()),
         "cells equal": int((rounded == printed).sum()),
     }
 
 
 def settle_from_print(
-    records: Records, printed_centres: np.ndarray, printed_frequencies: np.ndarray, n_starts: int = 20, seed: int = 0
-) -> RecordClusters:
+    records: Records, printed_centres: np.ndarray, printed_frequencies: np.ndarray, n_starts: int = 60, seed: int = 0
+) -> tuple[RecordClusters, pd.DataFrame]:
     """K-means from the printed centres on, until nothing moves; of several starts the one nearest the print.
 
     The print gives ten of twelve coordinates, rounded. Each start jitters them within their rounding and takes the
     other two from the records nearest each centre; the two printed clusters of extreme demand (the two smallest) start
-    at the records of highest qty. Once a start has come nearer the print, later ones take the two from it, and jitter
-    them ever less.
+    at the records of highest qty. Once a start has come nearer the print, later ones take the two from it. The first
+    third of the starts jitters all centres, the others a single one each.
 
     Parameters
     ----------
@@ -223,22 +227,23 @@ def settle_from_print(
 
     Returns
     -------
-    RecordClusters, in the order of the print.
+    RecordClusters, DataFrame
+        The result nearest the print, in its order; and the agreement of each start, a row each.
     """
     centres = np.asarray(printed_centres, dtype=float)
     start = _complete_centres(records, centres, np.asarray(printed_frequencies))  # (K, 12)
-    best, least = None, np.inf
+    best, tried = None, []
     for number, rng in enumerate(spawn(seed, n_starts)):
-        jittered = start.copy()
-        jittered[:, :10] += rng.uniform(-0.5, 0.5, centres.shape)
-        # category3, 1 ... 210, and qty are only known roughly
-        jittered[:, 10:] += (1 - number / n_starts) * rng.normal(0, (15, 60), (len(centres), 2))
-        found = k_means(records, len(centres), jittered, tolerance=0)
-        off = agreement(found, centres, printed_frequencies)["records off"]
-        if off < least:
-            best, least = found, off
+        rounding = rng.uniform(-0.5, 0.5, centres.shape)
+        jitter = np.hstack([rounding, rng.normal(0, (15, 60), (len(centres), 2))])  # category3, 1 ... 210, and qty
+        if number >= n_starts // 3:
+            jitter[np.arange(len(centres)) != rng.integers(len(centres))] = 0
+        found = k_means(records, len(centres), start + jitter, tolerance=0)
+        tried.append(agreement(found, centres, printed_frequencies))
+        if _rank(tried[-1]) < min(map(_rank, tried[:-1]), default=(np.inf,)):
+            best = found
             start[:, 10:] = found.centres.iloc[:, 10:]
-    return best
+    return best, pd.DataFrame(tried)
 
 
 def stop_like_print(
@@ -250,10 +255,11 @@ def stop_like_print(
     jitter: float = 0.5,
     seed: int = 0,
 ) -> tuple[RecordClusters, pd.DataFrame]:
-    """K-means with scikit-learn's own stop from starts about a settled solution, until one is the print.
+    """K-means with scikit-learn's default stop from starts about a settled solution.
 
     The default stop leaves records near the border between two clusters where the last iteration but one had put
-    them. Which, depends on the way there; hence many starts, with the product code of every centre moved a little.
+    them. Which records depends on the start; hence many, with the product code of every centre moved a little. All are
+    run, so that the share of exact ones can be told.
 
     Parameters
     ----------
@@ -263,7 +269,7 @@ def stop_like_print(
     printed_centres, printed_frequencies : arrays (K, 10), (K,)
         Tables 2 and 1.
     n_starts : int
-        Most starts.
+        Starts.
     jitter : float
         Standard deviation of the product codes' movement.
     seed : int
@@ -271,20 +277,18 @@ def stop_like_print(
     Returns
     -------
     RecordClusters, DataFrame
-        The start nearest the print; and, a row a start, records off and cells equal.
+        The result nearest the print (`settled` if there are no starts); and the agreement of each start, a row each.
     """
-    best, tried = settled, [agreement(settled, printed_centres, printed_frequencies)]
+    best, tried = settled, []
     product = RECORD_COLUMNS.index("product_no")
     for rng in spawn(seed, n_starts):
         init = settled.centres.to_numpy(copy=True)
         init[:, product] += rng.normal(0, jitter, len(init))
         found = k_means(records, len(init), init)
         tried.append(agreement(found, printed_centres, printed_frequencies))
-        if _rank(tried[-1]) < _rank(agreement(best, printed_centres, printed_frequencies)):
+        if _rank(tried[-1]) < min(map(_rank, tried[:-1]), default=(np.inf,)):
             best = found
-        if tried[-1]["records off"] == 0:
-            break
-    return best, pd.DataFrame(tried[1:])
+    return best, pd.DataFrame(tried)
 
 
 def _rank(agreed: dict) -> tuple:

@@ -14,8 +14,8 @@ CAPTIONS = {
     "dm_number_of_clusters": "Where a line is lowest its criterion would stop; a line that goes on falling names no "
     "number of clusters.",
     "code_slices": "Product codes of each as-run cluster: where they lie side by side, clusters are slices of a list.",
-    "as_run_starts": "How far other starts of K-means end from the as-run solution (line at 1); left of it they are "
-    "better.",
+    "as_run_starts": "Blind starts of K-means: few end near the printed frequencies (low); left of the line are those "
+    "with a lower inertia.",
     # 03 denoising
     "denoising_filters": "A filter takes out peaks and noise alike; what is left is far easier to predict than demand.",
     "denoising_leak": "Change only the days after the line: a filter run over the whole series changes days before it, "

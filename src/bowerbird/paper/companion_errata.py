@@ -35,6 +35,11 @@ _ORDERS = "tests/test_inventory_economic_order.py::test_"
 
 _DOCUMENT_001 = (
     Slip(
+        "001", "3.1", "time series analysis (such as ARIMA, LSTM), neural networks (such as GRU)",
+        "LSTM among the neural networks", "LSTM and GRU are two cells of one kind of recurrent network",
+        _HERE + "document_001_lstm_is_a_network_as_gru_is",
+    ),
+    Slip(
         "001", "3.2.3, step 3", "in prediction, back-propagate and update the model's parameters",
         "prediction is a forward pass alone", "asked the same twice, the model answers differently",
         _HERE + "document_001_prediction_changes_no_parameter",
@@ -60,6 +65,15 @@ _DOCUMENT_001 = (
         _HERE + "document_001_one_scaler_for_two_series",
     ),
     Slip(
+        "001", "5.2, training", "torch.device(...) with only nn and optim imported from torch", "import torch",
+        "a NameError before the first epoch", _HERE + "document_001_does_not_import_torch",
+    ),
+    Slip(
+        "001", "5.2, __getitem__", "scaled arrays, which are float64, go into a model of float32",
+        "torch.as_tensor(..., dtype=torch.float32)", "a ValueError at the first forward pass",
+        _HERE + "document_001_mixes_float64_and_float32",
+    ),
+    Slip(
         "001", "5.2, train_epoch", "loss = mse_loss(outputs, market)", "mse_loss(outputs, the next day's sales)",
         "a perfect forecast of sales is punished, the market trend is what is learned",
         _HERE + "document_001_trains_on_the_wrong_target",
@@ -78,11 +92,16 @@ _DOCUMENT_001 = (
         "001", "5.2, last cell", "validation and test results on the training data", "on days kept back",
         "memory scores a perfect result", _HERE + "document_001_tests_on_the_training_data",
     ),
+    Slip(
+        "001", "8.3", "real time and several kinds of data, among the challenges", "among the trends of 8.2 alone",
+        "the same words praise both in 8.2: two benefits are listed as challenges",
+        _HERE + "document_001_lists_two_benefits_as_challenges",
+    ),
 )  # fmt: skip
 
 _DOCUMENT_002 = (
     Slip(
-        "002", "3.3, 9.Q3", "validation metrics: MSE, RMSE and accuracy", "accuracy for classes only",
+        "002", "2.4, 3.3", "validation metrics: MSE, RMSE and accuracy", "accuracy for classes only",
         "forecasts near and far have the same accuracy, 0",
         _HERE + "document_002_accuracy_does_not_rank_forecasts",
     ),
@@ -92,8 +111,22 @@ _DOCUMENT_002 = (
         "tests/test_baselines_forgetting.py::test_the_documents_own_example_is_no_smoothing",
     ),
     Slip(
+        "002", "5.1", "pip install tensorflow pandas numpy matplotlib seaborn", "and scikit-learn",
+        "a ModuleNotFoundError: the code imports MinMaxScaler from sklearn",
+        _HERE + "document_002_does_not_install_what_it_imports",
+    ),
+    Slip(
+        "002", "5.2.1, 5.2.4", "data['timestamp'] of a table that read_csv read without parse_dates",
+        "pd.read_csv(..., parse_dates=['timestamp'])", "a TypeError: texts cannot be subtracted",
+        _HERE + "document_002_never_parses_its_timestamps",
+    ),
+    Slip(
         "002", "5.2.1", "groupby('time_diff').sum() with the timestamp still in the table", "sum the numbers only",
-        "a TypeError: days cannot be summed", _HERE + "document_002_sums_timestamps",
+        "with the timestamps parsed, a TypeError: days cannot be summed", _HERE + "document_002_sums_timestamps",
+    ),
+    Slip(
+        "002", "5.2.1", "training below day 1000, test from day 1000 on", "a share of the days there are",
+        "of a shop with less than 1000 days nothing is left to test", _HERE + "document_002_splits_at_day_1000",
     ),
     Slip(
         "002", "5.2.1", "scaler.fit_transform(all data), then the split", "fit on the training days",
@@ -113,6 +146,11 @@ _DOCUMENT_002 = (
         "a NameError: the scaler belongs to another function; and it knows three columns, not one",
         _HERE + "document_002_the_scaler_is_not_there_and_does_not_fit",
     ),
+    Slip(
+        "002", "9.Q2", "delete records with a small number of missing values", "with a large number",
+        "the records that are almost complete go, the almost empty ones stay",
+        _HERE + "document_002_deletes_the_almost_complete_records",
+    ),
 )  # fmt: skip
 
 _DOCUMENT_003 = (
@@ -125,6 +163,11 @@ _DOCUMENT_003 = (
         "003", "4.1.2", "c_t = f c + i sigmoid(...), h_t = o sigmoid(c_t)", "tanh in both places",
         "the state can only be fed upwards, the output is never negative",
         _HERE + "document_003_lstm_with_sigmoid_for_tanh",
+    ),
+    Slip(
+        "003", "4.2.1", "periodic: a fixed period and a fixed quantity", "one of the two fixed, not both",
+        "orders do not answer demand: where it grows, stock falls without end",
+        _HERE + "document_003_fixes_both_period_and_quantity",
     ),
     Slip(
         "003", "4.2.2", "Q = sqrt(2 C D / H), C the cost of stock, H the cost of shortage",
@@ -143,6 +186,11 @@ _DOCUMENT_003 = (
 )  # fmt: skip
 
 _DOCUMENT_004 = (
+    Slip(
+        "004", "2.10, cause 5", "low turnover leads to overstock, and that triggers stock-outs",
+        "low turnover means much stock for the demand: fewer stock-outs", "the cause given works the other way",
+        _HERE + "document_004_low_turnover_means_fewer_stock_outs",
+    ),
     Slip(
         "004", "4.1", "C_p is the cost per unit procured", "the cost per order",
         "in the formula it multiplies the number of orders: 1000 units in one order cost 100, not 100,000",
@@ -169,7 +217,8 @@ _DOCUMENT_004 = (
     ),
     Slip(
         "004", "4.4, example", "100 a day: 200 units in stock and two orders a month cost least",
-        "orders of 775 units, 3.9 a month", "two orders a month make a mean stock of 750",
+        "750 units with two orders; if holding costs 1 a month, 3.9 orders of 775 units cost least",
+        "two orders of 1,500 make a mean stock of 750; the example names no period for the cost of holding",
         _RULES + "document_004_200_units_and_two_orders_a_month_cannot_hold",
     ),
     Slip(
@@ -182,6 +231,14 @@ _DOCUMENT_004 = (
         "the demand itself, kept within min and max",
         "argmax is a day's number: the stock depends on when demand is highest, and leaves its limits",
         _HERE + "document_004_stock_from_a_days_number",
+    ),
+    Slip(
+        "004", "5.2.4", "plot(X_test.index, ...) after a random split", "in order of date",
+        "the days are shuffled: the line runs to and fro", _HERE + "document_004_plots_a_shuffled_index",
+    ),
+    Slip(
+        "004", "5, step 4", "show the optimized stock and the cost changes", "a cost, computed before and after",
+        "the code computes no cost", _HERE + "document_004_computes_no_cost",
     ),
 )  # fmt: skip
 

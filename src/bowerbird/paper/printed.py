@@ -219,7 +219,12 @@ _DM_NAMES = "none, if read for what is meant"
 
 ERRATA = [
     Erratum(1, "X_i is n_i x p", "X_i is n_i x (p+1)", "a polynomial of order p has p+1 coefficients"),
-    Erratum(2, "X_i is n_i x p", "columns 1, x, ..., x^p: n_i x (p+1)", "as in eq. (1)"),
+    Erratum(
+        2,
+        "last row of X_i: 1, x_{i n_1}, x_{i n_2}^2, ..., x_{i n_i}^p",
+        "1, x_{i n_i}, x_{i n_i}^2, ..., x_{i n_i}^p",
+        "read literally, the row takes its powers from three different days and is on no polynomial",
+    ),
     Erratum(
         3,
         "p(y_i|x_i,Theta) = sum_k alpha_k p_k(y_i|x_i,theta_k) sum_k alpha_k N(y_i|X_i beta_k, sigma_k^2 I)",
