@@ -2,58 +2,46 @@
 
 import nbformat
 import pandas as pd
-import pytest
-from test_paper_comparison import centres, protocols
+from test_paper_verdict import tables
 
 from bowerbird import paper
-from bowerbird.paper import comparison, headline
+from bowerbird.paper import comparison, headline, verdict
 from bowerbird.runs import project_root
 
 
-@pytest.fixture
-def results():
-    return {
-        "merge_counts": {"records_naive": 340_798, "records_correct": 331_336},
-        "dm_summary": {"clusters_printed": 1, "clusters_corrected": 10},
-        "table_1_as_run": comparison.table_1(paper.TABLE_1["frequency"].to_numpy()),
-        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2.astype(float))),
-        "table_3": protocols(0.945, 0.6),
-        "forecast_scores": pd.DataFrame(
-            {"method": ["SBO-LSTM"] * 2, "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
-        ),
-        "inventory_summary": {"fill_rate": 0.8},
-        "figure_1": {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"},
-    }
+def headline_of(real=True, **changes):
+    made = tables(**changes)
+    return headline.table(verdict.verdicts(made, real), made, real).set_index("quantity")
 
 
-def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
-    real = headline.table(results, real=True).set_index("quantity")
-    assert real.loc["records clustered", "verdict"] == "exact"
+def test_the_headline_judges_real_data_and_compares_nothing_synthetic():
+    real = headline_of()
+    assert real.loc["records clustered", ["paper", "as run", "verdict"]].tolist() == [
+        "340,798",
+        "340,798",
+        "reproduced",
+    ]
     assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
-        "0.945", "0.600", "explained by a leak",
+        "0.945", "0.600 ± 0.004", "consistent with",
     ]  # fmt: skip
-    synthetic = headline.table(results, real=False).set_index("quantity")["verdict"]
-    printed = real.index[real["paper"] != "–"].drop("clusters")
-    assert (synthetic[printed] == comparison.NOT_COMPARABLE).all()
+    assert real.loc["1-WMAPE, 15 days ahead", ["corrected", "verdict"]].tolist() == [
+        "0.550 (last days 0.560)", "not printed",
+    ]  # fmt: skip
+    assert real.loc["forecast, seller 6, wh 43", "corrected"] == "product_1312: 2, 2, 3; product_1314: 9, 9, 9"
+    synthetic = headline_of(real=False)
+    printed = real.index[real["paper"] != "–"]
+    assert (synthetic.loc[printed, "verdict"] == comparison.NOT_COMPARABLE).all()
+    assert synthetic.loc["frequencies equal, of 10", "as run"] == "–"
 
 
-def test_every_verdict_of_the_headline_can_turn_out_otherwise(results):
+def test_verdicts_of_many_numbers_are_counted_where_they_differ():
     frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
     frequencies[:2] += [8, -8]
-    near = results | {"table_1_as_run": comparison.table_1(frequencies)}
-    frequencies[:2] += [80, -80]
-    far = results | {
-        "table_1_as_run": comparison.table_1(frequencies),
-        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2 + 3.0)),
-        "dm_summary": {"clusters_printed": 10, "clusters_corrected": 10},
-        "merge_counts": {"records_naive": 331_336, "records_correct": 331_336},
-        "table_3": protocols(0.80, 0.6),
-    }
-    same, near, far = (headline.table(r, real=True).set_index("quantity")["verdict"] for r in (results, near, far))
-    assert same["frequencies equal, of 10"] == "exact" and near["frequencies equal, of 10"] == "explained"
-    assert far["frequencies equal, of 10"] == far["centre cells equal, of 100"] == far["records clustered"] == "differs"
-    assert same["clusters"] == "refuted as printed" and far["clusters"] == "possible as printed"
-    assert far["1-WMAPE, 1 day ahead"] == "not reached"
+    near = headline_of(records=frequencies, cells=3.0)
+    assert near.loc["frequencies equal, of 10", ["as run", "verdict"]].tolist() == [
+        "8 (16 records off)", "8 reproduced, 2 within tolerance",
+    ]  # fmt: skip
+    assert near.loc["centre cells equal, of 100", "verdict"] == "not found"
 
 
 def test_headline_text_of_an_unfinished_run(tmp_path):
