@@ -61,6 +61,7 @@ def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
         axis.plot(circled["width"], circled["1-WMAPE"], "o", mfc="none", mec=RED, ms=8, mew=1.6)
         axis.axhline(printed, color=RED, ls=":", lw=1.4, label=f"Table 3: {printed}")
         axis.set(xscale="log", xlabel="width, days", ylim=(0.35, 1.02))
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.set_title(f"{kind}\n{'whole series' if filtered == 'before' else 'past days only'}", fontsize=9.5)
     axes[0].set_ylabel("1 − WMAPE, test")
     handles, labels = axes[0].get_legend_handles_labels()
