@@ -156,8 +156,8 @@ def test_scores_of_the_text_repeat_the_table_or_contradict_it():
     rows = judge()
     for key in ("train_accuracy", "one_minus_wmape", "test_one_minus_wmape"):
         assert rows.loc[f"text/{key}", "verdict"] == "contradicted"
-    assert "the table has 0.946 there" in rows.loc["text/train_accuracy", "reason"]
-    assert "Table 3, train, f1, Table 3, test, rmse" in rows.loc["text/one_minus_wmape", "reason"]
+    assert "Table 3 has 0.946 there" in rows.loc["text/train_accuracy", "reason"]
+    assert "as train, F1; test, Rmse" in rows.loc["text/one_minus_wmape", "reason"]
     assert rows.loc["text/test_rmse", "verdict"] == "follows from another number"
 
 

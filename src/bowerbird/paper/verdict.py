@@ -77,7 +77,7 @@ def verdicts(tables: Tables, real: bool) -> pd.DataFrame:
         rows.append(
             {
                 "id": printed.id,
-                "place": ", ".join(x for x in (printed.place, printed.row, _column(printed)) if x),
+                "place": _PLACE[printed.id],
                 "paper": f"{printed.value:,.{printed.decimals}f}",
                 "as printed": found.as_printed,
                 "as run": found.as_run,
@@ -90,11 +90,14 @@ def verdicts(tables: Tables, real: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _column(printed) -> str:
-    """The printed header, told apart where it stands twice; or what a number of the text is about."""
-    if printed.column:
-        return "second Accuracy" if printed.id.endswith("/precision") else printed.column
-    return printed.id.split("/", 1)[1].replace("/", " ").replace("_", " ")
+def _place(printed) -> str:
+    """Where a number stands: table, row and header, told apart where it stands twice; or what the text says of it."""
+    column = "second Accuracy" if printed.id.endswith("/precision") else printed.column
+    about = column or printed.id.split("/", 1)[1].replace("/", " ").replace("_", " ")
+    return ", ".join(x for x in (printed.place, printed.row, about) if x)
+
+
+_PLACE = {printed.id: _place(printed) for printed in paper.PRINTED.itertuples()}
 
 
 def counts(judged: pd.DataFrame) -> dict[str, int]:
@@ -404,19 +407,13 @@ _MEANT = {
 def _repeated(key: str, cell: str, meant: Judgement) -> Judgement:
     """A number of the text that a table prints as well, or prints otherwise: where in Table 3 it does stand."""
     if _VALUE[key] == _VALUE[cell]:
-        verdict, reason = "follows from another number", f"repeats {_named(cell)}, whose verdict is: {meant.verdict}"
+        verdict, reason = "follows from another number", f"repeats {_PLACE[cell]}, whose verdict is: {meant.verdict}"
     else:
-        cells = [_named(name) for name, value in _VALUE.items() if name.startswith("table_3/") and value == _VALUE[key]]
+        cells = [_PLACE[name] for name, value in _VALUE.items() if name.startswith("table_3/") and value == _VALUE[key]]
+        places = "; ".join(place.removeprefix("Table 3, ") for place in cells) or "nothing"
         verdict = "contradicted"
-        reason = (
-            f"the table has {_VALUE[cell]:.3f} there; {_VALUE[key]:.3f} stands in it as {', '.join(cells) or 'nothing'}"
-        )
+        reason = f"Table 3 has {_VALUE[cell]:.3f} there; {_VALUE[key]:.3f} stands in it as {places}"
     return Judgement(verdict, reason, as_run=meant.as_run, best=meant.best, corrected=meant.corrected)
-
-
-def _named(cell: str) -> str:
-    table, row, column = cell.split("/")
-    return f"{table.replace('_', ' ').capitalize()}, {row.replace('_', ' ')}, {column.replace('_', ' ')}"
 
 
 def _figure_1(tables: Tables) -> dict[str, Judgement]:
