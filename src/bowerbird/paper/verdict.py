@@ -190,9 +190,9 @@ def table_2_grid(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _halves(tables: Tables) -> str:
-    """Footnote on the cells whose mean lies halfway between two whole numbers."""
+    """Footnote on cells whose mean lies halfway between the printed number and a neighbour of it."""
     cells, records = tables["table_2"], tables["table_1"]["ours"]
-    halves = cells[(cells["ours"] % 1 - 0.5).abs() < 1e-6]
+    halves = cells[((cells["ours"] - cells["paper"]).abs() - 0.5).abs() < 1e-6]
     texts = []
     for cell in halves.itertuples():
         n, name = records[cell.cluster - 1], paper.printed.TABLE_2_HEADERS[cell.column]
