@@ -18,11 +18,11 @@ def centres(table):
     return table.assign(category3=1.0, qty=1.0)[list(RECORD_COLUMNS)]
 
 
-def protocols(as_run, honest):
-    """Two protocols whose every score is `as_run`, or `honest`."""
+def protocols(as_run, leak_free):
+    """Two protocols whose every score is `as_run`, or `leak_free`."""
     rows = []
     for index in ("Train", "Test"):
-        for protocol, value in (("as the paper", as_run), ("honest", honest)):
+        for protocol, value in (("filtered causally", as_run), ("leak-free", leak_free)):
             row = {"Index": index, "model": "lstm", "filter": "none", "protocol": protocol}
             row |= {"1-WMAPE, own target": value, "RMSE / mean, own target": value}
             for definition in CLASS_DEFINITIONS:
@@ -31,49 +31,38 @@ def protocols(as_run, honest):
     return pd.DataFrame(rows)
 
 
-def test_compare_calls_equal_after_rounding_exact():
+def test_compare_tells_the_same_digits_after_rounding():
     rows = comparison.compare([2.0, 0.946, 5], [2.4, 0.9456, 6], decimals=0)
-    assert list(rows["verdict"]) == ["exact", "exact", "differs"]
-    assert comparison.compare([0.946], [0.944], decimals=3)["verdict"][0] == "differs"
+    assert list(rows["same"]) == [True, True, False]
+    assert not comparison.compare([0.946], [0.944], decimals=3)["same"][0]
 
 
 def test_the_papers_own_numbers_agree_with_themselves():
     first = comparison.table_1(paper.TABLE_1["frequency"].to_numpy())
-    assert (first["verdict"] == "exact").all() and first.iloc[-1]["paper"] == 340_798
+    assert first["same"].all() and first.iloc[-1]["paper"] == 340_798
     second = comparison.table_2(centres(paper.TABLE_2 + 0.3))
-    assert (second["verdict"] == "exact").all() and len(second) == 100
+    assert second["same"].all() and len(second) == 100
 
 
 def test_a_miss_stays_visible():
     frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
     frequencies[0] -= 8
     first = comparison.table_1(frequencies)
-    assert first.loc[0, "difference"] == -8 and first.loc[0, "verdict"] == "differs"
+    assert first.loc[0, "difference"] == -8 and not first.loc[0, "same"]
 
 
-def test_table_3_says_explained_only_within_tolerance():
-    near = comparison.table_3(protocols(0.9455, 0.6))
-    assert set(near["verdict"]) == {"explained"} and (near["corrected"] == 0.6).all()
-    assert set(comparison.table_3(protocols(0.90, 0.6))["verdict"]) == {"not reached"}
-
-
-def test_the_nearest_leaky_protocol_is_found():
+def test_as_run_is_one_protocol_in_all_columns_and_best_is_by_cell():
     far = protocols(0.80, 0.6).assign(model="ridge")
+    far.loc[(far["Index"] == "Test") & (far["protocol"] == "filtered causally"), "F1, quantile classes"] = 0.945
     both = pd.concat([far, protocols(0.944, 0.6)], ignore_index=True)
-    assert comparison.nearest_protocol(both) == ("lstm", "none")
-
-
-def test_figure_1_is_compared_day_by_day():
-    days = pd.date_range(paper.FORECAST_FIRST_DAY, periods=15)
-    frame = pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312", "date": days,
-                          "forecast_qty": [1.6, 2.4, 2.9, *[9.0] * 12]})  # fmt: skip
-    found = comparison.figure_1(frame)
-    assert found == {"series": {"product_1312": [2, 2, 3]}, "verdict": "equal for 1 of 1"}
-    beside = pd.concat([frame, frame.assign(product_no="product_1314", forecast_qty=3.0)])
-    assert comparison.figure_1(beside)["verdict"] == "equal for 1 of 2"
-    assert comparison.figure_1(frame.assign(forecast_qty=3.0))["verdict"] == "within 1 unit"
-    assert comparison.figure_1(frame.assign(forecast_qty=5.0))["verdict"] == "differs"
-    assert comparison.figure_1_text(comparison.figure_1(frame.assign(seller_no="seller_1"))) == "no such series"
+    name = "lstm, none, filtered causally"
+    assert comparison.nearest_protocol(both) == name
+    table = comparison.table_3(both).set_index(["index", "column"])
+    assert (table["as run"] == 0.944).all() and (table["corrected"] == 0.6).all()
+    assert table.loc[("test", "f1"), ["best", "best by"]].tolist() == [0.945, "ridge, none, filtered causally"]
+    assert table.loc[("test", "accuracy"), ["best", "best by"]].tolist() == [0.944, name]
+    assert table.loc[("test", "rmse"), "best by"] == f"{name}: RMSE / mean"
+    assert name in comparison.nearest_text(both) and "nearest of 2" in comparison.nearest_text(both)
 
 
 def test_three_readings_of_table_1():
@@ -106,7 +95,11 @@ class TestACommittedReportIsWhatTheCodeMakes:
     def test_the_verdict(self, folder):
         real = read_json(folder / "run.json")["data"] == "attachments"
         judged = verdict.verdicts(read_tables(folder), real)
-        assert (folder / "VERDICT.md").read_text(encoding="utf-8") == verdict.page(judged, real)
+        from bowerbird.paper import claims
+
+        stated = claims.claims_table(read_tables(folder), real)
+        page = verdict.page(judged, read_tables(folder), real, stated)
+        assert (folder / "VERDICT.md").read_text(encoding="utf-8") == page
         assert len(judged) == len(paper.PRINTED)
 
     def test_the_deviations(self, folder):
@@ -123,7 +116,7 @@ class TestACommittedReportIsWhatTheCodeMakes:
         np.testing.assert_allclose(readings["as run, %"], 100 * first["ours"][:-1] / first["ours"].iloc[-1], atol=0.005)
         np.testing.assert_array_equal(second["paper"], paper.TABLE_2.to_numpy().ravel())
         same = second["ours"].round() == second["paper"]
-        assert (same == (second["verdict"] == "exact")).all()
+        assert (same == second["same"]).all()
         row = tables["headline"].set_index("quantity")["as run"]
         assert str(same.sum()) == row["centre cells equal, of 100"] or row["centre cells equal, of 100"] == "–"
 
@@ -135,7 +128,7 @@ class TestACommittedReportIsWhatTheCodeMakes:
 
 
 def test_table_3_over_seeds_is_the_mean_and_spread_of_its_columns():
-    seeds = [protocols(0.9, honest).query("protocol == 'honest'") for honest in (0.5, 0.6, 0.7)]
+    seeds = [protocols(0.9, score).query("protocol == 'leak-free'") for score in (0.5, 0.6, 0.7)]
     rows = comparison.table_3_over_seeds(seeds)
     assert list(zip(rows["index"], rows["column"], strict=True))[:2] == [("train", "accuracy"), ("train", "recall")]
     assert len(rows) == paper.TABLE_3.size and (rows["seeds"] == 3).all()
@@ -154,9 +147,14 @@ def test_figure_1_over_seeds_by_hand():
                       "date": days[::-1], "forecast_qty": np.arange(15.0)[::-1] + level})
         for level in (0, 1, 3)
     ]  # fmt: skip
-    rows = comparison.figure_1_over_seeds(frames[0], frames[1:])
+    demand = np.repeat([[2.0], [3.0], [9.0], [1.0]], 30, axis=1)
+    demand[0, :9] = 50.0  # before the last 21 days
+    rows = comparison.figure_1_over_seeds(frames[0], frames[1:], demand)
     assert rows["day"].tolist() == [1, 2, 3] and rows["paper"].tolist() == [2, 2, 3]
     assert rows["ours"].tolist() == [0, 1, 2] and (rows["seeds"] == 2).all()
     np.testing.assert_allclose(rows["sd"], np.sqrt(2))
+    assert (rows["met by chance"] == 0.5).all()  # medians 2 and 3 lie within a unit of 2, 2, 3
+    assert comparison.figure_1_text(rows) == "product_1312: 0, 1, 2"
     others = [frame.assign(seller_no="seller_1") for frame in frames]
-    assert comparison.figure_1_over_seeds(others[0], others[1:]).empty
+    none = comparison.figure_1_over_seeds(others[0], others[1:], demand)
+    assert none.empty and comparison.figure_1_text(none) == "no such series"

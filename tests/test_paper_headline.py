@@ -2,58 +2,46 @@
 
 import nbformat
 import pandas as pd
-import pytest
-from test_paper_comparison import centres, protocols
+from test_paper_verdict import tables
 
 from bowerbird import paper
-from bowerbird.paper import comparison, headline
+from bowerbird.paper import comparison, headline, verdict
 from bowerbird.runs import project_root
 
 
-@pytest.fixture
-def results():
-    return {
-        "merge_counts": {"records_naive": 340_798, "records_correct": 331_336},
-        "dm_summary": {"clusters_printed": 1, "clusters_corrected": 10},
-        "table_1_as_run": comparison.table_1(paper.TABLE_1["frequency"].to_numpy()),
-        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2.astype(float))),
-        "table_3": protocols(0.945, 0.6),
-        "forecast_scores": pd.DataFrame(
-            {"method": ["SBO-LSTM"] * 2, "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
-        ),
-        "inventory_summary": {"fill_rate": 0.8},
-        "figure_1": {"series": {"product_1312": [2, 2, 3]}, "verdict": "within 1 unit"},
-    }
+def headline_of(real=True, **changes):
+    made = tables(**changes)
+    return headline.table(verdict.verdicts(made, real), made, real).set_index("quantity")
 
 
-def test_the_headline_judges_real_data_and_compares_nothing_synthetic(results):
-    real = headline.table(results, real=True).set_index("quantity")
-    assert real.loc["records clustered", "verdict"] == "exact"
+def test_the_headline_judges_real_data_and_compares_nothing_synthetic():
+    real = headline_of()
+    assert real.loc["records clustered", ["paper", "as run", "verdict"]].tolist() == [
+        "340,798",
+        "340,798",
+        "reproduced",
+    ]
     assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
-        "0.945", "0.600", "explained by a leak",
+        "0.945", "0.600 ± 0.004", "consistent with",
     ]  # fmt: skip
-    synthetic = headline.table(results, real=False).set_index("quantity")["verdict"]
-    printed = real.index[real["paper"] != "–"].drop("clusters")
-    assert (synthetic[printed] == comparison.NOT_COMPARABLE).all()
+    assert real.loc["1-WMAPE, 15 days ahead", ["corrected", "verdict"]].tolist() == [
+        "0.550 (last days 0.560)", "not printed",
+    ]  # fmt: skip
+    assert real.loc["forecast, seller 6, wh 43", "corrected"] == "product_1312: 2, 2, 3; product_1314: 9, 9, 9"
+    synthetic = headline_of(real=False)
+    printed = real.index[real["paper"] != "–"]
+    assert (synthetic.loc[printed, "verdict"] == comparison.NOT_COMPARABLE).all()
+    assert synthetic.loc["frequencies equal, of 10", "as run"] == "–"
 
 
-def test_every_verdict_of_the_headline_can_turn_out_otherwise(results):
+def test_verdicts_of_many_numbers_are_counted_where_they_differ():
     frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
     frequencies[:2] += [8, -8]
-    near = results | {"table_1_as_run": comparison.table_1(frequencies)}
-    frequencies[:2] += [80, -80]
-    far = results | {
-        "table_1_as_run": comparison.table_1(frequencies),
-        "table_2_as_run": comparison.table_2(centres(paper.TABLE_2 + 3.0)),
-        "dm_summary": {"clusters_printed": 10, "clusters_corrected": 10},
-        "merge_counts": {"records_naive": 331_336, "records_correct": 331_336},
-        "table_3": protocols(0.80, 0.6),
-    }
-    same, near, far = (headline.table(r, real=True).set_index("quantity")["verdict"] for r in (results, near, far))
-    assert same["frequencies equal, of 10"] == "exact" and near["frequencies equal, of 10"] == "explained"
-    assert far["frequencies equal, of 10"] == far["centre cells equal, of 100"] == far["records clustered"] == "differs"
-    assert same["clusters"] == "refuted as printed" and far["clusters"] == "possible as printed"
-    assert far["1-WMAPE, 1 day ahead"] == "not reached"
+    near = headline_of(records=frequencies, cells=3.0)
+    assert near.loc["frequencies equal, of 10", ["as run", "verdict"]].tolist() == [
+        "8 (16 records off)", "8 reproduced, 2 within tolerance",
+    ]  # fmt: skip
+    assert near.loc["centre cells equal, of 100", "verdict"] == "not found"
 
 
 def test_headline_text_of_an_unfinished_run(tmp_path):
@@ -80,14 +68,20 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
     levels = pd.read_csv(tables / "levels.csv").set_index(["method", "level", "period"])["1-WMAPE"]
     searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
     gaussian = searches.loc["Gaussian process"]
-    verdicts = pd.read_csv(tables / "verdict.csv")["verdict"].value_counts()
+    verdicts = verdict.counts(pd.read_csv(tables / "verdict.csv"))
     families = pd.read_csv(tables / "table_3_families.csv")
-    passing = families[families["prints"] & (families["against"] == "denoised")]
+    smoothed, raw = (families[families["against"] == name] for name in ("denoised", "raw"))
+    past_only = (smoothed["filtered"] == "causal") & (smoothed["split"] == "last")
+    attaining = smoothed[smoothed["attains"]]
+    one_minus = (attaining["1 - RMSE, distance"] <= comparison.TABLE_3_TOLERANCE).sum()
+    for model, days in (("ridge", 9), ("persistence", 11)):
+        named = (attaining["model"] == model) & (attaining["filter"] == f"trailing mean {days} d")
+        assert (named & (attaining["split"] == "last") & (attaining["horizon"] == "1 day")).any()
+    assert not raw["attains"].any() and not (attaining["RMSE, distance"] <= comparison.TABLE_3_TOLERANCE).any()
     ahead = pd.read_csv(tables / "ladder_differences.csv").set_index(["protocol", "other"])["difference"]
     apart = ahead.abs()
     variants = [apart["P25", f"SBO-LSTM, {name}"] for name in ("with DM clusters", "without other series")]
     assert max(apart["R", f"SBO-LSTM, {name}"] for name in ("with DM clusters", "without other series")) < 0.0005
-    numbers = {8: "eight", 9: "nine"}
     third = pd.read_csv(tables / "table_3.csv").set_index(["index", "column"])["corrected"]
     for sentence in (
         f"SBO-LSTM {of['SBO-LSTM', 'R']:.3f}, its settings",
@@ -108,15 +102,22 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
         f"kept for all four weeks {days['no update']:.3f}",
         f"random search in {100 * searches.loc['random search', 'won']:.0f} % of pairings",
         f"Optuna's TPE ({100 * searches.loc['TPE', 'won']:.0f} %",
-        f"{numbers[len(passing)]} of {(families['against'] == 'denoised').sum()} families of protocols print it",
-        f"{numbers[(passing['decomposed'] == 'before').sum()]} of the nine filter whole series before the split",
+        f"{len(attaining)} of {len(smoothed)} families of protocols attain it",
+        f"{smoothed[past_only]['attains'].sum()} of {past_only.sum()} that use past days only",
+        f"{smoothed[~past_only]['attains'].sum()} of {(~past_only).sum()} that use later days",
+        f"Against demand none of {len(raw)} does",
+        f"would give it in {one_minus} families",
         f"({min(variants):.3f} to {max(variants):.3f} each on the last 25 days alone)",
         f"the causal filter costs it {ahead['R', 'SBO-LSTM, denoised']:.3f}",
         f"beats it on {gaussian['pairings'] * (1 - gaussian['won']):.0f} of the {gaussian['pairings']:.0f}",
-        f"best honest day-ahead score is {third['test', 'one_minus_wmape']:.3f}",
-        f"{verdicts['exact']} exact, {verdicts['within tolerance']} within tolerance, "
-        f"{verdicts['explained']} explained, "
-        f"{verdicts['refuted']} refuted, {verdicts['unknowable']} unknowable",
+        f"best leak-free day-ahead score is {third['test', 'one_minus_wmape']:.3f}",
+        f"{verdicts['reproduced']} reproduced, {verdicts['within tolerance']} within tolerance, "
+        f"{verdicts['follows from another number']} follow from another number, "
+        f"{verdicts['input of ours']} are inputs of ours, "
+        f"{verdicts['consistent with']} consistent with a smoothed target, "
+        f"{verdicts['contradicted']} contradicted (text and table disagree), {verdicts['not found']} not found, "
+        f"{verdicts['excluded']} excluded, {verdicts['uninformative']} uninformative, "
+        f"{verdicts['unknowable']} unknowable",
     ):
         assert sentence in readme, sentence
 

@@ -13,10 +13,18 @@ from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.table_3.protocols import LAGS, Protocol, filtered, make_forecasts, n_train_days, split_windows
+from bowerbird.table_3.protocols import (
+    LAGS,
+    Protocol,
+    filtered,
+    make_forecasts,
+    n_train_days,
+    split_windows,
+    trailing_mean,
+)
 
 SMALL = Settings(hidden_size=8, epochs=1, clusters=2)
-RAW = Protocol(wavelet=False, sigma=0.0)
+RAW = Protocol(wavelet=False, width=0.0)
 N_DAYS, N_TRAIN = 100, 85
 
 
@@ -85,34 +93,40 @@ def slow_forecasts(panel, protocol, inputs, target):
 
 OPTIONS = [
     RAW,
-    Protocol(sigma=0.7),
-    Protocol(sigma=0.7, when="after"),
-    Protocol(sigma=0.7, when="causal"),
-    Protocol(sigma=0.7, split="random"),
-    Protocol(sigma=2.0, horizon=5),
-    Protocol(sigma=2.0, horizon=5, recursive=True),
-    Protocol(sigma=2.0, horizon=5, when="after"),
-    Protocol(sigma=2.0, horizon=5, split="random", recursive=True),
-    Protocol(sigma=2.0, horizon=5, split="random", model="persistence"),
-    Protocol(sigma=2.0, when="after", model="persistence"),
+    Protocol(width=0.7),
+    Protocol(width=0.7, when="after"),
+    Protocol(width=0.7, when="causal inputs"),
+    Protocol(width=0.7, when="causal"),
+    Protocol(False, 3.0, "causal", kernel="mean"),
+    Protocol(False, 3.0, "causal", "random", 5, True, kernel="mean"),
+    Protocol(width=0.7, split="random"),
+    Protocol(width=2.0, horizon=5),
+    Protocol(width=2.0, horizon=5, recursive=True),
+    Protocol(width=2.0, horizon=5, when="after"),
+    Protocol(width=2.0, horizon=5, split="random", recursive=True),
+    Protocol(width=2.0, horizon=5, split="random", model="persistence"),
+    Protocol(width=2.0, when="after", model="persistence"),
 ]
 
 
 @pytest.mark.parametrize("protocol", OPTIONS, ids=repr)
 def test_every_option_is_the_slow_loop(panel, protocol):
-    demand, causal = panel.demand, protocol.when == "causal"
+    demand, causal = panel.demand, protocol.when in ("causal", "causal inputs")
     if protocol is RAW:
         inputs = demand
     elif protocol.when == "after":
         cut = 95 if protocol.horizon == 5 else 85
         parts = demand[:, :cut], demand[:, cut:]
-        inputs = np.hstack([gaussian(symlet(part), protocol.sigma) for part in parts])
+        inputs = np.hstack([gaussian(symlet(part), protocol.width) for part in parts])
+    elif protocol.kernel == "mean":
+        inputs = np.array([[np.mean(row[max(0, day - 2) : day + 1]) for day in range(N_DAYS)] for row in demand])
     else:
-        inputs = gaussian(symlet(demand, causal=causal), protocol.sigma, causal=causal)
-    expected = slow_forecasts(panel, protocol, inputs, demand if causal else inputs)
+        inputs = gaussian(symlet(demand, causal=causal), protocol.width, causal=causal)
+    expected = slow_forecasts(panel, protocol, inputs, demand if protocol.when == "causal inputs" else inputs)
     found = make_forecasts(panel, protocol)
     np.testing.assert_allclose(found.forecast, expected["forecast"], rtol=1e-7, atol=1e-7)
-    for name in ("target", "raw", "train", "test"):
+    np.testing.assert_allclose(found.target, expected["target"], rtol=1e-12)
+    for name in ("raw", "train", "test"):
         np.testing.assert_array_equal(getattr(found, name), expected[name])
     np.testing.assert_array_equal(make_forecasts(panel, protocol, series=inputs).forecast, found.forecast)
 
@@ -146,28 +160,43 @@ def test_persistence_is_the_day_before(panel):
 def test_the_filters_are_those_of_the_protocol(panel):
     demand = panel.demand
     np.testing.assert_array_equal(filtered(panel, RAW), demand)
-    np.testing.assert_array_equal(filtered(panel, Protocol(sigma=0.0)), symlet(demand))
-    np.testing.assert_array_equal(filtered(panel, Protocol(wavelet=False, sigma=2.0)), gaussian(demand, 2.0))
+    np.testing.assert_array_equal(filtered(panel, Protocol(width=0.0)), symlet(demand))
+    np.testing.assert_array_equal(filtered(panel, Protocol(wavelet=False, width=2.0)), gaussian(demand, 2.0))
     apart = filtered(panel, Protocol(False, 2.0, when="after"))
     np.testing.assert_array_equal(apart[:, :85], gaussian(demand[:, :85], 2.0))
     np.testing.assert_array_equal(apart[:, 85:], gaussian(demand[:, 85:], 2.0))
-    protocols = RAW, Protocol(sigma=0.0), Protocol(wavelet=False, sigma=2.0), Protocol(sigma=0.75)
+    protocols = RAW, Protocol(width=0.0), Protocol(wavelet=False, width=2.0), Protocol(width=0.75)
     assert [p.filter_name for p in protocols] == ["none", "sym8", "Gaussian 2 d", "sym8 + Gaussian 0.75 d"]
+    mean = Protocol(False, 9.0, "causal", kernel="mean")
+    assert mean.filter_name == "trailing mean 9 d"
+    known = Protocol(width=2.0, when="after")  # the wavelet's output, given, is not computed again
+    np.testing.assert_array_equal(
+        filtered(panel, known, filtered(panel, replace(known, width=0.0))), filtered(panel, known)
+    )
 
 
-HONEST = [
+def test_a_trailing_mean_by_hand():
+    series = np.array([[4.0, 8.0, 0.0, 12.0]])
+    np.testing.assert_allclose(trailing_mean(series, 2), [[4, 6, 4, 6]])
+    np.testing.assert_allclose(trailing_mean(series, 9), np.cumsum(series, axis=1) / np.arange(1, 5))
+
+
+LEAK_FREE = [
     replace(RAW, model="persistence"),
     RAW,
     replace(RAW, model="lstm"),
-    Protocol(when="causal", model="persistence"),
+    Protocol(when="causal inputs", model="persistence"),
+    Protocol(when="causal inputs"),
     Protocol(when="causal"),
+    Protocol(when="causal", model="lstm"),
+    Protocol(False, 9.0, "causal", kernel="mean", model="persistence"),
 ]
 
 
-@pytest.mark.parametrize("protocol", HONEST, ids=repr)
+@pytest.mark.parametrize("protocol", LEAK_FREE, ids=repr)
 @pytest.mark.parametrize("origin", [N_TRAIN, 92])
-def test_honest_forecasts_are_the_same_bits_whatever_comes_later(panel, protocol, origin):
-    assert protocol.honest
+def test_leak_free_forecasts_are_the_same_bits_whatever_comes_later(panel, protocol, origin):
+    assert protocol.leak_free
     before, after = (
         make_forecasts(p, protocol, settings=SMALL).forecast[..., 0] for p in (panel, with_other_days(panel, origin))
     )
@@ -178,15 +207,15 @@ def test_honest_forecasts_are_the_same_bits_whatever_comes_later(panel, protocol
 
 LONG = [
     replace(protocol, horizon=15, recursive=recursive)
-    for protocol in (RAW, Protocol(when="causal"), Protocol(sigma=5.0, when="after"))
+    for protocol in (RAW, Protocol(when="causal inputs"), Protocol(width=5.0, when="after"))
     for recursive in (False, True)
-    if not (recursive and protocol.when == "causal")
+    if not (recursive and protocol.when == "causal inputs")
 ] + [replace(RAW, horizon=15, model="lstm"), Protocol(when="after", horizon=15, model="lstm")]
 
 
 @pytest.mark.parametrize("protocol", LONG, ids=repr)
-def test_honest_forecasts_of_15_days_are_the_same_bits_whatever_comes(panel, protocol):
-    assert protocol.honest
+def test_leak_free_forecasts_of_15_days_are_the_same_bits_whatever_comes(panel, protocol):
+    assert protocol.leak_free
     before, after = (
         make_forecasts(p, protocol, settings=SMALL).forecast for p in (panel, with_other_days(panel, N_DAYS - 15))
     )
@@ -194,12 +223,12 @@ def test_honest_forecasts_of_15_days_are_the_same_bits_whatever_comes(panel, pro
 
 
 LEAKY = [Protocol(model=model) for model in ("persistence", "ridge", "lstm")]
-LEAKY += [Protocol(sigma=5.0, horizon=15), Protocol(sigma=5.0, horizon=15, recursive=True)]
+LEAKY += [Protocol(width=5.0, horizon=15), Protocol(width=5.0, horizon=15, recursive=True)]
 
 
 @pytest.mark.parametrize("protocol", LEAKY, ids=repr)
 def test_forecasts_of_the_papers_protocol_do_know_later_days(panel, protocol):
-    assert not protocol.honest
+    assert not protocol.leak_free
     first = n_train_days(N_DAYS, protocol.horizon)
     before, after = (make_forecasts(p, protocol, settings=SMALL) for p in (panel, with_other_days(panel, first)))
     for name in ("forecast", "target"):  # even the training days move
@@ -212,7 +241,7 @@ def test_a_day_filtered_after_the_split_still_sees_later_test_days(panel):
     before, after = (make_forecasts(p, protocol).forecast for p in (panel, with_other_days(panel, 95)))
     np.testing.assert_array_equal(before[:, : 85 - LAGS + 1], after[:, : 85 - LAGS + 1])  # made on training days alone
     assert not np.isclose(before[:, 94 - LAGS], after[:, 94 - LAGS]).any()  # day 93 has seen day 95
-    assert not protocol.honest
+    assert not protocol.leak_free
 
 
 def test_the_split_lies_at_85_percent_or_a_horizon_before_the_end(panel):
@@ -263,10 +292,13 @@ def test_no_day_of_a_series_is_scored_twice(panel, horizon, split):
         ({"horizon": 0}, "horizon is 0; give"),
         ({"recursive": True}, "recursive is True; only ridge"),
         ({"recursive": True, "horizon": 15, "model": "persistence"}, "recursive is True; only ridge"),
-        ({"recursive": True, "horizon": 15, "when": "causal"}, "do not fit among causally filtered days"),
+        ({"recursive": True, "horizon": 15, "when": "causal inputs"}, "do not fit among causally filtered days"),
         ({"when": "after", "split": "random"}, "no stretch of days"),
         ({"model": "lstm", "split": "random"}, "trained on a panel of days"),
-        ({"model": "lstm", "when": "causal"}, "honest LSTM reads and forecasts raw demand"),
+        ({"model": "lstm", "when": "causal inputs"}, "the LSTM reads and forecasts one series"),
+        ({"kernel": "mean"}, "give wavelet=False, when='causal', width >= 1"),
+        ({"kernel": "mean", "wavelet": False, "when": "causal", "width": 0.5}, "width >= 1"),
+        ({"kernel": "median"}, "kernel is 'median'; choose"),
     ],
 )
 def test_errors_name_the_cure(change, message):
@@ -283,12 +315,15 @@ def test_too_few_days_are_refused(panel):
     ("protocol", "own", "raw"),
     [
         (RAW, 0.597, 0.597),
-        (Protocol(sigma=0.0), 0.894, 0.662),
-        (Protocol(sigma=0.7), 0.948, 0.682),
-        (Protocol(sigma=1.0), 0.978, 0.692),
-        (Protocol(sigma=0.8, model="persistence"), 0.945, 0.680),
-        (Protocol(sigma=10.0, horizon=25), 0.985, 0.632),
+        (Protocol(width=0.0), 0.894, 0.662),
+        (Protocol(width=0.7), 0.948, 0.682),
+        (Protocol(width=1.0), 0.978, 0.692),
+        (Protocol(width=0.8, model="persistence"), 0.945, 0.680),
+        (Protocol(width=10.0, horizon=25), 0.985, 0.632),
         (replace(RAW, horizon=15, recursive=True), 0.541, 0.541),
+        (Protocol(False, 9.0, "causal", kernel="mean"), 0.947, 0.596),
+        (Protocol(False, 11.0, "causal", kernel="mean", model="persistence"), 0.948, 0.590),
+        (Protocol(False, 6.0, "causal", model="persistence"), 0.948, 0.601),
     ],
     ids=repr,
 )

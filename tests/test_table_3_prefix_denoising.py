@@ -21,7 +21,7 @@ def test_scores_are_those_of_the_panel_cut_at_each_origin(panel):
     rows = prefix_denoising(panel, [2.0], n_origins=2, n_resamples=50)
     assert rows["filter"].tolist() == ["none", *["Gaussian 2 d", "sym8", "sym8 + Gaussian 2 d"] * 2]
     protocols = [Protocol(False, 0.0, horizon=15)]
-    for when in ("after", "causal"):
+    for when in ("after", "causal inputs"):
         protocols += [Protocol(wavelet, sigma, when, horizon=15) for wavelet, sigma in ((0, 2.0), (1, 0.0), (1, 2.0))]
     for i, protocol in enumerate(protocols):
         for column, n_days in (("day 80", 95), ("day 95", 110)):

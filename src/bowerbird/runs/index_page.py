@@ -67,9 +67,9 @@ INDEX = (
 {% if headline %}<h2 id="headline">The paper's numbers beside ours</h2>
 <div class="scroll">{{ headline }}</div>
 {% if "not comparable" in headline %}<p>These are not the paper's attachments: they show that every stage works and what
- it finds, but no number of the paper can be confirmed or refuted by them.</p>{% endif %}
-<p class="note">Three readings: <i>as printed</i>, the formulas to the letter; <i>as run</i>, what evidently made the
- numbers; <i>corrected</i>, what a careful researcher would do.</p>{% endif %}
+ it finds, but no number of the paper can be judged by them.</p>{% endif %}
+<p class="note">Three readings: <i>as printed</i>, the formulas to the letter; <i>as run</i>, the named computation that
+ comes nearest; <i>corrected</i>, what a careful researcher would do.</p>{% endif %}
 {% if counts %}<h2 id="verdict">The verdict on every printed number</h2>
 <dl class="counts">{% for name, number in counts.items() %}<div><dt>{{ name }}</dt><dd>{{ number }}</dd></div>
 {% endfor %}</dl>{% endif %}

@@ -22,7 +22,7 @@ KEPT_TABLES = (
     "daily_seconds", "figure_1", "errata", "disagreements", "deviations", "documents",
 )  # fmt: skip
 KEPT_FIGURES = (
-    "table_3", "table_3_heat_map", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
+    "table_3", "table_3_widths", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
     "dm_number_of_clusters", "new_items_scores", "promotion_lifts", "cost_of_service", "sbo_tuning", "sbo_convergence",
     "sbo_win_rates", "levels_reconciled", "calibration", "sbo_lstm",
     "planning_exact_levels", "planning_budget", "planning_network", "planning_prices", "planning_learning",

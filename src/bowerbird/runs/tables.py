@@ -17,6 +17,7 @@ MAKERS = {
     "table_2": "02_dm_clustering",
     "table_1_seeds": "02_dm_clustering",
     "as_run_demand": "02_dm_clustering",
+    "as_run_stops": "02_dm_clustering",
     "as_run_stability": "02_dm_clustering",
     "dm_members": "02_dm_clustering",
     "dm_number_of_clusters": "02_dm_clustering",

@@ -14,7 +14,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.seeds import spawn
 from bowerbird.table_3.protocols import Protocol, make_forecasts
 
-NAMES = {"after": "known days, whole", "causal": "each day from its past"}
+NAMES = {"after": "known days, whole", "causal inputs": "each day from its past"}
 
 
 def prefix_denoising(
@@ -26,7 +26,7 @@ def prefix_denoising(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Ridge on 28 lags of filtered demand, honest, against the same on demand as it is.
+    """Ridge on 28 lags of filtered demand, leak-free, against the same on demand as it is.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """Table 3's protocols: every choice between a panel and a printed score, under its own name.
 
-The paper filters, then divides 85 : 15. A filter run over the whole series hands every training day a share of the
-test days, and a score against the filtered series rewards predicting the filter. Rows drawn at random for the test put
-the future among the training rows. Each choice is one field of `Protocol`; `make_forecasts` does what the fields say.
+The paper filters, then divides 85 : 15. A score against a smoothed series rewards predicting the filter, whether or not
+the filter uses later days. A filter over the whole series also carries test days into the training days, and test rows
+drawn at random have later days among the training rows. Each choice is one field of `Protocol`; `make_forecasts` does
+what the fields say.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from bowerbird.seeds import spawn
 
 TRAIN_SHARE = 0.85  # section 4.4
 LAGS = 28
-WHEN = ("before", "after", "causal")
+KERNELS = ("gaussian", "mean")
+WHEN = ("before", "after", "causal", "causal inputs")
 SPLITS = ("last", "random")
 MODELS = ("persistence", "ridge", "lstm")
 
@@ -32,11 +34,14 @@ class Protocol:
     ----------
     wavelet : bool
         Symlet-8 filtering of the series.
-    sigma : float
-        Standard deviation of the Gaussian filter in days; 0 for none.
-    when : {"before", "after", "causal"}
-        The whole series filtered before it is split, as in the paper; the training and the test days filtered apart,
-        after the split; each day filtered from the days up to it, and raw demand fitted and forecast.
+    width : float
+        Standard deviation of the Gaussian filter, or length of the trailing mean, in days; 0 for none.
+    kernel : {"gaussian", "mean"}
+        The Gaussian filter; or the trailing mean, which is causal and takes no wavelet.
+    when : {"before", "after", "causal", "causal inputs"}
+        The whole series filtered before it is split, as section 4.3 says; the training and the test days filtered
+        apart, after the split; each day filtered from the days up to it. The filtered series is read, fitted and
+        forecast. "causal inputs": each day filtered from the days up to it is read, raw demand fitted and forecast.
     split : {"last", "random"}
         Test on the last 15 % of the days, or from one origin if the horizon is longer than a day: on the last `horizon`
         days. Or on 15 % of all windows, drawn at random.
@@ -44,45 +49,61 @@ class Protocol:
         Days ahead.
     recursive : bool
         Ridge only: forecast the next day and feed it back, `horizon` times; otherwise each day ahead has its weights.
-        Not with a causal filter, under which what is read and what is forecast are two series.
+        Not with causal inputs, where what is read and what is forecast are two series.
     model : {"persistence", "ridge", "lstm"}
         The last day's value; ridge regression on 28 lags over all series; the global LSTM. The LSTM reads and forecasts
-        one series, so it takes no causal filter, and it is trained on a panel, so no random windows.
+        one series, so it takes no causal inputs, and it is trained on a panel, so no random windows.
     """
 
     wavelet: bool = True
-    sigma: float = 0.7
+    width: float = 0.7
     when: str = "before"
     split: str = "last"
     horizon: int = 1
     recursive: bool = False
     model: str = "ridge"
+    kernel: str = "gaussian"
 
     def __post_init__(self):
-        for name, choices in (("when", WHEN), ("split", SPLITS), ("model", MODELS)):
+        for name, choices in (("when", WHEN), ("split", SPLITS), ("model", MODELS), ("kernel", KERNELS)):
             if getattr(self, name) not in choices:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; choose {', '.join(map(repr, choices))}")
         if self.horizon < 1:
             raise ParameterError(f"horizon is {self.horizon}; give a number of days from 1")
         if self.recursive and (self.model != "ridge" or self.horizon == 1):
             raise ParameterError("recursive is True; only ridge over more than one day can feed its forecasts back")
-        if self.recursive and self.when == "causal" and self.is_filtered:
+        if self.recursive and self.when == "causal inputs" and self.is_filtered:
             raise ParameterError("forecasts of raw demand do not fit among causally filtered days; use recursive=False")
         if self.split == "random" and self.when == "after" and self.is_filtered:
             raise ParameterError("random windows leave no stretch of days to filter after the split; use 'before'")
         if self.model == "lstm" and self.split == "random":
             raise ParameterError("the LSTM is trained on a panel of days, not on windows; give split='last'")
-        if self.model == "lstm" and self.when == "causal" and self.is_filtered:
-            raise ParameterError("the honest LSTM reads and forecasts raw demand; give wavelet=False and sigma=0")
+        if self.model == "lstm" and self.when == "causal inputs" and self.is_filtered:
+            raise ParameterError("the LSTM reads and forecasts one series; give when='causal', or no filter")
+        if self.kernel == "mean" and (self.wavelet or self.when != "causal" or self.width < 1 or self.width % 1):
+            raise ParameterError("a trailing mean takes whole past days; give wavelet=False, when='causal', width >= 1")
 
     @property
     def is_filtered(self) -> bool:
-        return self.wavelet or self.sigma > 0
+        return self.wavelet or self.width > 0
+
+    @property
+    def filters_target(self) -> bool:
+        """Whether the filtered series is what is fitted and forecast, not raw demand."""
+        return self.is_filtered and self.when != "causal inputs"
+
+    @property
+    def kind(self) -> str:
+        """The filter without its width."""
+        if self.kernel == "mean":
+            return "trailing mean"
+        return "sym8 + Gaussian" if self.wavelet else "Gaussian"
 
     @property
     def filter_name(self) -> str:
-        names = (["sym8"] if self.wavelet else []) + ([f"Gaussian {self.sigma:g} d"] if self.sigma else [])
-        return " + ".join(names) or "none"
+        if not self.is_filtered:
+            return "none"
+        return f"{self.kind} {self.width:g} d" if self.width else "sym8"
 
     @property
     def horizon_name(self) -> str:
@@ -91,10 +112,11 @@ class Protocol:
         return f"{self.horizon} days, recursive" if self.recursive else f"{self.horizon} days"
 
     @property
-    def honest(self) -> bool:
+    def leak_free(self) -> bool:
         """Whether no forecast rests on a day after its origin, in what it reads or in what it was fitted to."""
         prefix_only = self.when == "after" and self.horizon > 1  # one origin: what it reads ends where the test begins
-        return self.split == "last" and (not self.is_filtered or self.when == "causal" or prefix_only)
+        causal = self.when.startswith("causal")
+        return self.split == "last" and (not self.is_filtered or causal or prefix_only)
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,7 @@ class Forecasts:
     Attributes
     ----------
     forecast, target, raw : arrays (n_series, n_origins, horizon)
-        Units a day: forecast; what was fitted (the filtered series, or raw demand under a causal filter); raw demand.
+        Units a day: forecast; what was fitted (the filtered series, or raw demand with causal inputs); raw demand.
     train, test : bool arrays (n_series, n_origins)
         Which forecasts are those of training windows, and which of the test.
     """
@@ -121,13 +143,27 @@ def n_train_days(n_days: int, horizon: int = 1) -> int:
     return int(n_days * TRAIN_SHARE) if horizon == 1 else n_days - horizon
 
 
-def filtered(panel: Panel, protocol: Protocol) -> np.ndarray:
-    """Filter demand as the protocol says (n_series, n_days)."""
-    if protocol.when == "after" and protocol.is_filtered:
-        first_test_day = n_train_days(panel.n_days, protocol.horizon)
-        parts = np.split(panel.demand, [first_test_day], axis=1)
-        return np.concatenate([_filter(part, protocol, causal=False) for part in parts], axis=1)
-    return _filter(panel.demand, protocol, causal=protocol.when == "causal")
+def filtered(panel: Panel, protocol: Protocol, shrunk: np.ndarray | None = None) -> np.ndarray:
+    """Filter demand as the protocol says (n_series, n_days); `shrunk` is the wavelet's output where it is known."""
+    cuts = [n_train_days(panel.n_days, protocol.horizon)] if protocol.when == "after" else []
+    causal = protocol.when.startswith("causal")
+    series = panel.demand
+    if protocol.wavelet:
+        parts = [symlet(part, causal=causal) for part in np.split(series, cuts, axis=1)] if shrunk is None else [shrunk]
+        series = np.concatenate(parts, axis=1)
+    if not protocol.width:
+        return series
+    if protocol.kernel == "mean":
+        return trailing_mean(series, int(protocol.width))
+    return np.concatenate([gaussian(p, protocol.width, causal=causal) for p in np.split(series, cuts, axis=1)], axis=1)
+
+
+def trailing_mean(series: np.ndarray, days: int) -> np.ndarray:
+    """Mean of each day and the days before it, `days` in all; the first days are means of the days there are."""
+    n_days = series.shape[1]
+    total = np.cumsum(series, axis=1)
+    total[:, days:] -= total[:, :-days].copy()
+    return total / np.minimum(np.arange(1, n_days + 1), days)
 
 
 def split_windows(n_series: int, n_days: int, protocol: Protocol, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +229,7 @@ def make_forecasts(
     """
     horizon, n_days = protocol.horizon, panel.n_days
     inputs = filtered(panel, protocol) if series is None else series
-    target_days = panel.demand if protocol.when == "causal" else inputs
+    target_days = inputs if protocol.filters_target else panel.demand
     train, test = split_windows(panel.n_series, n_days, protocol, seed)
     windows = sliding_window_view(inputs[:, : n_days - horizon], LAGS, axis=1)  # (n_series, n_origins, 28)
     target, raw = (sliding_window_view(x[:, LAGS:], horizon, axis=1) for x in (target_days, panel.demand))
@@ -211,11 +247,6 @@ def make_forecasts(
         forecaster = fit(seen.until(n_train), replace(settings, horizon=horizon), seed=seed, device=device)
         forecast = predict_rolling(forecaster, seen.until(n_days - horizon), LAGS)[2][:, scored]
     return Forecasts(forecast, target[:, scored], raw[:, scored], train[:, scored], test[:, scored])
-
-
-def _filter(demand: np.ndarray, protocol: Protocol, causal: bool) -> np.ndarray:
-    series = symlet(demand, causal=causal) if protocol.wavelet else demand
-    return gaussian(series, protocol.sigma, causal=causal) if protocol.sigma else series
 
 
 def _apply(model: Ridge, windows: np.ndarray, horizon: int) -> np.ndarray:

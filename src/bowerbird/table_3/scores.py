@@ -23,11 +23,17 @@ series" is the RMSE of series scaled one by one on their training windows."""
 SMALLEST_SCALE = 0.1  # units a day; a series with less to divide by keeps its units
 CLASS_MEASURES = ("accuracy", "recall", "precision", "F1")
 
-CHOICES = ("model", "filter", "decomposed", "split", "horizon")
+CHOICES = ("model", "filter", "filtered", "split", "horizon")
 """The columns that tell protocols apart."""
 
-FAMILY = ("model", "wavelet", "decomposed", "split", "horizon")
-"""The columns that tell families apart: protocols that differ only in the width of the Gaussian filter."""
+FAMILY = ("model", "kind", "filtered", "split", "horizon")
+"""The columns that tell families apart: protocols that differ only in the width of the filter."""
+
+LEAK_FREE = "leak-free"
+SMOOTHED = {
+    "before": "filtered before the split", "after": "filtered after the split", "causal": "filtered causally",
+}  # fmt: skip
+"""How the target was smoothed -> the protocol's name in the layout of Table 3."""
 
 PRINTED = {"Train": paper.TABLE_3.loc["train"], "Test": paper.TABLE_3.loc["test"]}
 
@@ -50,16 +56,15 @@ def score(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:
     choices = {
         "model": protocol.model,
         "filter": protocol.filter_name,
-        "wavelet": protocol.wavelet,
-        "sigma": protocol.sigma,
-        "decomposed": protocol.when if protocol.is_filtered else "–",
+        "kind": protocol.kind,
+        "width": protocol.width,
+        "filtered": protocol.when if protocol.is_filtered else "–",
         "split": protocol.split,
         "horizon": protocol.horizon_name,
-        "honest": protocol.honest,
+        "leak-free": protocol.leak_free,
     }
-    denoised = protocol.is_filtered and protocol.when != "causal"
     rows = []
-    for against, target in ([("denoised", found.target)] if denoised else []) + [("raw", found.raw)]:
+    for against, target in ([("denoised", found.target)] if protocol.filters_target else []) + [("raw", found.raw)]:
         scales = series_scales(target, found.train)
         quartiles = np.unique(np.quantile(target[found.train], [0.25, 0.5, 0.75]))
         for index, days in (("Train", found.train), ("Test", found.test)):
@@ -176,17 +181,17 @@ def as_printed(cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: Index, model, filter, protocol ("as the paper": filtered before a split by days; "honest"); 1-WMAPE
-    against its own target and raw demand, bias against raw demand; RMSE and the classes against its own target. Other
-    protocols are left out.
+    DataFrame: Index, model, filter, protocol ("filtered before the split", "filtered after the split", "filtered
+    causally", or "leak-free": raw demand fitted); 1-WMAPE against its own target and raw demand, bias against raw
+    demand; RMSE and the classes against its own target. Other horizons and random test rows are left out.
     """
     one_day = cells[(cells["horizon"] == "1 day") & (cells["split"] == "last")]
-    one_day = one_day[one_day["honest"] | (one_day["decomposed"] == "before")]
-    protocol = np.where(one_day["honest"], "honest", "as the paper")
-    one_day = one_day.assign(protocol=protocol, own=one_day["honest"] | (one_day["against"] == "denoised"))
+    protocol = one_day["filtered"].map(SMOOTHED).fillna(LEAK_FREE)
+    own = one_day["against"] == np.where(protocol == LEAK_FREE, "raw", "denoised")
+    one_day = one_day.assign(protocol=protocol)
     key = ["model", "filter", "protocol", "Index"]
     measures = [name for name in cells if name.startswith(("RMSE", *CLASS_MEASURES))]
-    own = one_day[one_day["own"]].set_index(key)
     raw = one_day[one_day["against"] == "raw"].set_index(key)[["1-WMAPE", "bias"]].add_suffix(", raw demand")
+    own = one_day[own].set_index(key)
     rows = own[["1-WMAPE"]].add_suffix(", own target").join(raw).join(own[measures]).reset_index()
     return rows.rename(columns={"RMSE units": "RMSE, own target", "RMSE / mean": "RMSE / mean, own target"})
