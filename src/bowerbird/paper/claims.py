@@ -56,6 +56,15 @@ def search_text(history: pd.DataFrame) -> str:
     )
 
 
+def horizon_total_text(levels: pd.DataFrame) -> str:
+    """The methods' scores for the catalogue's total over the horizon, best first, with SBO-LSTM's place and bias."""
+    total = levels.query("level == 'total' and period == 'horizon'").sort_values("1-WMAPE", ascending=False)
+    scores = ", ".join(f"{row['method']} {row['1-WMAPE']:.3f}" for _, row in total.iterrows())
+    place = total["method"].tolist().index("SBO-LSTM") + 1
+    bias = one(total, "bias", "method == 'SBO-LSTM'")
+    return f"{scores}: SBO-LSTM is number {place} of {len(total)}, with a bias of {bias:+.3f}"
+
+
 def rmse_beside_share(
     panel: Panel,
     forecasts: dict[Key, QuantileForecast],
