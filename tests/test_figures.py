@@ -24,7 +24,7 @@ AHEAD = Forecast(
     np.full((12, 15), 0.1),
     np.full((12, 15), 7.5),
 )
-NAMES = ["whole series (as the paper)", "causal"]
+NAMES = ["filtered before the split", "leak-free"]
 
 
 def sphere(x):

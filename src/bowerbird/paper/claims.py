@@ -168,7 +168,8 @@ def _inventory(tables: Tables) -> tuple[str, str]:
 
 def _families(tables: Tables) -> pd.DataFrame:
     """The families of protocols that give the printed 1-WMAPE in train and test, scored against a filtered target."""
-    return tables["table_3_families"].query("against == 'denoised' and attains")
+    families = tables["table_3_families"]
+    return families[(families["against"] == "denoised") & families["attains"]]
 
 
 CLAIMS = (
