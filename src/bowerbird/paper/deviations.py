@@ -117,8 +117,8 @@ def _search(tables: Tables) -> str:
     row = "evaluations == evaluations.max() and against == 'SBO, paper'"
     won, pairings = (one(tables["sbo_win_rates"], name, row) for name in ("won", "pairings"))
     return (
-        f"{search_text(tables['sbo_history'])}; with a Sobol start, chances by rank and more mutation SBO ends lower in "
-        f"{won:.0%} of {pairings} pairings on other problems (notebook 04)"
+        f"{search_text(tables['sbo_history'])}; with a Sobol start, chances by rank and more mutation SBO ends lower "
+        f"in {won:.0%} of {pairings} pairings on other problems (notebook 04)"
     )
 
 
@@ -185,8 +185,8 @@ DEVIATIONS = (
               "trained on a likelihood of counts and a quantile loss at 0.55, judged by 1-WMAPE and bias",
               "the median wins the absolute error and forecasts too little", _variant("aimed at the median")),
     Deviation("4.2", "initialize a random population; probability fit_i / sum fit",
-              f"as printed, with alpha {_SBO.alpha}, mutation rate {_SBO.mutation_rate} and z {_SBO.z} of the optimizer's "
-              "source; parents and children merged, the best kept",
+              f"as printed, with alpha {_SBO.alpha}, mutation rate {_SBO.mutation_rate} and z {_SBO.z} of the "
+              "optimizer's source; parents and children merged, the best kept",
               "the paper gives no values; without the merge the best could be lost", _search),
     Deviation("4.3, steps 4-5", "compare with the given error value; iterate to the maximum number",
               "the same, with 0.05 for the value that is not given", "any value out of reach acts alike", _stop),
