@@ -14,12 +14,13 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.costs import ASSUMED_HOLDING_RATE, assumed_costs
-from bowerbird.inventory.measures import summary
+from bowerbird.inventory.measures import holding_cost, summary
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.scorecard import cost_at_fill_rate
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Key, actual_demand, mean_point
 from bowerbird.ladder.quantile_forecast import QuantileForecast
+from bowerbird.seeds import spawn
 
 RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Critical ratios swept; p / h from 1 to 99."""
@@ -139,11 +140,77 @@ def worth_of_forecasts(
     DataFrame, one row a method, origin and ratio: the columns of `measures.summary`, and fill_rate_after_lead_time, of
     the days that an order can reach.
     """
+    timing = {"lead_time": lead_time, "review": review}
+    walks = _walks(
+        panel, forecasts, methods, origins, own_paths, horizon, ratios, opening_stock, timing, lost_sales, price
+    )
+    rows = []
+    for method, origin, ratio, _, walk, costs in walks:
+        sold, reached = (units[:, lead_time:].sum() for units in (walk.sales, walk.demand))
+        row = {"method": method, "origin": origin, "critical_ratio": ratio, **summary(walk, costs)}
+        rows.append(row | {"fill_rate_after_lead_time": sold / reached})
+    return pd.DataFrame(rows)
+
+
+def saving(
+    panel: Panel,
+    forecasts: dict[Key, QuantileForecast],
+    method: str,
+    reference: str,
+    origins: Sequence[int],
+    fill_rate: float,
+    n_draws: int = 1000,
+    seed: int = 0,
+    *,
+    horizon: int = 15,
+    opening_stock=5,
+    lead_time: int = 3,
+    review: int = 1,
+) -> tuple[float, float, float]:
+    """Share of holding cost that a method saves at equal fill rate, and its 95 % interval over series.
+
+    Parameters
+    ----------
+    panel, forecasts, origins, horizon, opening_stock, lead_time, review : see `worth_of_forecasts`
+    method, reference : str
+    fill_rate : float in (0, 1)
+        Of the days that an order can reach.
+    n_draws, seed : int
+        Bootstrap draws, the same series for both methods, and their seed.
+
+    Returns
+    -------
+    (saved, low, high)
+    """
+    draws = spawn(seed, 1)[0].multinomial(panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws)
+    draws = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
+    timing = {"lead_time": lead_time, "review": review}
+    walks = _walks(
+        panel, forecasts, (method, reference), origins, None, horizon, RATIOS, opening_stock, timing, True, 1.0
+    )
+    points = {}
+    for name, origin, _, whole, walk, costs in walks:
+        held, sold, reached = (
+            draws[:, whole] @ each
+            for each in (holding_cost(walk, costs), *(x[:, lead_time:].sum(axis=1) for x in (walk.sales, walk.demand)))
+        )
+        points.setdefault(name, {}).setdefault(origin, []).append((held, sold / reached))
+    needed = {}
+    for name in (method, reference):
+        by_origin = [
+            [cost_at_fill_rate(*draw, fill_rate) for draw in np.transpose(plans, (2, 1, 0))]  # (held, fill) x plans
+            for plans in points[name].values()
+        ]
+        needed[name] = np.mean(by_origin, axis=0)  # (1 + n_draws,)
+    saved = 1 - needed[method] / needed[reference]
+    return (float(saved[0]), *np.nanquantile(saved[1:], [0.025, 0.975]).tolist())
+
+
+def _walks(panel, forecasts, methods, origins, own_paths, horizon, ratios, opening_stock, timing, lost_sales, price):
+    """Every walk of `worth_of_forecasts`: method, origin, critical ratio, series walked, walk, costs."""
     origins = sorted(origins)
     if len(origins) < 2:
         raise ParameterError(f"origins is {origins}; give two or more, the first for its errors alone")
-    timing = {"lead_time": lead_time, "review": review}
-    rows = []
     for position, origin in enumerate(origins[1:], 1):
         before = [earlier for earlier in origins[:position] if earlier + horizon <= origin]
         if not before:
@@ -157,7 +224,7 @@ def worth_of_forecasts(
             raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
         opening, prices = (np.broadcast_to(values, len(whole))[whole] for values in (opening_stock, price))
         actual, level = actual[whole], running_level(panel.demand[:, :origin])[whole, -1]
-        sellable = _sellable(actual, opening, lead_time) if lost_sales else actual
+        sellable = _sellable(actual, opening, timing["lead_time"]) if lost_sales else actual
         paths = {PERFECT: sellable[:, None]}
         paths |= {name: by_origin[origin][whole] for name, by_origin in (own_paths or {}).items()}
         for method in methods:
@@ -169,12 +236,7 @@ def worth_of_forecasts(
             for ratio, s, S in zip(ratios, levels.s, levels.S, strict=True):
                 walk = simulate(actual, s, S, opening_stock=opening, lost_sales=lost_sales, **timing)
                 costs = assumed_costs(prices, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
-                reached = actual[:, lead_time:].sum()
-                rows.append({
-                    "method": method, "origin": origin, "critical_ratio": ratio, **summary(walk, costs),
-                    "fill_rate_after_lead_time": walk.sales[:, lead_time:].sum() / reached,
-                })  # fmt: skip
-    return pd.DataFrame(rows)
+                yield method, origin, ratio, whole, walk, costs
 
 
 def _sellable(actual: np.ndarray, opening_stock, lead_time: int) -> np.ndarray:
