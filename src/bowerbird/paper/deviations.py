@@ -37,6 +37,12 @@ def _merge(tables: Tables) -> str:
 
 
 def _curves(tables: Tables) -> str:
+    n_days = int(tables["merge_counts"]["n_days"][0])
+    whole = (paper.TABLE_1["frequency"] % n_days == 0).sum()
+    return f"{whole} of Table 1's {len(paper.TABLE_1)} frequencies are multiples of {n_days} days, as series would be"
+
+
+def _codes(tables: Tables) -> str:
     rand = one(tables["as_run_stability"], "mean", "what == 'other numbering'")
     return f"label codes numbered in another order give other clusters: adjusted Rand index {rand:.3f}"
 
@@ -157,17 +163,19 @@ DEVIATIONS = (
     Deviation("3.1, 3.2", "Iterate the data according to the above formula to obtain the DM cluster set",
               "series are clustered by their demand curves, as eqs 1-10 say, not records by their label codes",
               "code numbers are names; Table 2 can only come from clustering them", _curves),
+    Deviation("Table 2", "Clustering center point", "each column's most frequent label, with its share",
+              "a mean of code numbers changes when the labels are numbered in another order", _codes),
     Deviation("eq. (9)", "divided by sum_i w_ik", "divided by sum_i w_ik n_i", "maximum likelihood", _equation_9),
     Deviation("3.1", "the preprocessed attachment data", "curves are log(1 + demand)",
               "on raw demand squared distances see the largest sellers alone", _scale),
     Deviation("eq. (2)", "the Vandermond matrix", "Chebyshev polynomials on days mapped to -1 ... 1, where it matters",
               "the same curves; powers of day numbers lose all digits", _basis),
     Deviation("3.2", "divided into 10 clusters", "ten as well, without claiming that the data have ten",
-              "to compare with the print", _number_of_clusters),
+              "to compare with the printed tables", _number_of_clusters),
     Deviation("4.3, step 1", "denoised by outliers", "no day of demand is removed or cut",
               "a large order is demand, and stock must serve it", _cleaning),
     Deviation("4.3, step 1", "Gaussian filtering and Symlet wavelet filtering", "the forecaster reads demand as it is",
-              "a filter over whole series carries test days into training; one over the past alone is tried",
+              "a filter over whole series carries test days into training (notebook 03); tried over the past alone",
               _variant("denoised")),
     Deviation("4.4", "85% of the data as training data and 15% of the data as the test set",
               "15 days ahead from three origins, the mean; the last 25 days are reported too",
