@@ -255,6 +255,11 @@ def test_forecast_is_the_contests_table(old, new):
     pd.testing.assert_frame_equal(frame, new_items.forecast(new, old, HORIZON, method=new_items.launch_growth))
 
 
+def test_without_any_item_the_table_is_empty(old, new):
+    frame = new_items.forecast(new.select(np.zeros(new.n_series, bool)), old, HORIZON)
+    assert frame.empty and list(frame.columns)[:5] == [*SERIES_KEY, "date", "forecast_qty"]
+
+
 def test_figure_is_titled_labelled_and_whole():
     rows = [(p, m, 0.5 - k / 4, k / 10) for p in ("hidden old series", "new items") for k, m in enumerate("abcd")]
     figure = contest.hold_out(pd.DataFrame(rows, columns=["population", "method", "1-WMAPE", "bias"]))

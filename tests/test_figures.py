@@ -92,7 +92,7 @@ FIGURES = {
     "win rates": lambda: search.win_rates(
         pd.DataFrame({"evaluations": 60, "against": ["random", "TPE"], "won": 0.6, "low": 0.5, "high": 0.8}), "SBO"
     ),
-    "tuning": lambda: search.tuning(SEARCH.history),
+    "tuning": lambda: search.tuning({"SBO, paper": SEARCH.history, "SBO, tuned": SEARCH.history}),
     "fans": lambda: forecasting.fans(PANEL, AHEAD, [0, 1, 2, 3]),
     "table 3": lambda: table_3.table_3(PROTOCOLS, 0.946),
     "table 3, widths": lambda: table_3.widths(CELLS, MEMBERS, 0.946),

@@ -23,7 +23,7 @@ DIFFERENCES = pd.DataFrame([
     for p in ("P15", "R") for o, d in (("SES(.1)", 0.03), ("LightGBM L1", 0.002), ("median 21", -0.02))
 ])  # fmt: skip
 BY_LEVEL = pd.DataFrame([
-    {"method": m, "level": level, "period": p, "1-WMAPE": 0.5 + 0.08 * k + shift}
+    {"method": m, "level": level, "period": p, "1-WMAPE": 0.5 + 0.08 * k + shift, "bias": 5 * shift}
     for m, shift in (("SES(.1)", 0.0), ("median 21", -0.02)) for k, level in enumerate(LEVELS) for p in PERIODS
 ])  # fmt: skip
 FIGURES = {
@@ -56,6 +56,11 @@ def test_only_a_difference_beyond_chance_is_coloured():
     colours = figure.axes[0].collections[-1].get_facecolors()[:, :3]
     expected = [figures.RED, figures.GREY, figures.GREEN]  # from below: median 21, LightGBM L1, SES(.1)
     np.testing.assert_allclose(colours, np.array(expected), atol=0.01)
+
+
+def test_the_bias_stands_beside_the_levels():
+    bars = figures.levels(BY_LEVEL).axes[-1].patches
+    assert [bar.get_width() for bar in bars] == pytest.approx([0.0, -0.1])
 
 
 def test_too_many_methods_for_one_figure():

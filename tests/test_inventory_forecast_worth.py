@@ -4,8 +4,17 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.forecast_worth import PERFECT, at_equal_service, error_paths, past_errors, worth_of_forecasts
-from bowerbird.ladder import Key
+from bowerbird.inventory import forecast_worth
+from bowerbird.inventory.forecast_worth import (
+    PERFECT,
+    at_equal_service,
+    error_paths,
+    past_errors,
+    saving,
+    worth_of_forecasts,
+)
+from bowerbird.inventory.measures import holding_cost
+from bowerbird.ladder import Key, mean_point
 from bowerbird.ladder.quantile_forecast import QuantileForecast
 
 ORIGINS, HORIZON = (30, 40, 50), 10
@@ -89,6 +98,60 @@ def test_own_paths_take_part():
     )
     both = table.set_index(["method", "origin"])["shortage_cost"]
     assert both["mine"].tolist() == both[PERFECT].tolist()
+
+
+def test_a_series_with_an_unknown_day_is_left_out():
+    """Ten of 60 series have an unknown day after each origin: the numbers are those of the fifty others."""
+    whole = panel()
+    demand = whole.demand.copy()
+    demand[50:, [33, 44, 57]] = np.nan  # a day after each of the origins
+    holed, few = Panel(whole.series, whole.dates, demand), whole.select(np.arange(50))
+    made = forecasts(whole)
+    less = {key: QuantileForecast(mean_point(made, key.method, key.origin, HORIZON)[:50]) for key in made}
+    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.5, 0.9)}
+    one, other = worth_of_forecasts(holed, made, **options), worth_of_forecasts(few, less, **options)
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_days_that_no_series_knows_are_refused():
+    whole = panel()
+    demand = whole.demand.copy()
+    demand[:, 57] = np.nan
+    with pytest.raises(ParameterError, match="origins hold 50: no series has 10 known days after it"):
+        worth_of_forecasts(Panel(whole.series, whole.dates, demand), forecasts(whole), ["mean"], ORIGINS, horizon=10)
+    with pytest.raises(ParameterError, match=r"origins \[50\]: no series has 10 known days"):
+        past_errors(Panel(whole.series, whole.dates, demand), forecasts(whole), "mean", [50], 10)
+
+
+def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series():
+    whole = panel()
+    made = forecasts(whole)
+    saved, low, high = saving(whole, made, "mean", "noisy", ORIGINS, 0.85, n_draws=40, seed=5, horizon=HORIZON)
+    table = worth_of_forecasts(whole, made, ["mean", "noisy"], ORIGINS, horizon=HORIZON)
+    cost = at_equal_service(table, 0.85).set_index("method")["holding_cost"]
+    assert saved == pytest.approx(1 - cost["mean"] / cost["noisy"])
+
+    options = (ORIGINS, None, HORIZON, forecast_worth.RATIOS, 5, {"lead_time": 3, "review": 1}, True, 1.0)
+    walks = list(forecast_worth._walks(whole, made, ["mean", "noisy"], *options))
+    draws = np.random.default_rng(np.random.SeedSequence(5).spawn(1)[0]).multinomial(60, np.full(60, 1 / 60), 40)
+    slow = []
+    for counts in draws:
+        series = np.repeat(np.arange(60), counts)
+        rows = [
+            {"method": method, "origin": origin, "holding_cost": holding_cost(walk, costs)[series].sum(),
+             "fill_rate_after_lead_time": walk.sales[series, 3:].sum() / walk.demand[series, 3:].sum(),
+             "mean_stock": np.nan, "turnover_days": np.nan}
+            for method, origin, _, _, walk, costs in walks if method != PERFECT
+        ]  # fmt: skip
+        rows = pd.DataFrame(rows).fillna(0.0)
+        cost = at_equal_service(rows, 0.85).set_index("method")["holding_cost"]
+        slow.append(1 - cost["mean"] / cost["noisy"])
+    assert (low, high) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])))
+
+
+def test_a_method_saves_nothing_against_itself():
+    whole = panel(20)
+    assert saving(whole, forecasts(whole), "mean", "mean", ORIGINS, 0.8, 30, horizon=HORIZON) == (0, 0, 0)
 
 
 def test_stock_between_two_ratios_by_hand():

@@ -69,6 +69,8 @@ def test_bias_is_the_same_at_every_level():
     found = accuracy_by_level(SERIES, actual, forecast)
     assert found["bias"].to_numpy() == pytest.approx(found["bias"][0])
     assert found["nodes"].tolist()[::3] == [4, 3, 2, 2, 1]
+    total = found.query("level == 'total' and period == 'horizon'").iloc[0]
+    assert total["1-WMAPE"] == pytest.approx(1 - abs(total["bias"]))  # one number: nothing is left to cancel
 
 
 def test_mint_is_the_closed_form():

@@ -1,6 +1,9 @@
+import inspect
+
 import pandas as pd
 import pytest
 
+from bowerbird.forecaster.tuning import tune
 from bowerbird.paper import deviations
 from bowerbird.runs import project_root
 from bowerbird.runs.tables import Tables, read_tables
@@ -35,7 +38,28 @@ def test_effects_by_hand():
         assert f"against '{name} DM clusters'" in effect(deviations._clusters, ladder_differences=other)
     rates = pd.DataFrame({"evaluations": [30, 60, 60], "against": ["SBO, paper", "SBO, paper", "TPE"],
                           "won": [0.1, 0.8, 0.5], "pairings": [5, 55, 55]})  # fmt: skip
-    assert effect(deviations._search, sbo_win_rates=rates) == "ends lower than SBO as described in 80% of 55 pairings"
+    history = pd.DataFrame({"evaluation": [1, 2, 3], "generation": [0, 0, 1], "value": [0.5, 0.4, 0.45]})
+    assert effect(deviations._search, sbo_win_rates=rates, sbo_history=history) == (
+        "the best of 3 evaluations is number 2, a random draw of generation 0: 1 moves of SBO improved nothing; with a "
+        "Sobol start, chances by rank and more mutation SBO ends lower in 80% of 55 pairings on other problems "
+        "(notebook 04)"
+    )
+    assert effect(deviations._curves, merge_counts=counts) == (
+        "0 of Table 1's 10 frequencies are multiples of 166 days, as series would be"
+    )
+    levels = pd.DataFrame([
+        ("series", "day", "SBO-LSTM", 0.5, -0.1), ("total", "day", "SBO-LSTM", 0.8, -0.1),
+        ("total", "horizon", "SBO-LSTM", 0.9, -0.1), ("total", "horizon", "naive", 0.95, 0.05),
+    ], columns=["level", "period", "method", "1-WMAPE", "bias"])  # fmt: skip
+    assert effect(deviations._level, levels=levels).endswith(
+        "for the total over the horizon naive 0.950, SBO-LSTM 0.900: SBO-LSTM is number 2 of 2, with a bias of -0.100"
+    )
+
+
+def test_the_row_on_sbo_claims_the_variant_that_notebook_05_takes():
+    row = next(row for row in deviations.DEVIATIONS if row.place == "4.2")
+    assert "alpha 0.94, mutation rate 0.05 and z 0.02" in row.ours
+    assert inspect.signature(tune).parameters["variant"].default == "paper"
 
 
 def test_the_table_is_numbered_and_says_what_was_not_measured():

@@ -303,8 +303,10 @@ def forecast(new: Panel, old: Panel, horizon: int = 15, method=blend, seed: int 
     DataFrame, one row a series and day: seller_no, product_no, warehouse_no, date, forecast_qty, q10, q90.
     """
     items = align(new, old)
-    point = method(items, old, horizon)
-    low, high = interval(items, old, point, method, seed)
+    low = high = point = np.zeros((0, horizon))  # without any item an empty table
+    if items.n_series:
+        point = method(items, old, horizon)
+        low, high = interval(items, old, point, method, seed)
     dates = pd.date_range(old.dates[-1] + pd.Timedelta(days=1), periods=horizon, name="date")
     return contest_table(items.series, dates, point, low, high)
 

@@ -26,7 +26,8 @@ CAPTIONS = {
     "sbo_win_rates": "Right of the middle line SBO ends below the other method more often than not; where the bar "
     "crosses the line, nothing can be told.",
     "sbo_lstm": "The same searches on the LSTM's own validation error.",
-    "sbo_tuning": "Every network that SBO trained, and the best so far: how much the search was worth.",
+    "sbo_tuning": "Every network that SBO trained, and the best so far; left of the dotted line are starting "
+    "points, which no move of SBO has touched.",
     "forecast_fans": "Median and 80 % interval of held-out days with the demand that came.",
     "calibration": "A forecast whose quantiles hold what they promise lies on the diagonal.",
     # 06 Table 3
@@ -36,7 +37,7 @@ CAPTIONS = {
     # 07 forecast, 07b new items and 618
     "ladder": "Every method with its 95 % interval: neighbours overlap, so ranks near each other mean little.",
     "ladder_differences": "Paired differences: an interval that does not touch zero is a real lead.",
-    "levels": "Accuracy from single series to the day's total: summing gains far more than changing the model.",
+    "levels": "Accuracy from single series to the total: single errors cancel in sums, a bias (right) does not.",
     "levels_reconciled": "What making forecasts agree between levels adds at each level.",
     "forecast_final": "The forecast that is handed out: median, 80 % interval, and the days before.",
     "new_items_scores": "How well each method forecasts items with hardly any past; the best is on top.",

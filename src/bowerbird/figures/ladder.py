@@ -91,7 +91,7 @@ def differences(table: pd.DataFrame):
 
 
 def levels(table: pd.DataFrame, by: str = "method"):
-    """1 - WMAPE at every level, a panel for each period: from series to total it grows by far more than between models.
+    """1 - WMAPE at every level, a panel for each period, and beside it the bias, which no sum takes away.
 
     Parameters
     ----------
@@ -105,17 +105,30 @@ def levels(table: pd.DataFrame, by: str = "method"):
         raise ParameterError(f"the table has {len(names)} kinds of {by}; choose {len(MARKERS)} or fewer")
     colours = (BLUE, ORANGE, GREEN, PURPLE, BROWN, PINK, GREY)
     periods = [period for period in PERIODS if period in set(table["period"])]
-    figure, axes = new_figure(1, len(periods), width=10, height=3.4, sharey=True, squeeze=False)
-    position = np.arange(len(LEVELS))
-    for axis, period in zip(axes[0], periods, strict=True):
+    figure, axes = new_figure(
+        1, len(periods) + 1, width=11.5, height=3.6, squeeze=False, width_ratios=[1] * len(periods) + [0.75]
+    )
+    position, lowest = np.arange(len(LEVELS)), table["1-WMAPE"].min() - 0.03
+    for axis, period in zip(axes[0], periods, strict=False):
         part = table[table["period"] == period]
         for k, name in enumerate(names):
             score = part[part[by] == name].groupby("level")["1-WMAPE"].mean().reindex(list(LEVELS))
             axis.plot(position, score, color=colours[k], marker=MARKERS[k], ms=5, lw=1.2, label=name)
-        axis.set_xticks(position, list(LEVELS), fontsize=8)
-        axis.set(title={"day": "by day", "week": "by week", "horizon": "sum over the horizon"}[period], ylim=(None, 1))
+        axis.set_xticks(position, list(LEVELS), fontsize=8, rotation=25)
+        axis.set(title={"day": "by day", "week": "by week", "horizon": "sum over the horizon"}[period])
+        axis.set_ylim(lowest, 1)
+        axis.label_outer()
     axes[0, 0].set_ylabel("1 − WMAPE")
+    total = table[(table["level"] == "total") & (table["period"] == "horizon")].groupby(by)["bias"].mean()[names]
+    axes[0, -1].barh(position := np.arange(len(names)), total, color=colours[: len(names)], height=0.6)
+    axes[0, -1].set_yticks(position, names, fontsize=8)
+    axes[0, -1].axvline(0, color="black", lw=0.8)
+    axes[0, -1].set(title="bias of the total", xlabel="share of demand", ylim=(len(names) - 0.5, -0.5))
+    axes[0, -1].locator_params(axis="x", nbins=4)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)), frameon=False, fontsize=8)
-    figure.suptitle("Accuracy depends on the level far more than on the model", fontsize=10)
+    figure.suptitle(
+        "Errors of single days cancel in sums, a bias does not: at the total over the horizon the score is 1 − |bias|",
+        fontsize=10,
+    )
     return figure

@@ -84,12 +84,17 @@ def win_rates(table: pd.DataFrame, method: str):
     return figure
 
 
-def tuning(history: pd.DataFrame):
-    """Validation error of every network SBO trained, in order, and the best so far."""
-    figure, axis = new_figure(width=6.5, height=3)
-    finite = history[np.isfinite(history["value"])]
-    axis.plot(finite["evaluation"], finite["value"], "o", ms=4, color=GREY, label="network")
-    axis.step(history["evaluation"], history["best"], where="post", color=GREEN, lw=2, label="best so far")
+def tuning(histories: dict[str, pd.DataFrame]):
+    """Validation error of every network that each search trained, in order, and the best so far."""
+    figure, axis = new_figure(width=6.5, height=3.4)
+    for name, history in histories.items():
+        colour, dashes = LINES[name]
+        finite = history[np.isfinite(history["value"])]
+        axis.plot(finite["evaluation"], finite["value"], "o", ms=4, color=colour, alpha=0.5)
+        axis.step(history["evaluation"], history["best"], where="post", color=colour, ls=dashes, lw=2,
+                  label=f"{name}: best so far")  # fmt: skip
+    starts = next(iter(histories.values()))["generation"].eq(0).sum()
+    axis.axvline(starts + 0.5, color=GREY, lw=1, ls=":", label="end of the first generation")
     axis.set(title="SBO tunes the LSTM on validation origins", xlabel="networks trained", ylabel="WMAPE, validation")
-    axis.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure

@@ -14,12 +14,13 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.costs import ASSUMED_HOLDING_RATE, assumed_costs
-from bowerbird.inventory.measures import summary
+from bowerbird.inventory.measures import holding_cost, summary
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.scorecard import cost_at_fill_rate
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Key, actual_demand, mean_point
 from bowerbird.ladder.quantile_forecast import QuantileForecast
+from bowerbird.seeds import spawn
 
 RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Critical ratios swept; p / h from 1 to 99."""
@@ -47,16 +48,25 @@ def past_errors(
 
     Returns
     -------
-    level : array (n_origins * n_series,), units a day
-    error : array (n_origins * n_series, horizon)
-        (demand - forecast) / level of whole paths, so that the days of a path stay correlated.
+    level : array (n_paths,), units a day
+    error : array (n_paths, horizon)
+        (demand - forecast) / level of whole paths, so that the days of a path stay correlated; a path is a series after
+        an origin, and one with an unknown day is left out.
+
+    Raises
+    ------
+    ParameterError
+        No path is known as a whole.
     """
     levels, errors = [], []
     for origin in origins:
         level = running_level(panel.demand[:, :origin])[:, -1]
         error = actual_demand(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
-        levels.append(level)
-        errors.append(np.nan_to_num(error) / level[:, None])
+        whole = ~np.isnan(error).any(axis=1)
+        levels.append(level[whole])
+        errors.append(error[whole] / level[whole, None])
+    if not sum(map(len, levels)):
+        raise ParameterError(f"origins {list(origins)}: no series has {horizon} known days after one of them")
     return np.concatenate(levels), np.concatenate(errors)
 
 
@@ -105,6 +115,8 @@ def worth_of_forecasts(
 ) -> pd.DataFrame:
     """Walk each forecaster's levels through the days that came, at every critical ratio.
 
+    A series with an unknown day after an origin is left out there.
+
     Parameters
     ----------
     panel : Panel
@@ -128,11 +140,77 @@ def worth_of_forecasts(
     DataFrame, one row a method, origin and ratio: the columns of `measures.summary`, and fill_rate_after_lead_time, of
     the days that an order can reach.
     """
+    timing = {"lead_time": lead_time, "review": review}
+    walks = _walks(
+        panel, forecasts, methods, origins, own_paths, horizon, ratios, opening_stock, timing, lost_sales, price
+    )
+    rows = []
+    for method, origin, ratio, _, walk, costs in walks:
+        sold, reached = (units[:, lead_time:].sum() for units in (walk.sales, walk.demand))
+        row = {"method": method, "origin": origin, "critical_ratio": ratio, **summary(walk, costs)}
+        rows.append(row | {"fill_rate_after_lead_time": sold / reached})
+    return pd.DataFrame(rows)
+
+
+def saving(
+    panel: Panel,
+    forecasts: dict[Key, QuantileForecast],
+    method: str,
+    reference: str,
+    origins: Sequence[int],
+    fill_rate: float,
+    n_draws: int = 1000,
+    seed: int = 0,
+    *,
+    horizon: int = 15,
+    opening_stock=5,
+    lead_time: int = 3,
+    review: int = 1,
+) -> tuple[float, float, float]:
+    """Share of holding cost that a method saves at equal fill rate, and its 95 % interval over series.
+
+    Parameters
+    ----------
+    panel, forecasts, origins, horizon, opening_stock, lead_time, review : see `worth_of_forecasts`
+    method, reference : str
+    fill_rate : float in (0, 1)
+        Of the days that an order can reach.
+    n_draws, seed : int
+        Bootstrap draws, the same series for both methods, and their seed.
+
+    Returns
+    -------
+    (saved, low, high)
+    """
+    draws = spawn(seed, 1)[0].multinomial(panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws)
+    draws = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
+    timing = {"lead_time": lead_time, "review": review}
+    walks = _walks(
+        panel, forecasts, (method, reference), origins, None, horizon, RATIOS, opening_stock, timing, True, 1.0
+    )
+    points = {}
+    for name, origin, _, whole, walk, costs in walks:
+        held, sold, reached = (
+            draws[:, whole] @ each
+            for each in (holding_cost(walk, costs), *(x[:, lead_time:].sum(axis=1) for x in (walk.sales, walk.demand)))
+        )
+        points.setdefault(name, {}).setdefault(origin, []).append((held, sold / reached))
+    needed = {}
+    for name in (method, reference):
+        by_origin = [
+            [cost_at_fill_rate(*draw, fill_rate) for draw in np.transpose(plans, (2, 1, 0))]  # (held, fill) x plans
+            for plans in points[name].values()
+        ]
+        needed[name] = np.mean(by_origin, axis=0)  # (1 + n_draws,)
+    saved = 1 - needed[method] / needed[reference]
+    return (float(saved[0]), *np.nanquantile(saved[1:], [0.025, 0.975]).tolist())
+
+
+def _walks(panel, forecasts, methods, origins, own_paths, horizon, ratios, opening_stock, timing, lost_sales, price):
+    """Every walk of `worth_of_forecasts`: method, origin, critical ratio, series walked, walk, costs."""
     origins = sorted(origins)
     if len(origins) < 2:
         raise ParameterError(f"origins is {origins}; give two or more, the first for its errors alone")
-    timing = {"lead_time": lead_time, "review": review}
-    rows = []
     for position, origin in enumerate(origins[1:], 1):
         before = [earlier for earlier in origins[:position] if earlier + horizon <= origin]
         if not before:
@@ -140,26 +218,25 @@ def worth_of_forecasts(
                 f"origins is {origins}: none lies horizon = {horizon} days before {origin}, so that its errors were "
                 "known then; leave more days between them"
             )
-        actual = np.nan_to_num(actual_demand(panel, origin, horizon))
-        level = running_level(panel.demand[:, :origin])[:, -1]
-        sellable = _sellable(actual, opening_stock, lead_time) if lost_sales else actual
+        actual = actual_demand(panel, origin, horizon)
+        whole = ~np.isnan(actual).any(axis=1)
+        if not whole.any():
+            raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
+        opening, prices = (np.broadcast_to(values, len(whole))[whole] for values in (opening_stock, price))
+        actual, level = actual[whole], running_level(panel.demand[:, :origin])[whole, -1]
+        sellable = _sellable(actual, opening, timing["lead_time"]) if lost_sales else actual
         paths = {PERFECT: sellable[:, None]}
-        paths |= {name: by_origin[origin] for name, by_origin in (own_paths or {}).items()}
+        paths |= {name: by_origin[origin][whole] for name, by_origin in (own_paths or {}).items()}
         for method in methods:
             past = past_errors(panel, forecasts, method, before, horizon)
-            point = mean_point(forecasts, method, origin, horizon)
+            point = mean_point(forecasts, method, origin, horizon)[whole]
             paths[method] = error_paths(point, level, past)
         for method, samples in paths.items():
             levels = periodic_review_levels(samples, service_level=np.array(ratios)[:, None], **timing)
             for ratio, s, S in zip(ratios, levels.s, levels.S, strict=True):
-                walk = simulate(actual, s, S, opening_stock=opening_stock, lost_sales=lost_sales, **timing)
-                costs = assumed_costs(price, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
-                reached = actual[:, lead_time:].sum()
-                rows.append({
-                    "method": method, "origin": origin, "critical_ratio": ratio, **summary(walk, costs),
-                    "fill_rate_after_lead_time": walk.sales[:, lead_time:].sum() / reached,
-                })  # fmt: skip
-    return pd.DataFrame(rows)
+                walk = simulate(actual, s, S, opening_stock=opening, lost_sales=lost_sales, **timing)
+                costs = assumed_costs(prices, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
+                yield method, origin, ratio, whole, walk, costs
 
 
 def _sellable(actual: np.ndarray, opening_stock, lead_time: int) -> np.ndarray:

@@ -19,7 +19,8 @@ KEPT_TABLES = (
     "inventory_pareto", "ladder_combination", "sbo_lstm", "planning_how_much", "planning_when", "planning_documents",
     "planning_shared_capacity", "planning_budget", "planning_bullwhip", "planning_prices", "planning_alert_quality",
     "planning_stock_alert_quality", "planning_learning", "planning_search", "planning_lost_sales", "daily_updates",
-    "daily_seconds", "figure_1", "errata", "disagreements", "deviations", "documents",
+    "daily_seconds", "figure_1", "errata", "disagreements", "deviations", "documents", "claims", "sbo_variants",
+    "ladder_rmse",
 )  # fmt: skip
 KEPT_FIGURES = (
     "table_3", "table_3_widths", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",

@@ -32,12 +32,13 @@ MAKERS = {
     "table_3_protocols": "06_table_3",
     "forecast_scores": "07_forecast",
     "ladder_differences": "07_forecast",
+    "ladder_rmse": "07_forecast",
     "levels": "07_forecast",
     "figure_1": "07_forecast",
     "inventory_summary": "08_inventory",
     "inventory_worth": "08_inventory",
 }
-"""Every table that the verdict or the list of deviations reads, and the notebook that makes it."""
+"""Every table that the verdict, the claims or the list of deviations read, and the notebook that makes it."""
 
 
 class Tables(dict[str, pd.DataFrame]):
