@@ -290,6 +290,21 @@ def test_hostile_ids_reach_neither_page_nor_spreadsheet(undisturbed):
     assert (orders["s"] <= orders["S"]).all() and len(orders) == 10
 
 
+def test_alerts_are_ranked_by_their_worth(undisturbed):
+    folder, _ = undisturbed
+    with open_store(folder / "store") as store:
+        alerts = store.frame("FROM alerts ORDER BY date, number")
+    evenings = alerts.groupby("date")["worth"]
+    assert evenings.apply(lambda worth: worth.is_monotonic_decreasing).all() and evenings.size().max() > 2
+    assert (alerts["worth"] > 0).all() and (alerts["units"] > 0).all()
+    risks = alerts[alerts["kind"] == "stockout risk"]
+    assert risks["action"].str.extract(r"transfer (\d+) units")[0].astype(float).tolist() == risks["units"].tolist()
+    last = alerts.loc[alerts["date"] == alerts["date"].max(), "worth"]
+    page = (folder / "store" / "days" / f"{PANEL.dates[-1]:%Y-%m-%d}" / "index.html").read_text(encoding="utf-8")
+    first = f"The first {min(10, len(last))} of {len(last)} alerts hold {last.head(10).sum() / last.sum():.0%}"
+    assert first in " ".join(page.split()) and "A unit short costs 9 of these" in " ".join(page.split())
+
+
 def test_neutralised_leaves_numbers_alone():
     table = pd.DataFrame({"a": ["=1", "+1", "-1", "@1", "\tx", "1=1", ""], "n": [-1.0] * 7})
     assert neutralised(table)["a"].tolist() == ["'=1", "'+1", "'-1", "'@1", "'\tx", "1=1", ""]
