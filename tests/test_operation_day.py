@@ -270,6 +270,23 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tm
     assert not (tmp_path / "store").exists()
 
 
+def test_an_unknown_day_takes_its_forecast_from_the_shelf(begun):
+    for name in ("2023-05-01.csv", "2023-05-02.csv"):
+        (begun / "in" / name).unlink()
+    with open_store(begun / "store") as store:
+        receive(store, begun / "in", close_gaps=True)
+        for day in PANEL.dates[KNOWN + 1 : KNOWN + 3]:
+            booked = store.frame("FROM stock WHERE date = ? ORDER BY row", day)
+            expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
+            there = booked["opening"] + booked["arrivals"]
+            np.testing.assert_allclose(booked["closing"], np.maximum(there - expected, 0), atol=1e-9)
+            assert booked["sales"].isna().all() and booked["short"].isna().all() and (expected > 0.1).all()
+        assert store.value("SELECT count(*) FROM orders WHERE quantity <> round(quantity)") == 0
+        assert store.value("SELECT count(*) FROM alerts WHERE kind <> 'stockout risk' AND date = '2023-05-01'") == 0
+    page = (begun / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
+    assert "<dt>units shipped</dt><dd>unknown</dd>" in page and "<dt>series unknown</dt><dd>10</dd>" in page
+
+
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 

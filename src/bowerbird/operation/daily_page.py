@@ -83,8 +83,9 @@ def write(store: Store, day: pd.Timestamp) -> Path:
     tomorrow = day + pd.Timedelta(days=1)
     tables = {
         "orders.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, position, "
-            "quantity FROM orders JOIN series USING (row) WHERE date = ? ORDER BY row", tomorrow,
+            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, "
+            "round(position, 1) AS position, quantity FROM orders JOIN series USING (row) "
+            "WHERE date = ? ORDER BY row", tomorrow,
         ).rename(columns={"S_": "S", "quantity": "order"}),
         "forecast.csv": store.frame(
             "SELECT seller_no, product_no, warehouse_no, date, round(point, 4) AS forecast_qty, "
@@ -130,13 +131,15 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
     served = store.value("SELECT sum(sales) / nullif(sum(sales + short), 0) FROM stock WHERE date = ?", day)
     daily = store.frame(
         """
-        SELECT date, sum(qty) AS units, any_value(expected) AS expected FROM demand LEFT JOIN (
-            SELECT date, sum(mean) AS expected FROM forecasts WHERE date = origin + 1 GROUP BY date
-        ) USING (date) WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
+        SELECT date, sum(qty) AS units, count(*) - count(qty) AS unknown,
+               coalesce(sum(mean) FILTER (qty IS NOT NULL), sum(mean)) AS expected  -- of the same series
+        FROM demand LEFT JOIN (SELECT date, row, mean FROM forecasts WHERE date = origin + 1) USING (date, row)
+        WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
         """,
         day, SCORED_DAYS, day,
     )  # fmt: skip
     worth = tables["alerts.csv"]["worth"]
+    unknown = daily["unknown"].iloc[-1]
     top = max(daily[["units", "expected"]].max().max(), 1)
     heights = (daily[["units", "expected"]] / top * 100).round(1)
     shipped = ["unknown" if np.isnan(units) else f"{units:,.0f}" for units in daily["units"]]
@@ -144,6 +147,7 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
     figures = [
         ("units shipped", shipped[-1]),
         ("forecast for it", "–" if np.isnan(expected) else f"{expected:,.0f}"),
+        *([("series unknown", f"{unknown:,}")] if unknown else []),
         ("served from stock", "–" if served is None else f"{served:.1%}"),
         ("series to order", f"{len(placed):,}"),
         ("units to order", f"{placed['order'].sum():,.0f}"),
