@@ -5,7 +5,7 @@ import pytest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.forecast_worth import PERFECT, at_equal_service, error_paths, past_errors, worth_of_forecasts
-from bowerbird.ladder import Key
+from bowerbird.ladder import Key, mean_point
 from bowerbird.ladder.quantile_forecast import QuantileForecast
 
 ORIGINS, HORIZON = (30, 40, 50), 10
@@ -89,6 +89,29 @@ def test_own_paths_take_part():
     )
     both = table.set_index(["method", "origin"])["shortage_cost"]
     assert both["mine"].tolist() == both[PERFECT].tolist()
+
+
+def test_a_series_with_an_unknown_day_is_left_out():
+    """Ten of 60 series have an unknown day after each origin: the numbers are those of the fifty others."""
+    whole = panel()
+    demand = whole.demand.copy()
+    demand[50:, [33, 44, 57]] = np.nan  # a day after each of the origins
+    holed, few = Panel(whole.series, whole.dates, demand), whole.select(np.arange(50))
+    made = forecasts(whole)
+    less = {key: QuantileForecast(mean_point(made, key.method, key.origin, HORIZON)[:50]) for key in made}
+    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.5, 0.9)}
+    one, other = worth_of_forecasts(holed, made, **options), worth_of_forecasts(few, less, **options)
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_days_that_no_series_knows_are_refused():
+    whole = panel()
+    demand = whole.demand.copy()
+    demand[:, 57] = np.nan
+    with pytest.raises(ParameterError, match="origins hold 50: no series has 10 known days after it"):
+        worth_of_forecasts(Panel(whole.series, whole.dates, demand), forecasts(whole), ["mean"], ORIGINS, horizon=10)
+    with pytest.raises(ParameterError, match=r"origins \[50\]: no series has 10 known days"):
+        past_errors(Panel(whole.series, whole.dates, demand), forecasts(whole), "mean", [50], 10)
 
 
 def test_stock_between_two_ratios_by_hand():

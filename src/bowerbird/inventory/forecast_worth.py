@@ -47,16 +47,25 @@ def past_errors(
 
     Returns
     -------
-    level : array (n_origins * n_series,), units a day
-    error : array (n_origins * n_series, horizon)
-        (demand - forecast) / level of whole paths, so that the days of a path stay correlated.
+    level : array (n_paths,), units a day
+    error : array (n_paths, horizon)
+        (demand - forecast) / level of whole paths, so that the days of a path stay correlated; a path is a series after
+        an origin, and one with an unknown day is left out.
+
+    Raises
+    ------
+    ParameterError
+        No path is known as a whole.
     """
     levels, errors = [], []
     for origin in origins:
         level = running_level(panel.demand[:, :origin])[:, -1]
         error = actual_demand(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
-        levels.append(level)
-        errors.append(np.nan_to_num(error) / level[:, None])
+        whole = ~np.isnan(error).any(axis=1)
+        levels.append(level[whole])
+        errors.append(error[whole] / level[whole, None])
+    if not sum(map(len, levels)):
+        raise ParameterError(f"origins {list(origins)}: no series has {horizon} known days after one of them")
     return np.concatenate(levels), np.concatenate(errors)
 
 
@@ -105,6 +114,8 @@ def worth_of_forecasts(
 ) -> pd.DataFrame:
     """Walk each forecaster's levels through the days that came, at every critical ratio.
 
+    A series with an unknown day after an origin is left out there.
+
     Parameters
     ----------
     panel : Panel
@@ -140,20 +151,24 @@ def worth_of_forecasts(
                 f"origins is {origins}: none lies horizon = {horizon} days before {origin}, so that its errors were "
                 "known then; leave more days between them"
             )
-        actual = np.nan_to_num(actual_demand(panel, origin, horizon))
-        level = running_level(panel.demand[:, :origin])[:, -1]
-        sellable = _sellable(actual, opening_stock, lead_time) if lost_sales else actual
+        actual = actual_demand(panel, origin, horizon)
+        whole = ~np.isnan(actual).any(axis=1)
+        if not whole.any():
+            raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
+        opening, prices = (np.broadcast_to(values, len(whole))[whole] for values in (opening_stock, price))
+        actual, level = actual[whole], running_level(panel.demand[:, :origin])[whole, -1]
+        sellable = _sellable(actual, opening, lead_time) if lost_sales else actual
         paths = {PERFECT: sellable[:, None]}
-        paths |= {name: by_origin[origin] for name, by_origin in (own_paths or {}).items()}
+        paths |= {name: by_origin[origin][whole] for name, by_origin in (own_paths or {}).items()}
         for method in methods:
             past = past_errors(panel, forecasts, method, before, horizon)
-            point = mean_point(forecasts, method, origin, horizon)
+            point = mean_point(forecasts, method, origin, horizon)[whole]
             paths[method] = error_paths(point, level, past)
         for method, samples in paths.items():
             levels = periodic_review_levels(samples, service_level=np.array(ratios)[:, None], **timing)
             for ratio, s, S in zip(ratios, levels.s, levels.S, strict=True):
-                walk = simulate(actual, s, S, opening_stock=opening_stock, lost_sales=lost_sales, **timing)
-                costs = assumed_costs(price, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
+                walk = simulate(actual, s, S, opening_stock=opening, lost_sales=lost_sales, **timing)
+                costs = assumed_costs(prices, shortage_rate=ratio / (1 - ratio) * ASSUMED_HOLDING_RATE)
                 reached = actual[:, lead_time:].sum()
                 rows.append({
                     "method": method, "origin": origin, "critical_ratio": ratio, **summary(walk, costs),
