@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from bowerbird.__main__ import cli
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.files import sha256
-from bowerbird.data.summary import describe
+from bowerbird.data.summary import describe, is_contest
 
 
 def lines_of(text: str) -> dict[str, str]:
@@ -79,3 +79,16 @@ def test_original(original):
     assert lines["Promotion"] == "1,957 of the 1,996 series, 2022-11-01 to 2022-11-11"
     assert lines["Merge"] == "340,798 rows as the tables stand, 331,336 with repeated rows dropped"
     assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 57 series")
+
+
+def test_the_contests_data_are_known_whatever_the_order_of_rows(original, tiny):
+    shuffled = replace(
+        original,
+        shipments=original.shipments.sample(frac=1, random_state=0)[original.shipments.columns[::-1]],
+        warehouses=original.warehouses.iloc[::-1],
+    )
+    assert is_contest(original) and is_contest(shuffled) and not is_contest(tiny)
+    changed = original.shipments.copy()
+    changed.loc[1000, "qty"] += 1
+    assert not is_contest(replace(original, shipments=changed))
+    assert not is_contest(replace(original, warehouses=original.warehouses.drop_duplicates()))

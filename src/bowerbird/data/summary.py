@@ -1,4 +1,6 @@
-"""What is in a folder of attachments, in a short text."""
+"""What is in a folder of attachments, in a short text; and whether they are the contest's."""
+
+import hashlib
 
 import numpy as np
 import pandas as pd
@@ -6,6 +8,8 @@ import pandas as pd
 from bowerbird.data.attachments import Attachments
 from bowerbird.data.merge import build_panel, correct_merge, naive_merge
 from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+
+CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e220f"
 
 
 def describe(attachments: Attachments) -> str:
@@ -31,6 +35,16 @@ def describe(attachments: Attachments) -> str:
         "Merge": _merges(attachments, panel.series),
     }
     return "\n".join([*_files(attachments), "", *(f"{name:<14}{text}" for name, text in lines.items())])
+
+
+def is_contest(attachments: Attachments) -> bool:
+    """Whether 附件1 to 附件4 hold the contest's rows, by checksum, in any format and order."""
+    digest = hashlib.sha256()
+    for table in (attachments.shipments, attachments.products, attachments.sellers, attachments.warehouses):
+        columns = sorted(table)
+        rows = table[columns].sort_values(columns)
+        digest.update(rows.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n").encode())
+    return digest.hexdigest() == CONTEST_SHA256
 
 
 def _span(shipments: pd.DataFrame) -> str:
