@@ -52,7 +52,8 @@ class Thresholds:
     shift : float
         Level shift: limit of the CUSUM of standardised residuals.
     fading : float
-        End of life: mean of 28 known days below this share of the best such mean so far, and falling.
+        End of life: mean of 28 known days below this share of the best such mean so far, and falling; it lasts until
+        the item sells twice that share again, or its level shifts upwards.
     """
 
     cover_days: int = 30
@@ -121,7 +122,7 @@ def demand_alerts(
     seen, days = watch(demand, forecast, shift_limit=thresholds.shift), lead_time + review
     known = ~np.isnan(demand if forecast is None else demand + forecast)
     z, silent, risen = seen.residual, seen.silence > thresholds.silence, seen.shift > thresholds.shift
-    ended = _episodes(seen.fading < thresholds.fading, (seen.share < thresholds.fading) & ~risen, known)
+    ended = _episodes(seen.fading < thresholds.fading, (seen.share < 2 * thresholds.fading) & ~risen, known)
     high = _begins(_episodes(z > thresholds.anomaly, z > CUT, known)) & ~ended
     low = _begins(_episodes((z < -thresholds.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
     tables = [
