@@ -9,8 +9,8 @@ from bowerbird.inventory.alerts import (
     KINDS,
     Thresholds,
     demand_alerts,
+    largest_shortfall,
     stock_alerts,
-    stockout_probability,
 )
 
 DATES = pd.date_range("2022-12-01", periods=140)
@@ -87,10 +87,10 @@ def test_residuals_are_those_of_the_forecast_given():
     assert "demand anomaly" in demand_alerts(series(2), DATES, demand)["kind"].tolist()
 
 
-def test_stockout_probability_is_the_poisson_tail():
+def test_the_chance_of_a_shortfall_is_the_poisson_tail():
     samples = np.random.default_rng(1).poisson(2.0, (3, 40_000, 6))
     on_hand = np.array([8.0, 12.0, 0.0])
-    chance = stockout_probability(samples, on_hand, np.zeros((3, 0)), 4)
+    chance = (largest_shortfall(samples, on_hand, np.zeros((3, 0)), 4) > 0).mean(axis=1)
     np.testing.assert_allclose(chance, poisson.sf(on_hand, 8.0), atol=0.01)
     # 4 units due on day 1 help from then on, and not on day 0: shortage on day 0, or not then and later.
     due = np.array([[0.0, 4.0]])
@@ -100,7 +100,8 @@ def test_stockout_probability_is_the_poisson_tail():
             1.0 if first > 3 else poisson.sf(3 + 4 - first, 6.0)
         )  # supply only grows: enough in the end is enough
         by_hand += poisson.pmf(first, 2.0) * chance_later
-    assert stockout_probability(samples[:1], np.array([3.0]), due, 4)[0] == pytest.approx(by_hand, abs=0.03)
+    short = largest_shortfall(samples[:1], np.array([3.0]), due, 4)
+    assert (short > 0).mean() == pytest.approx(by_hand, abs=0.03)
 
 
 def test_stock_alerts_by_hand():
@@ -115,6 +116,122 @@ def test_stock_alerts_by_hand():
     assert "order or transfer 3 units" in risk["action"] and "50% probability" in risk["reason"]
     assert excess["kind"] == "overstock" and excess["value"] == 48 and "transfer 30 units" in excess["action"]
     assert (table["date"] == pd.Timestamp("2023-05-16")).all()
+
+
+def test_the_quantity_is_the_largest_shortfall_before_what_is_due_arrives():
+    # Five paths of 1, 2, 3, 4, 5 a day; 20 units arrive on the fourth day, which is enough for all four days together.
+    samples = np.repeat(np.arange(1.0, 6)[:, None], 4, axis=1)[None].repeat(3, axis=0)
+    due = np.tile([0.0, 0, 0, 20], (3, 1))
+    table = stock_alerts(series(3), "2023-05-16", samples, [3.0, 0.0, 12.0], arrivals=due)
+    # Three days: 3, 6, 9, 12, 15. With 3 on hand 0, 3, 6, 9, 12 are short: 9 units leave one path in five short.
+    assert table["units"].tolist() == [9, 12] and table["value"].tolist() == [0.8, 1.0]
+    assert table["worth"].tolist() == [9 * 6, 9 * 9]  # mean shortfall 6 and 9, a unit short costs 9
+    assert "order or transfer 12 units at once" in table["action"][1]
+
+
+def test_the_quantity_is_the_least_that_brings_the_chance_down():
+    rng = np.random.default_rng(2)
+    samples = rng.poisson(rng.gamma(2, 3, (200, 1, 1)), (200, 60, 6)).astype(float)
+    on_hand, due = rng.integers(0, 30, 200).astype(float), rng.integers(0, 12, (200, 6)) * (rng.random((200, 6)) < 0.3)
+    table = stock_alerts(series(200), "2023-05-16", samples, on_hand, arrivals=due)
+    risks = table[table["kind"] == "stockout risk"]
+    row = risks["product_no"].str.removeprefix("product_").astype(int).to_numpy()
+    assert len(row) > 50 and risks["units"].max() > 20
+    for more, enough in ((0, True), (-1, False)):
+        supply = on_hand[row] + risks["units"].to_numpy() + more
+        short = largest_shortfall(samples[row], supply, due[row], 4) > 0
+        assert ((short.mean(axis=1) <= 0.2) == enough).all()
+
+
+def test_the_largest_shortfall_is_what_a_path_loses():
+    rng = np.random.default_rng(3)
+    samples, on_hand = rng.poisson(4, (5, 8, 6)).astype(float), rng.integers(0, 15, 5).astype(float)
+    due = rng.integers(0, 6, (5, 6)).astype(float)
+    short = largest_shortfall(samples, on_hand, due, 6)
+    for i in range(5):
+        for k in range(8):
+            there, lost = on_hand[i], 0.0
+            for day in range(6):
+                there += due[i, day]
+                lost += max(samples[i, k, day] - there, 0)
+                there = max(there - samples[i, k, day], 0)
+            assert short[i, k] == lost
+
+
+def ending(after=0.0, level=20.0, days=40):
+    """A steady item that ends on day 90, and the demand of every day after."""
+    demand = np.full((1, 90 + days), level)
+    demand[0, 90:] = after
+    return pd.date_range("2022-12-01", periods=90 + days), demand
+
+
+@pytest.mark.parametrize("late_sales", [[], [95, 101, 110]])
+def test_an_item_that_has_ended_raises_one_anomaly_and_one_end_of_life(late_sales):
+    dates, demand = ending()
+    demand[0, late_sales] = 1
+    table = demand_alerts(series(1), dates, demand)
+    assert table["kind"].tolist() == ["demand anomaly", "end of life"]
+    assert table["date"][0] == dates[90]
+    # On the 24th day after the end four of 28 days sold 20, 14 % of the best; what they sold in four days is at stake
+    assert table["date"][1] == dates[113]
+    assert table["units"][1] == pytest.approx(4 * (4 * 20 + len(late_sales)) / 28)
+    assert table["worth"][1] == pytest.approx(30 * table["units"][1])
+
+
+def test_after_an_end_of_life_nothing_is_raised_until_demand_returns():
+    dates, demand = ending(days=120)
+    demand[0, [125, 140]] = 300  # cleared
+    demand[0, 170:] = 20
+    demand[0, 200] = 400
+    table = demand_alerts(series(1), dates, demand)
+    assert table["kind"].tolist() == ["demand anomaly", "end of life", "demand anomaly"]
+    assert table["date"].tolist() == [dates[90], dates[113], dates[200]]
+
+
+def test_a_promotion_of_a_week_is_one_alert_and_two_spikes_are_two():
+    demand = np.full((2, 140), 8.0)
+    demand[0, 60:67] = 60
+    demand[1, [60, 75]] = 60
+    table = demand_alerts(series(2), DATES, demand)
+    found = {name: part[part["kind"] == "demand anomaly"] for name, part in table.groupby("product_no")}
+    week, two = found["product_0"], found["product_1"]
+    assert week["date"].tolist()[:1] == [DATES[60]] and (week["value"] > 0).sum() == 1
+    assert two["date"].tolist() == [DATES[60], DATES[75]]
+    assert two["worth"].tolist() == pytest.approx([9 * 52, 9 * 52], rel=0.05)  # 60 where 8 were expected
+
+
+def test_unknown_days_raise_nothing_and_neither_begin_nor_end_an_episode():
+    demand = np.full((3, 140), 12.0)
+    demand[0, 90:118] = np.nan  # four unknown weeks
+    demand[1, 90:] = np.nan
+    demand[2, 90:95] = demand[2, 100:] = 0  # ended; five days of it unknown
+    demand[2, 95:100] = np.nan
+    table = demand_alerts(series(3), DATES, demand)
+    assert set(table["product_no"]) == {"product_2"}
+    assert table["kind"].tolist() == ["demand anomaly", "end of life"]
+    assert table["date"].tolist() == [DATES[90], DATES[90 + 23 + 5]]
+
+
+def test_the_day_of_the_last_sale_stands_though_days_are_unknown():
+    demand = np.full((1, 140), 12.0)
+    demand[0, 60:65] = np.nan
+    demand[0, 65:68] = 0
+    table = demand_alerts(series(1), DATES, demand)
+    silence = table[table["measure"] == "silence"].iloc[0]
+    assert silence["date"] == DATES[65] and f"no sale since {DATES[59]:%Y-%m-%d}" in silence["reason"]
+    assert silence["units"] == pytest.approx(12) and silence["worth"] == pytest.approx(9 * 12)
+
+
+def test_worth_of_a_shift_and_of_an_excess_by_hand():
+    demand = np.full((2, 100), 9.0)
+    demand[0, 60:], demand[1, 60:] = 25, 1
+    table = demand_alerts(series(2), DATES[:100], demand, lead_time=2, review=1, shortage_cost=4)
+    shift = table[table["kind"] == "level shift"].set_index("product_no")
+    rise, fall = (shift.loc[name] for name in ("product_0", "product_1"))
+    assert rise["units"] == pytest.approx(3 * (25 - 9), rel=0.15) and rise["worth"] == 4 * rise["units"]
+    assert fall["worth"] == 3 * fall["units"]  # three days' units too many, held for three days
+    excess = stock_alerts(series(1), "2023-05-16", np.ones((1, 4, 30)), [45.0], lead_time=2)
+    assert excess["units"].tolist() == [15] and excess["worth"].tolist() == [15 * 30]
 
 
 def test_cover_beyond_the_horizon_and_stock_that_never_sells():
@@ -140,6 +257,9 @@ def test_stock_that_a_rare_rush_may_still_sell_is_no_overstock():
         ({"on_hand": [1.0, 2.0]}, "on_hand"),
         ({"on_hand": [-1.0]}, "on_hand"),
         ({"lead_time": 9}, "lead_time"),
+        ({"arrivals": [[1.0, np.nan]]}, "arrivals"),
+        ({"arrivals": [1.0]}, "arrivals"),
+        ({"shortage_cost": 0}, "shortage_cost"),
     ],
 )
 def test_stocks_that_do_not_fit_are_refused(wrong, named):

@@ -98,6 +98,43 @@ def test_missing_days_change_nothing_and_are_not_judged():
     np.testing.assert_array_equal(watch(demand).expected[:, :50], seen.expected[:, :50])
 
 
+def test_unknown_days_are_as_if_they_had_not_been():
+    whole = poisson_series(n_series=6, n_days=150, seed=11)
+    whole[1, 90:] = 0  # ends
+    whole[2, 90:] *= 4  # rises
+    rng = np.random.default_rng(0)
+    n_days = 200
+    for row, units in enumerate(whole):
+        places = np.sort(rng.choice(n_days, 150, replace=False))
+        holed = np.full((1, n_days), np.nan)
+        holed[0, places] = units
+        alone, seen = watch(units[None]), watch(holed)
+        for name in ("expected", "residual", "silence", "units_due", "shift", "new_level", "recent", "share", "fading"):
+            np.testing.assert_array_equal(
+                getattr(seen, name)[0, places], getattr(alone, name)[0], err_msg=f"{name} {row}"
+            )
+        # Days since the last sale and since the CUSUM was zero are days of the calendar
+        for name, first in (("silent_days", 0), ("shift_days", 1)):
+            for place, day in zip(places, range(150), strict=True):
+                ago = int(getattr(alone, name)[0, day])
+                expected = place - places[day - ago + first] + first if ago else 0
+                assert getattr(seen, name)[0, place] == expected
+
+
+def test_the_warm_up_is_of_known_days():
+    late = np.full((1, 120), np.nan)
+    late[0, 70:] = 50.0
+    seen = watch(late)
+    assert np.isnan(seen.expected[0, : 70 + WARM_UP]).all() and seen.expected[0, 70 + WARM_UP] == pytest.approx(50)
+    assert not seen.residual.any() and (seen.fading == 1).all()
+
+
+def test_four_unknown_weeks_are_no_end_of_life():
+    demand = np.full((1, 130), 10.0)
+    demand[0, 90:118] = np.nan
+    assert (watch(demand).fading == 1).all()
+
+
 def test_series_do_not_influence_each_other_nor_the_future_the_past():
     demand = poisson_series(n_series=5, seed=7)
     alone = watch(demand[2:3])

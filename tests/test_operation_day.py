@@ -270,6 +270,23 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tm
     assert not (tmp_path / "store").exists()
 
 
+def test_an_unknown_day_takes_its_forecast_from_the_shelf(begun):
+    for name in ("2023-05-01.csv", "2023-05-02.csv"):
+        (begun / "in" / name).unlink()
+    with open_store(begun / "store") as store:
+        receive(store, begun / "in", close_gaps=True)
+        for day in PANEL.dates[KNOWN + 1 : KNOWN + 3]:
+            booked = store.frame("FROM stock WHERE date = ? ORDER BY row", day)
+            expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
+            there = booked["opening"] + booked["arrivals"]
+            np.testing.assert_allclose(booked["closing"], np.maximum(there - expected, 0), atol=1e-9)
+            assert booked["sales"].isna().all() and booked["short"].isna().all() and (expected > 0.1).all()
+        assert store.value("SELECT count(*) FROM orders WHERE quantity <> round(quantity)") == 0
+        assert store.value("SELECT count(*) FROM alerts WHERE kind <> 'stockout risk' AND date = '2023-05-01'") == 0
+    page = (begun / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
+    assert "<dt>units shipped</dt><dd>unknown</dd>" in page and "<dt>series unknown</dt><dd>10</dd>" in page
+
+
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 
@@ -288,6 +305,21 @@ def test_hostile_ids_reach_neither_page_nor_spreadsheet(undisturbed):
     orders = pd.read_csv(path.parent / "orders.csv")
     assert set(orders["product_no"]) >= {"'=cmd|' /C calc'!A0", "'@SUM(A1)", "'-1+1", "product_9"}
     assert (orders["s"] <= orders["S"]).all() and len(orders) == 10
+
+
+def test_alerts_are_ranked_by_their_worth(undisturbed):
+    folder, _ = undisturbed
+    with open_store(folder / "store") as store:
+        alerts = store.frame("FROM alerts ORDER BY date, number")
+    evenings = alerts.groupby("date")["worth"]
+    assert evenings.apply(lambda worth: worth.is_monotonic_decreasing).all() and evenings.size().max() > 2
+    assert (alerts["worth"] > 0).all() and (alerts["units"] > 0).all()
+    risks = alerts[alerts["kind"] == "stockout risk"]
+    assert risks["action"].str.extract(r"transfer (\d+) units")[0].astype(float).tolist() == risks["units"].tolist()
+    last = alerts.loc[alerts["date"] == alerts["date"].max(), "worth"]
+    page = (folder / "store" / "days" / f"{PANEL.dates[-1]:%Y-%m-%d}" / "index.html").read_text(encoding="utf-8")
+    first = f"The first {min(10, len(last))} of {len(last)} alerts hold {last.head(10).sum() / last.sum():.0%}"
+    assert first in " ".join(page.split()) and "A unit short costs 9 of these" in " ".join(page.split())
 
 
 def test_neutralised_leaves_numbers_alone():

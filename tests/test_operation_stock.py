@@ -20,7 +20,7 @@ def test_day_by_day_is_the_simulation(lead_time, review):
         quantity = np.zeros(20)
         if day % review == 0:
             shelf, quantity = stock.order(shelf, s[:, day], S[:, day])
-        shelf, booked = stock.serve(shelf, demand[:, day])
+        shelf, booked = stock.serve(shelf, demand[:, day], np.full(20, 99.0))  # no day is unknown
         np.testing.assert_array_equal(quantity, whole.orders[:, day])
         pairs = {"opening": "opening_stock", "closing": "closing_stock"}
         for ours in ("opening", "arrivals", "sales", "short", "closing"):
@@ -33,10 +33,14 @@ def test_by_hand():
     shelf = stock.opening(1, 5, lead_time=1)
     shelf, quantity = stock.order(shelf, np.array([6.0]), np.array([8.0]))
     assert quantity == 3 and shelf.position == 8
-    shelf, day = stock.serve(shelf, np.array([7.0]))
+    shelf, day = stock.serve(shelf, np.array([7.0]), np.array([99.0]))
     assert (day.sales, day.short, day.closing) == (5, 2, 0)
-    shelf, day = stock.serve(shelf, np.array([np.nan]))  # unknown: nothing leaves the shelf
-    assert (day.arrivals, day.sales, day.closing) == (3, 0, 3)
+    shelf, day = stock.serve(shelf, np.array([np.nan]), np.array([0.75]))  # unknown: the forecast leaves the shelf
+    assert (day.arrivals, day.closing) == (3, 2.25) and np.isnan(day.sales) and np.isnan(day.short)
+    shelf, quantity = stock.order(shelf, np.array([6.0]), np.array([8.0]))
+    assert quantity == 6 and shelf.position == 8.25  # whole units: 5.75 are missing
+    shelf, day = stock.serve(shelf, np.array([np.nan]), np.array([5.0]))
+    assert day.closing == 0  # no more than is there
 
 
 def test_wrong_input_is_refused():

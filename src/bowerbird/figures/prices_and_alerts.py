@@ -111,7 +111,7 @@ def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresho
         days = raised.loc[raised["kind"] == kind, "date"]
         if len(days):
             top.plot(days, demand[dates.get_indexer(days)], marker, color=colour, ms=8, label=kind)
-    top.set_title(f"{name}: what was expected, what came, and what was said", parse_math=False)  # an id may hold a $
+    top.set_title(f"{name}: expected and actual demand, with the alerts", parse_math=False)  # an id may hold a $
     top.set(ylabel="units a day")
     top.legend(frameon=False, fontsize=8, ncols=2)
     bottom.plot(dates, seen.shift[0], color=PURPLE)

@@ -105,7 +105,7 @@ def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) ->
     for event, within in FOUND_WITHIN.items():
         kind, side = {
             "spike": ("demand anomaly", alerts["value"] > 0),
-            "stock-out": ("demand anomaly", alerts["measure"] == "silence"),
+            "stock-out": ("demand anomaly", (alerts["measure"] == "silence") | (alerts["value"] < 0)),
             "rise": ("level shift", alerts["value"] > 0),
             "fall": ("level shift", alerts["value"] < 0),
             "end of life": ("end of life", True),

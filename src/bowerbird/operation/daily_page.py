@@ -11,12 +11,16 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
+from bowerbird.operation.rules import Rules
 from bowerbird.operation.store import Store
 from bowerbird.runs import atomic_path
 from bowerbird.runs.escaping import neutralised
 
 SHOWN = 15
 """Rows of a table on the page; the csv holds all."""
+
+FIRST = 10
+"""Alerts whose share of the worth of all is told."""
 
 SCORED_DAYS = 28
 """Days that the chart shows and the methods are compared on."""
@@ -43,6 +47,9 @@ TEMPLATE = """<!DOCTYPE html>
 {% if csv %}<p class="note">The first {{ rows|length }}; all of them: <a href="{{ csv }}">{{ csv }}</a></p>{% endif %}
 {% endmacro %}
 <h2>Alerts</h2>{{ table(alerts, "alerts.csv", "None today.") }}
+{% if alerts %}<p class="note">Ranked by worth: the cost at stake, in the cost of holding one unit for one day. A unit
+short costs {{ shortage_cost }} of these. The first {{ first_alerts }} of {{ n_alerts }} alerts hold {{ first_share }}
+of the worth of all.</p>{% endif %}
 <h2>Orders for {{ tomorrow }}</h2>{{ table(orders, "orders.csv", "Nothing to order.") }}
 <h2>Units a day: shipped (bars), forecast one day ahead (line)</h2>
 <svg viewBox="0 0 {{ 28 * bars|length }} 130" role="img" aria-label="units shipped and forecast, by day">
@@ -76,8 +83,9 @@ def write(store: Store, day: pd.Timestamp) -> Path:
     tomorrow = day + pd.Timedelta(days=1)
     tables = {
         "orders.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, position, "
-            "quantity FROM orders JOIN series USING (row) WHERE date = ? ORDER BY row", tomorrow,
+            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, "
+            "round(position, 1) AS position, quantity FROM orders JOIN series USING (row) "
+            "WHERE date = ? ORDER BY row", tomorrow,
         ).rename(columns={"S_": "S", "quantity": "order"}),
         "forecast.csv": store.frame(
             "SELECT seller_no, product_no, warehouse_no, date, round(point, 4) AS forecast_qty, "
@@ -85,8 +93,8 @@ def write(store: Store, day: pd.Timestamp) -> Path:
             "FROM forecasts JOIN series USING (row) WHERE origin = ? ORDER BY row, date", day,
         ),
         "alerts.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, kind, measure, "
-            "round(value, 4) AS value, threshold, reason, action "
+            "SELECT seller_no, product_no, warehouse_no, kind, measure, round(value, 4) AS value, threshold, "
+            "round(units, 1) AS units, round(worth, 1) AS worth, reason, action "
             "FROM alerts JOIN series USING (row) WHERE date = ? ORDER BY number", day,
         ),
     }  # fmt: skip
@@ -123,18 +131,23 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
     served = store.value("SELECT sum(sales) / nullif(sum(sales + short), 0) FROM stock WHERE date = ?", day)
     daily = store.frame(
         """
-        SELECT date, sum(qty) AS units, any_value(expected) AS expected FROM demand LEFT JOIN (
-            SELECT date, sum(mean) AS expected FROM forecasts WHERE date = origin + 1 GROUP BY date
-        ) USING (date) WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
+        SELECT date, sum(qty) AS units, count(*) - count(qty) AS unknown,
+               coalesce(sum(mean) FILTER (qty IS NOT NULL), sum(mean)) AS expected  -- of the same series
+        FROM demand LEFT JOIN (SELECT date, row, mean FROM forecasts WHERE date = origin + 1) USING (date, row)
+        WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
         """,
         day, SCORED_DAYS, day,
     )  # fmt: skip
+    worth = tables["alerts.csv"]["worth"]
+    unknown = daily["unknown"].iloc[-1]
     top = max(daily[["units", "expected"]].max().max(), 1)
     heights = (daily[["units", "expected"]] / top * 100).round(1)
+    shipped = ["unknown" if np.isnan(units) else f"{units:,.0f}" for units in daily["units"]]
     expected = daily["expected"].iloc[-1]
     figures = [
-        ("units shipped", f"{daily['units'].iloc[-1]:,.0f}" if daily["units"].notna().iloc[-1] else "unknown"),
+        ("units shipped", shipped[-1]),
         ("forecast for it", "–" if np.isnan(expected) else f"{expected:,.0f}"),
+        *([("series unknown", f"{unknown:,}")] if unknown else []),
         ("served from stock", "–" if served is None else f"{served:.1%}"),
         ("series to order", f"{len(placed):,}"),
         ("units to order", f"{placed['order'].sum():,.0f}"),
@@ -145,12 +158,16 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
         "tomorrow": f"{tomorrow:%Y-%m-%d}",
         "figures": figures,
         "alerts": _rows(tables["alerts.csv"].drop(columns=["measure", "value", "threshold"]).head(SHOWN)),
+        "shortage_cost": f"{Rules.of(store).shortage_cost:g}",
+        "first_alerts": min(FIRST, len(worth)),
+        "n_alerts": len(worth),
+        "first_share": f"{worth.head(FIRST).sum() / max(worth.sum(), 1e-9):.0%}",
         "orders": _rows(placed.drop(columns="date").head(SHOWN)),
         "methods": _rows(one_day_scores(store, day).round(3)),
         "quarantine": _rows(store.frame("SELECT file, reason FROM quarantine ORDER BY file, checksum")),
         "bars": [
-            {"date": f"{date:%Y-%m-%d}", "units": f"{units:,.0f}", "height": 0 if np.isnan(height) else height}
-            for date, units, height in zip(daily["date"], daily["units"], heights["units"], strict=True)
+            {"date": f"{date:%Y-%m-%d}", "units": units, "height": np.nan_to_num(height)}
+            for date, units, height in zip(daily["date"], shipped, heights["units"], strict=True)
         ],
         "line": " ".join(
             f"{28 * i + 14},{105 - height}" for i, height in enumerate(heights["expected"]) if not np.isnan(height)

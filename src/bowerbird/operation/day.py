@@ -90,7 +90,8 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     if age == 0:
         shelf = stock.opening(len(rows), rules.opening_stock, rules.lead_time)
     else:
-        shelf, booked = stock.serve(Stock(**store.recall_arrays("stock")), store.demand_of(day))
+        expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
+        shelf, booked = stock.serve(Stock(**store.recall_arrays("stock")), store.demand_of(day), expected)
         store.insert("stock", date=day, row=rows, **vars(booked))
     timing = {"lead_time": rules.lead_time, "review": rules.review}
     forecast = forecasts.forecast_after(store, day)

@@ -51,6 +51,11 @@ class Rules:
         if self.fill_gaps not in FILL_GAPS:
             raise ParameterError(f"fill_gaps is {self.fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
 
+    @property
+    def shortage_cost(self) -> float:
+        """Cost of a unit short that makes the service level the cheapest, in the cost of holding a unit for a day."""
+        return self.service_level / (1 - self.service_level)  # p / h where p / (p + h) is the service level
+
     @classmethod
     def of(cls, store: Store) -> "Rules":
         """The rules a store was made with."""

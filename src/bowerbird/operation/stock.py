@@ -1,7 +1,8 @@
 """What is on the shelf and on its way? The walk of `inventory.simulate`, one day at a time.
 
 In the morning the position is reviewed and ordered up to S, then orders due arrive; demand is served from what is
-there, and what is not there is lost.
+there, and what is not there is lost. On a day whose demand is unknown the stock falls by the forecast: it is then an
+estimate, and need not be a whole number.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +35,10 @@ class Stock:
 
 @dataclass(frozen=True)
 class StockDay:
-    """What a day did to every item, arrays (n_items,), units: stock before arrivals, received, sold, lost, left."""
+    """What a day did to every item, arrays (n_items,), units: stock before arrivals, received, sold, lost, left.
+
+    Sold and lost are NaN where demand is unknown.
+    """
 
     opening: np.ndarray
     arrivals: np.ndarray
@@ -61,30 +65,32 @@ def order(stock: Stock, s: np.ndarray, S: np.ndarray) -> tuple[Stock, np.ndarray
 
     Returns
     -------
-    Stock after ordering, and the orders (n_items,) in units; an order arrives LT mornings after this one.
+    Stock after ordering, and the orders (n_items,) in whole units; an order arrives LT mornings after this one.
     """
-    quantity = np.where(stock.position < s, S - stock.position, 0.0)
+    quantity = np.where(stock.position < s, np.ceil(S - stock.position), 0.0)
     on_order = stock.on_order.copy()
     on_order[:, -1] += quantity
     return replace(stock, on_order=on_order), quantity
 
 
-def serve(stock: Stock, demand: np.ndarray) -> tuple[Stock, StockDay]:
+def serve(stock: Stock, demand: np.ndarray, expected: np.ndarray) -> tuple[Stock, StockDay]:
     """The day itself: orders due arrive, demand is served.
 
     Parameters
     ----------
     stock : Stock after the morning's review
     demand : array (n_items,)
-        Units asked for; of a missing day (NaN) nothing is known to have left the shelf.
+        Units asked for; NaN where unknown.
+    expected : array (n_items,)
+        Units forecast for the day, which leave the shelf where demand is unknown.
 
     Returns
     -------
     Stock in the evening, and the StockDay.
     """
-    asked, arrivals = np.nan_to_num(demand), stock.on_order[:, 0]
+    unknown, arrivals = np.isnan(demand), stock.on_order[:, 0]
     there = stock.on_hand + arrivals
-    sales = np.minimum(there, asked)
+    taken = np.minimum(there, np.where(unknown, expected, demand))
     on_order = np.column_stack([stock.on_order[:, 1:], np.zeros(len(there))])
-    day = StockDay(stock.on_hand, arrivals, sales, asked - sales, there - sales)
-    return Stock(there - sales, on_order), day
+    sales = np.where(unknown, np.nan, taken)
+    return Stock(there - taken, on_order), StockDay(stock.on_hand, arrivals, sales, demand - sales, there - taken)

@@ -22,7 +22,7 @@ from bowerbird.operation.delivery import Delivery
 from bowerbird.runs import sweep
 
 FILE_NAME = "store.duckdb"
-FORMAT = 1
+FORMAT = 2
 
 TABLES = """
 CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -40,13 +40,13 @@ CREATE TABLE orders (
 );
 CREATE TABLE alerts (
     date DATE, number INTEGER, row INTEGER, kind VARCHAR, measure VARCHAR, value DOUBLE, threshold DOUBLE,
-    reason VARCHAR, action VARCHAR
+    units DOUBLE, worth DOUBLE, reason VARCHAR, action VARCHAR
 );
 CREATE TABLE quarantine (checksum VARCHAR PRIMARY KEY, file VARCHAR, reason VARCHAR);
 """
 """`row` numbers the series from 0; an `origin` is the last day a forecast has seen; `qty` NULL is a missing day.
-Forecasts are units a day, stock and orders units; `orders` of a date are placed on its morning; `alerts` come most
-urgent first, by number."""
+Forecasts are units a day, stock and orders units; `orders` of a date are placed on its morning; `alerts` are numbered
+by their worth, the highest first."""
 
 
 class StoreError(BowerbirdError):
