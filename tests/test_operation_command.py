@@ -112,7 +112,7 @@ def test_rules_other_than_the_stores_are_refused(run, monkeypatch, capsys, tmp_p
     assert "--fill-gaps is zero;" in told and "holds refuse; a store's rules are fixed when it is made" in told
     assert "--lead-time is 3;" in refused(monkeypatch, capsys, *daily, "--lead-time", "3")  # the default, but given
     with pytest.raises(ParameterError, match=r"--lead-time is 5; .* holds 2"):  # called without a command line
-        list(run_daily(str(tmp_path / "store"), str(tmp_path / "in"), "", "", "", False, {"lead_time": 5}))
+        list(run_daily(str(tmp_path / "store"), str(tmp_path / "in"), "", "", "", {"lead_time": 5}))
     capsys.readouterr()
     call(monkeypatch, *daily, "--lead-time", "2", "--opening-stock", "5")
     call(monkeypatch, *daily)

@@ -99,7 +99,9 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     s, S, position = levels.s[:, 0], levels.S[:, 0], shelf.position
     quantity = np.zeros(len(rows))
     if age % rules.review == 0:
-        shelf, quantity = stock.order(shelf, s, S)
+        least = s.copy()
+        least[store.on_hold["row"]] = 0  # no order before a person has looked
+        shelf, quantity = stock.order(shelf, least, S)
     about = {"reorder_point": s, "order_up_to": S, "position": position, "quantity": quantity}
     store.insert("orders", date=forecast.dates[0], row=rows, **about)
     store.remember("stock", vars(shelf))
