@@ -119,6 +119,24 @@ def test_rules_other_than_the_stores_are_refused(run, monkeypatch, capsys, tmp_p
     assert capsys.readouterr().out.count("4 files held already") == 2
 
 
+def test_a_mistyped_quantity_is_on_hold_until_confirmed(run, monkeypatch, capsys, tmp_path):
+    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-15")
+    path = tmp_path / "in" / "2023-05-15.csv"
+    table = pd.read_csv(path)
+    table.loc[3, "qty"] = 10**8
+    table.to_csv(path, index=False)
+    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
+    capsys.readouterr()
+    call(monkeypatch, *daily, "--run", run, "--first-day", "2023-05-15")
+    told = f"on hold: no order for {'/'.join(table.iloc[3, :3])} with 100000000 on 2023-05-15 (usual: at most "
+    assert told in capsys.readouterr().out
+    call(monkeypatch, *daily)
+    assert told in capsys.readouterr().out
+    assert "days with one: 2023-05-15" in refused(monkeypatch, capsys, *daily, "--confirm", "2023-05-14")
+    call(monkeypatch, *daily, "--confirm", "2023-05-15")
+    assert "on hold" not in capsys.readouterr().out
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_store_is_one_message(run, monkeypatch, capsys, tmp_path):
     call(monkeypatch, "deliveries", run, "--out", tmp_path / "in")

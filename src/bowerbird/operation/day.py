@@ -49,7 +49,7 @@ def begin(
     if forecaster.settings.horizon < needed:
         raise ParameterError(
             f"the forecaster looks {forecaster.settings.horizon} days ahead; lead_time {rules.lead_time} and review "
-            f"{rules.review} need {needed}: train one with a horizon of {needed}, or shorten them"
+            f"{rules.review} need {needed}: shorten them, or train one with --set 05_sbo_lstm.test_days={needed}"
         )
     network_state.check(forecaster, panel)
     if key is not None:

@@ -269,7 +269,9 @@ def open_store(folder: Path | str) -> Store:
         held = None
     if held != FORMAT:
         connection.close()
-        raise StoreError(f"{path}: format {held}, this version reads {FORMAT}; make the store anew with --run")
+        raise StoreError(
+            f"{path}: format {held}, this version reads {FORMAT}; make another one with --run and another --store"
+        )
     return store
 
 
