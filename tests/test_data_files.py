@@ -71,7 +71,7 @@ def test_missing_file_and_folder(tmp_path):
     [
         (".", "附件表/附件1.csv", "it lies in .*附件表: give that folder"),
         ("附件表", "附件1-商家历史出货量表.xlsx", "it lies in .*: give that folder"),
-        (".", "附件1.txt", "附件1.txt is no csv or Excel file: save it as one"),
+        (".", "附件1.txt", "附件1.txt is neither .csv nor .xlsx: save it as one of them"),
     ],
 )
 def test_a_file_that_lies_elsewhere_is_named(tmp_path, given, there, told):

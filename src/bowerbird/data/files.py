@@ -65,7 +65,7 @@ def find_file(folder: Path, spec: AttachmentSpec) -> Path | None:
         if elsewhere is not None and elsewhere.suffix.lower() in SUFFIXES:
             cure = f"it lies in {elsewhere.parent}: give that folder"
         elif elsewhere is not None:
-            cure = f"{elsewhere} is no csv or Excel file: save it as one"
+            cure = f"{elsewhere} is neither .csv nor .xlsx: save it as one of them"
         raise DataError(f"{folder}: {spec.label} ({spec.title}) is missing; {cure}")
     return found[0] if found else None
 
