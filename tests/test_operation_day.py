@@ -335,6 +335,7 @@ def test_a_confirmed_quantity_counts_and_other_days_cannot_be_confirmed(mistyped
         receive(store, folder / "in", confirm="2023-05-01")
         assert store.demand_of(pd.Timestamp("2023-05-01"))[3] == MISTYPED and store.on_hold.empty
         assert receive(store, folder / "in", confirm="all")[0].status == "held already"
+        assert store.recall("network state") is not None  # nothing to confirm: nothing begins anew
 
 
 def test_another_wrong_quantity_for_the_one_on_hold_is_set_aside(mistyped):

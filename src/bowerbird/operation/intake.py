@@ -140,7 +140,8 @@ def _take(store: Store, delivery: Delivery, path: Path, close_gaps: bool, key: b
     for missing in gap:
         run_day(store, Delivery(missing, np.full(len(delivery.demand), np.nan), "none came"))
     far = _far_outside(store, delivery) if hold else store.on_hold.head(0)
-    _keep_on_hold(store, pd.concat([store.on_hold, far]).drop_duplicates(["date", "row"]))
+    # Of this day something may be left from a call that was broken off
+    _keep_on_hold(store, pd.concat([store.on_hold.query("date != @delivery.date"), far]))
     demand = delivery.demand.copy()
     demand[far["row"]] = np.nan
     run_day(store, replace(delivery, demand=demand))
@@ -180,7 +181,8 @@ def _confirm(store: Store, day: str) -> None:
     if confirmed.empty and day != "all":
         days = ", ".join(sorted(on_hold["date"].dt.strftime("%Y-%m-%d").unique())) or "none"
         raise ParameterError(f"--confirm {day}: no quantity of that day is on hold; days with one: {days}")
-    _settle(store, confirmed)
+    if len(confirmed):
+        _settle(store, confirmed)
 
 
 def _settle(store: Store, quantities: pd.DataFrame) -> None:
