@@ -250,7 +250,7 @@ def test_refuses_a_day_listed_twice_even_with_the_same_qty(tables, refused, labe
         f"columns seller_no, product_no, warehouse_no, date: {key} stands already in row 2"
     )
     assert (f", there with qty '{first['qty']}', here '77'" in message) == (qty == "77")
-    assert "(1 such rows in all); keep one row a key" in message
+    assert "(1 such rows in all); add up the rows of a day where each is a sale of its own" in message
 
 
 @pytest.mark.parametrize("label", LOOKUPS)
@@ -269,7 +269,9 @@ def test_refuses_contradictory_repeats(tables, refused, label):
     "text",
     [
         "", "5/1/2023", "2023-05", "202305", "2023051", "23-05-01", "2023-13-01", "2023-02-30", "2023-05-01 08:00",
-        "45047.5", "19999", "80001", "45040701", "99991231", "1999-12-31", "2100-01-01", "1e308", "nan", "NaT", "now",
+        "2023-5月1日",
+        "2023年5-1", "2023/5-1", "2023年5/1日", "45047.5", "19999", "80001", "45040701", "99991231", "1999-12-31",
+        "2100-01-01", "1e308", "nan", "NaT", "now",
     ],
 )  # fmt: skip
 def test_refuses_what_is_no_day(text):
@@ -278,6 +280,12 @@ def test_refuses_what_is_no_day(text):
     assert str(error.value) == (
         f"f.csv, row 3, column date: {text!r} is no day (1 more such rows); write it as 2023-05-01, from 2000 to 2099"
     )
+
+
+@pytest.mark.parametrize("value", ["1.23457E+19", "4e+15", "#N/A", "#REF!"])
+def test_refuses_ids_that_a_spreadsheet_has_spoilt(tables, refused, value):
+    tables["附件2"].loc[1, "product_no"] = value
+    assert f"附件2-商品信息表.csv, row 3, column product_no: {value!r} is " in refused()
 
 
 @given(quantities=st.lists(st.integers(0, 2**53 - 1), min_size=1))

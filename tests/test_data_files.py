@@ -1,13 +1,17 @@
 """Finding and reading one attachment, whatever its name, format and encoding."""
 
 import hashlib
+import re
+import zipfile
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bowerbird.data.attachments import parse_dates
 from bowerbird.data.files import find_file, read_text_table, sha256
 from bowerbird.data.schema import ATTACHMENTS
 from bowerbird.errors import DataError
@@ -57,13 +61,84 @@ def test_missing_file_and_folder(tmp_path):
     assert find_file(tmp_path, SIXTH) is None
     with pytest.raises(DataError, match="nowhere: no such folder; give the folder that holds 附件1"):
         find_file(tmp_path / "nowhere", FIFTH)
+    (tmp_path / "附件5.csv").touch()
+    with pytest.raises(DataError, match=r"附件5.csv: a file, no folder; give the folder that holds 附件1"):
+        find_file(tmp_path / "附件5.csv", FIFTH)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb2312", "gb18030"])
+@pytest.mark.parametrize(
+    ("given", "there", "told"),
+    [
+        (".", "附件表/附件1.csv", "it lies in .*附件表: give that folder"),
+        ("附件表", "附件1-商家历史出货量表.xlsx", "it lies in .*: give that folder"),
+        (".", "附件1.txt", "附件1.txt is neither .csv nor .xlsx: save it as one of them"),
+    ],
+)
+def test_a_file_that_lies_elsewhere_is_named(tmp_path, given, there, told):
+    (tmp_path / "附件表").mkdir()
+    (tmp_path / there).touch()
+    with pytest.raises(DataError, match=rf"附件1 \(商家历史出货量表\) is missing; .*{told}"):
+        find_file(tmp_path / given, FIRST)
+
+
+@pytest.mark.filterwarnings("ignore:.*read as GBK")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb2312", "gb18030", "utf-16"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_encodings_and_line_ends(tmp_path, encoding, newline):
     table = read_csv(tmp_path, f"product_no,category1{newline}product_1,家装建材{newline}", encoding)
     assert table.to_dict("list") == {"product_no": ["product_1"], "category1": ["家装建材"]}
+
+
+LABELS = {
+    "gbk": "宠物生活 区域仓 手机通讯",
+    "big5": "寵物生活 區域倉 手機通訊",
+    "shift_jis": "家電製品 地域倉庫 化粧品",
+    "euc_kr": "家電 中心倉庫 電話 食品",
+    "hz": "宠物生活 区域仓",
+    "utf-7": "宠物生活 区域仓",
+    "iso2022_jp": "家電製品 地域倉庫",
+}
+
+
+@pytest.mark.parametrize("encoding", list(LABELS)[1:])
+def test_labels_in_other_encodings_are_not_taken_for_chinese(tmp_path, encoding):
+    rows = "".join(f"{row},{label}\n" for row, label in enumerate(LABELS[encoding].split()))
+    with pytest.raises(DataError, match=r"附件2.csv, row 2: .*; save it as CSV UTF-8|EUC: save it as CSV UTF-8"):
+        read_csv(tmp_path, "product_no,category1\n" + rows, encoding)
+
+
+def test_what_is_read_as_gbk_is_shown(tmp_path):
+    """Japanese in EUC-JP and Korean in EUC-KR use the bytes of common Chinese characters: only a reader can tell."""
+    with pytest.warns(UserWarning, match="附件2.csv: not UTF-8, so read as GBK, with labels such as '食品', '数码'"):
+        read_csv(tmp_path, "product_no,category1\n1,食品\n2,数码\n", "gbk")
+    with pytest.warns(UserWarning, match="read as GBK, with labels such as '"):
+        read_csv(tmp_path, "product_no,category1\n1,화장품\n2,식품\n", "euc_kr")
+
+
+@pytest.mark.parametrize("text", ["A+Pro", "+8613812345678", "C+plusminus-", "~{}~", "a~{b", "+-+-"])
+def test_ascii_that_looks_like_another_encoding_stays(tmp_path, text):
+    assert read_csv(tmp_path, f"product_no,category1\n1,{text}\n").loc[2, "category1"] == text
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators(tmp_path, separator):
+    text = 'product_no,"category 1",note\nproduct_1,"a,b",\n2,c,1.5\n'.replace(",", separator).replace(
+        "a" + separator, "a,"
+    )
+    table = read_csv(tmp_path, text)
+    assert table.to_numpy().tolist() == [["product_1", "a,b"], ["2", "c"]]
+
+
+def test_a_point_among_semicolons_may_part_thousands(tmp_path):
+    message = refusal(tmp_path, "product_no;category1\n1;x\n1.500;y\n")
+    assert message.startswith("附件2.csv, row 3: '1.500' may be thousands or a decimal")
+
+
+@pytest.mark.parametrize("title", ["商品信息表\n", "sep=,\n", "表,,\n,,\n"])
+def test_a_header_further_down_is_found(tmp_path, title):
+    message = refusal(tmp_path, title + "product_no,category1\n1,x\n")
+    row = 1 + title.count("\n")
+    assert message == f"附件2.csv, row 1: the header stands in row {row}; delete the rows above it"
 
 
 def test_headers_with_blanks_in_any_order_among_others(tmp_path):
@@ -98,12 +173,112 @@ def test_blank_rows_of_a_workbook_are_left_out_and_counted(tmp_path):
     }
 
 
-def test_first_sheet_is_read(tmp_path):
+HEADER = ["product_no", "category1"]
+
+
+def workbook(tmp_path, sheets: dict[str, list], hidden: str = ""):
+    """A workbook of sheets given as rows."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
     path = tmp_path / "附件2.xlsx"
-    with pd.ExcelWriter(path) as workbook:
-        for sheet in ("right", "wrong"):
-            pd.DataFrame({"product_no": [sheet], "category1": ["x"]}).to_excel(workbook, sheet_name=sheet, index=False)
-    assert read_text_table(path, COLUMNS)["product_no"].to_list() == ["right"]
+    book.save(path)
+    return path
+
+
+def test_sheets_with_the_header_are_joined(tmp_path):
+    sheets = {"四月": [HEADER, ["a", "x"], [], ["b", "y"]], "五月": [["note", *HEADER[::-1]], [1, "z", "c"]], "空": []}
+    table = read_text_table(workbook(tmp_path, sheets), COLUMNS)
+    assert table.to_dict("split") == {
+        "index": ["2 of sheet '四月'", "4 of sheet '四月'", "2 of sheet '五月'"],
+        "columns": HEADER,
+        "data": [["a", "x"], ["b", "y"], ["c", "z"]],
+    }
+
+
+def test_a_sheet_of_notes_is_left_out_and_told(tmp_path):
+    path = workbook(tmp_path, {"说明": [["历史出货量"], ["2023"]], "data": [HEADER, ["a", "x"]]})
+    with pytest.warns(UserWarning, match="附件2.xlsx, sheet '说明': left out, since it does not hold product_no"):
+        assert read_text_table(path, COLUMNS).to_numpy().tolist() == [["a", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("second", "hidden", "told"),
+    [
+        ([["b", "y"], ["c", "z"]], "", "sheet 'May': may hold rows of the table, but no header"),
+        ([["b", "y"], ["c", "z"]], "May", "sheet 'May': may hold rows of the table, but no header"),
+        ([HEADER, ["b", "y"]], "May", "sheet 'May': is hidden and holds such a table; show it"),
+        ([["出货量"], HEADER, ["b", "y"]], "", "row 1 of sheet 'May': the header stands in row 2; delete the rows"),
+        ([["出货量"], HEADER, ["b", "y"]], "May", "row 1 of sheet 'May': the header stands in row 2; delete the rows"),
+    ],
+)
+def test_a_sheet_that_may_hold_more_rows_is_refused(tmp_path, second, hidden, told):
+    path = workbook(tmp_path, {"April": [HEADER, ["a", "x"]], "May": second}, hidden)
+    with pytest.raises(DataError, match=f"附件2.xlsx, {told}"):
+        read_text_table(path, COLUMNS)
+
+
+def test_a_workbook_without_the_header(tmp_path):
+    path = workbook(tmp_path, {"one": [["product_no"], ["a"]], "two": [["x", "y"]]})
+    with pytest.raises(DataError, match=r"附件2.xlsx, row 1 of sheet 'one': column category1 is missing"):
+        read_text_table(path, COLUMNS)
+    path = workbook(tmp_path, {"one": [["title"], HEADER, ["a", "x"]]})
+    with pytest.raises(DataError, match=r"附件2.xlsx, row 1: the header stands in row 2"):
+        read_text_table(path, COLUMNS)
+
+
+@pytest.mark.parametrize("calendar", ["windows", "mac 1904"])
+def test_day_numbers_are_those_of_the_workbooks_calendar(tmp_path, calendar):
+    book = openpyxl.Workbook()
+    day_zero = pd.Timestamp("1899-12-30")
+    if calendar == "mac 1904":
+        book.epoch, day_zero = openpyxl.utils.datetime.CALENDAR_MAC_1904, pd.Timestamp("1904-01-01")
+    day = pd.Timestamp("2023-05-01")
+    for row in [
+        ["date", "qty"],
+        [(day - day_zero).days, 1],
+        [day.to_pydatetime(), 2],
+        ["2023-05-01", 3],
+        [20230501, 4],
+    ]:
+        book.active.append(row)
+    path = tmp_path / "附件1.xlsx"
+    book.save(path)
+    assert parse_dates(read_text_table(path, ("date", "qty"))["date"], "f").to_list() == [day] * 4
+
+
+def test_an_id_of_more_digits_than_a_number_of_a_workbook_holds(tmp_path):
+    path = workbook(tmp_path, {"x": [HEADER, ["12345678901234567890", "x"], [9007199254740991, "y"]]})
+    assert read_text_table(path, COLUMNS)["product_no"].to_list() == ["12345678901234567890", "9007199254740991"]
+    path = workbook(tmp_path, {"x": [HEADER, [1, "x"], [9007199254740993, "y"]]})  # 2^53 + 1, of which the 1 is lost
+    with pytest.raises(
+        DataError, match=r"附件2.xlsx, row 3, column product_no: 90071992547409\d\d is a number of more"
+    ):
+        read_text_table(path, COLUMNS)
+
+
+def test_a_workbook_with_a_lost_or_damaged_part(tmp_path):
+    whole = workbook(tmp_path, {"April": [HEADER, ["a", "x"]], "May": [HEADER, ["b", "y"]]})
+    with zipfile.ZipFile(whole) as parts:
+        content = {name: parts.read(name) for name in parts.namelist()}
+    book, sheet = "xl/workbook.xml", "xl/worksheets/sheet2.xml"
+    spoilt = {
+        "sheet lost": {sheet: None},
+        "sheet not listed": {book: re.sub(rb"<sheet [^>]*May[^>]*>", b"", content[book])},
+        "tag damaged": {sheet: content[sheet].replace(b"<sheetData>", b"<sheetDate>")},
+        "half a sheet": {sheet: content[sheet][:200]},
+    }
+    for name, parts in spoilt.items():
+        with zipfile.ZipFile(whole, "w") as copy:
+            for part, raw in (content | parts).items():
+                if raw is not None:
+                    copy.writestr(part, raw)
+        with pytest.raises(DataError, match=r"^附件2.xlsx"):
+            pytest.fail(f"{name}: {read_text_table(whole, COLUMNS)}")
 
 
 def test_missing_column(tmp_path):
@@ -179,7 +354,9 @@ def test_binary_garbage_named_csv(tmp_path):
 def test_a_nul_byte_ends_no_cell(tmp_path):
     path = tmp_path / "附件2.csv"
     path.write_bytes(b"product_no,category1\nproduct_1,a\nprod\0uct_2,b\n")
-    with pytest.raises(DataError, match=r"^附件2.csv, row 3: a NUL byte, so the file is damaged or no text"):
+    with pytest.raises(
+        DataError, match=r"^附件2.csv, row 3: holds the character '\\x00', so the file is damaged or no"
+    ):
         read_text_table(path, COLUMNS)
 
 

@@ -127,8 +127,8 @@ def test_gaps_are_refused(with_gaps):
         build_panel(with_gaps)
     assert str(error.value) == (
         "附件1-商家历史出货量表.csv, column date: series seller_1/product_1/wh_29 has no row for 2022-12-03; "
-        "3 days are missing in 2 series; add them, or pass fill_gaps='zero' (not listed means nothing shipped) or "
-        "'nan' (unknown)"
+        "3 days are missing in 2 series; add them, or, if a day that is not listed is one on which nothing was "
+        "shipped, give bowerbird reproduce --set 01_data.fill_gaps=zero"
     )
 
 
@@ -153,7 +153,7 @@ def test_panels_of_new_items_and_promotion(tiny):
 def test_refusals_of_build_panel(tiny):
     with pytest.raises(DataError, match=r"附件5 \(new_items\) is absent; put its file beside the others"):
         build_panel(replace(tiny, new_items=None), "new_items")
-    with pytest.raises(ParameterError, match="fill_gaps is 'mean'; choose None, 'zero' or 'nan'"):
+    with pytest.raises(ParameterError, match="fill_gaps is 'mean'; choose 'refuse', 'zero' or 'nan'"):
         build_panel(tiny, fill_gaps="mean")
     with pytest.raises(ParameterError, match="source is 'products'; choose 'shipments', 'new_items' or 'promotion'"):
         build_panel(tiny, "products")

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from bowerbird.__main__ import cli
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.files import sha256
-from bowerbird.data.summary import describe, is_contest
+from bowerbird.data.summary import describe, is_contest, obstacles
+from bowerbird.data.twin import write_twin
 
 
 def lines_of(text: str) -> dict[str, str]:
@@ -24,6 +25,7 @@ def test_tiny_attachments(tiny):
     assert lines["Series"] == "4 on 10 days, 2022-12-01 to 2022-12-10"
     assert lines["Units"] == "780; 2.5% of the days listed are zero"  # 0 + 1 + ... + 39; one of 40 is zero
     assert lines["Missing days"] == "none in 4 series"
+    assert lines["Far outside"] == "0 quantities"
     assert lines["New items"] == "1 series of 3 to 3 days, 2022-12-08 to 2022-12-10; 0 of them in 附件1"
     assert lines["Promotion"] == "3 of the 4 series, 2022-11-01 to 2022-11-02"
     assert lines["Merge"] == "60 rows as the tables stand, 40 with repeated rows dropped"
@@ -64,8 +66,44 @@ def test_repeated_products_count_beside_repeated_warehouses(tables, write):
 def test_command_line(tables, write):
     folder = write(tables)
     result = CliRunner().invoke(cli, ["check", str(folder)])
-    assert result.exit_code == 0
-    assert result.output == describe(read_attachments(folder)) + "\n"
+    assert result.exit_code == 1
+    assert result.stdout == describe(read_attachments(folder)) + "\n"
+    assert (
+        "reproduce would stop in 05_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed" in result.stderr
+    )
+
+
+def test_a_twin_meets_no_obstacle(tmp_path):
+    write_twin(tmp_path, 12, seed=0)
+    result = CliRunner().invoke(cli, ["check", str(tmp_path)])
+    assert result.exit_code == 0 and result.stderr == ""
+
+
+def test_obstacles_are_told_with_notebook_and_cure(tmp_path):
+    write_twin(tmp_path, 12, seed=0)
+    whole = read_attachments(tmp_path)
+    gaps = replace(whole, shipments=whole.shipments[whole.shipments["qty"] > 0])
+    assert list(obstacles(gaps)) == ["01_data"]
+    assert "give bowerbird reproduce --set 01_data.fill_gaps=zero" in obstacles(gaps)["01_data"]
+    shorter = whole.shipments[whole.shipments["date"] <= "2023-04-30"]
+    told = obstacles(replace(whole, shipments=shorter))
+    assert (
+        list(told) == ["07b_new_items_and_618"]
+        and "items end on 2023-05-15, old series on 2023-04-30" in told.popitem()[1]
+    )
+    told = obstacles(replace(whole, new_items=None))["07b_new_items_and_618"]
+    assert told.startswith("附件5 (new_items) is absent") and told.endswith("give --until 07_forecast")
+    one = whole.shipments["product_no"] == whole.shipments["product_no"][0]
+    assert "166 days of" in obstacles(replace(whole, shipments=whole.shipments[one]))["09_planning"]
+    assert "05_sbo_lstm" in obstacles(replace(whole, shipments=whole.shipments.assign(qty=0)))
+
+
+def test_quantities_far_outside_their_series_are_pointed_at(tables, write):
+    tables["附件1"].loc[[2, 25, 26], "qty"] = str(10**8)  # series 0: 0 to 9; series 2, twice: 20 to 29
+    text = describe(read_attachments(write(tables)))
+    assert lines_of(text)["Far outside"] == "3 quantities"
+    assert "\n              seller_1/product_1/wh_1 100000000 on 2022-12-03, usual at most 8\n" in text
+    assert "\n              seller_2/product_2/wh_38 100000000 on 2022-12-06, usual at most 29\n" in text
 
 
 def test_original(original):
@@ -75,6 +113,8 @@ def test_original(original):
     assert lines["Series"] == "1,996 on 166 days, 2022-12-01 to 2023-05-15"
     assert lines["Units"].endswith("; 18.9% of the days listed are zero")
     assert lines["Missing days"] == "none in 1,996 series"
+    assert lines["Far outside"] == "4 quantities"
+    assert obstacles(original) == {}
     assert lines["New items"] == "210 series of 23 to 45 days, 2023-04-01 to 2023-05-15; 0 of them in 附件1"
     assert lines["Promotion"] == "1,957 of the 1,996 series, 2022-11-01 to 2022-11-11"
     assert lines["Merge"] == "340,798 rows as the tables stand, 331,336 with repeated rows dropped"

@@ -112,11 +112,29 @@ def test_rules_other_than_the_stores_are_refused(run, monkeypatch, capsys, tmp_p
     assert "--fill-gaps is zero;" in told and "holds refuse; a store's rules are fixed when it is made" in told
     assert "--lead-time is 3;" in refused(monkeypatch, capsys, *daily, "--lead-time", "3")  # the default, but given
     with pytest.raises(ParameterError, match=r"--lead-time is 5; .* holds 2"):  # called without a command line
-        list(run_daily(str(tmp_path / "store"), str(tmp_path / "in"), "", "", "", False, {"lead_time": 5}))
+        list(run_daily(str(tmp_path / "store"), str(tmp_path / "in"), "", "", "", {"lead_time": 5}))
     capsys.readouterr()
     call(monkeypatch, *daily, "--lead-time", "2", "--opening-stock", "5")
     call(monkeypatch, *daily)
     assert capsys.readouterr().out.count("4 files held already") == 2
+
+
+def test_a_mistyped_quantity_is_on_hold_until_confirmed(run, monkeypatch, capsys, tmp_path):
+    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-15")
+    path = tmp_path / "in" / "2023-05-15.csv"
+    table = pd.read_csv(path)
+    table.loc[3, "qty"] = 10**8
+    table.to_csv(path, index=False)
+    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
+    capsys.readouterr()
+    call(monkeypatch, *daily, "--run", run, "--first-day", "2023-05-15")
+    told = f"on hold: no order for {'/'.join(table.iloc[3, :3])} with 100000000 on 2023-05-15 (usual: at most "
+    assert told in capsys.readouterr().out
+    call(monkeypatch, *daily)
+    assert told in capsys.readouterr().out
+    assert "days with one: 2023-05-15" in refused(monkeypatch, capsys, *daily, "--confirm", "2023-05-14")
+    call(monkeypatch, *daily, "--confirm", "2023-05-15")
+    assert "on hold" not in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -253,6 +253,113 @@ def test_a_week_is_the_longest_gap_closed(begun, days, status):
         assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == [status]
 
 
+MISTYPED = 10**8
+
+
+@pytest.fixture
+def mistyped(begun):
+    """Three days there, of series 3 a quantity far too large on the second; what became of the files."""
+    for path in sorted((begun / "in").iterdir())[3:]:
+        path.rename(path.with_suffix(".later"))
+    second = begun / "in" / "2023-05-01.csv"
+    second.rename(second.with_suffix(".right"))
+    write_deliveries(
+        replace(PANEL, demand=np.where(at(3, KNOWN + 1), MISTYPED, PANEL.demand)).until(KNOWN + 2),
+        begun / "in",
+        "2023-05-01",
+    )
+    with open_store(begun / "store") as store:
+        return begun, receive(store, begun / "in")
+
+
+def at(row: int, day: int) -> np.ndarray:
+    return (np.arange(10)[:, None] == row) & (np.arange(N_DAYS) == day)
+
+
+def rest(folder):
+    for path in (folder / "in").glob("*.later"):
+        path.rename(path.with_suffix(".csv"))
+
+
+def orders(folder, row: int) -> pd.Series:
+    with open_store(folder / "store") as store:
+        return (
+            store.frame("SELECT date, quantity FROM orders WHERE row = ? ORDER BY date", row)
+            .set_index("date")
+            .iloc[:, 0]
+        )
+
+
+def test_a_quantity_far_outside_is_unknown_and_orders_wait(mistyped, undisturbed):
+    folder, outcomes = mistyped
+    assert [o.status for o in outcomes] == ["taken in"] * 3
+    name = "/".join(PANEL.series.loc[3, list(SERIES_KEY)])
+    most = PANEL.demand[3, : KNOWN + 1].max()
+    assert f"no order for {name} with {MISTYPED} on 2023-05-01 (usual: at most {most:.0f})" in outcomes[1].reason
+    assert "give --confirm 2023-05-01 if the quantity is right" in outcomes[1].reason
+    with open_store(folder / "store") as store:
+        assert np.isnan(store.demand_of(pd.Timestamp("2023-05-01"))[3])
+        assert [o.status for o in receive(store, folder / "in")] == ["held already"] * 3
+    rest(folder)
+    with open_store(folder / "store") as store:
+        receive(store, folder / "in")
+    assert (orders(folder, 3)["2023-05-02":] == 0).all()
+    assert orders(undisturbed[0], 3)["2023-05-02":].sum() > 0
+    others = [row for row in range(10) if row != 3]
+    assert sum(orders(folder, row)["2023-05-02"] for row in others) > 0  # of the other series is ordered
+
+
+def test_mended_it_goes_on_as_if_nothing_had_been(mistyped, undisturbed):
+    folder, _ = mistyped
+    right = folder / "in" / "2023-05-01.right"
+    right.rename(right.with_suffix(".csv"))
+    rest(folder)
+    with open_store(folder / "store") as store:
+        outcome = next(o for o in receive(store, folder / "in") if o.file == "2023-05-01.csv")
+        assert outcome.status == "taken in" and outcome.reason.startswith("mended: ")
+        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+        assert store.on_hold.empty
+    assert orders(folder, 3)["2023-05-04":].sum() > 0
+    last = "FROM {} WHERE origin = '2023-05-05' ORDER BY ALL"
+    with open_store(folder / "store") as one, open_store(undisturbed[0] / "store") as other:
+        for table in ("simple_forecasts", "forecasts"):
+            pd.testing.assert_frame_equal(one.frame(last.format(table)), other.frame(last.format(table)), rtol=1e-3)
+
+
+def test_a_confirmed_quantity_counts_and_other_days_cannot_be_confirmed(mistyped):
+    folder, _ = mistyped
+    rest(folder)
+    with open_store(folder / "store") as store:
+        with pytest.raises(ParameterError, match=r"--confirm 2023-05-02: no .* on hold; days with one: 2023-05-01"):
+            receive(store, folder / "in", confirm="2023-05-02")
+        receive(store, folder / "in", confirm="2023-05-01")
+        assert store.demand_of(pd.Timestamp("2023-05-01"))[3] == MISTYPED and store.on_hold.empty
+        assert receive(store, folder / "in", confirm="all")[0].status == "held already"
+        assert store.recall("network state") is not None  # nothing to confirm: nothing begins anew
+
+
+def test_another_wrong_quantity_for_the_one_on_hold_is_set_aside(mistyped):
+    folder, _ = mistyped
+    path = folder / "in" / "2023-05-01.csv"
+    path.write_text(path.read_text().replace(f",{MISTYPED}", f",{MISTYPED // 10}"))
+    with open_store(folder / "store") as store:
+        assert "quarantined" in [o.status for o in receive(store, folder / "in")]
+        assert store.on_hold["qty"].to_list() == [MISTYPED]
+
+
+def test_a_new_product_waits_or_is_left_out(begun):
+    first = begun / "in" / "2023-04-30.csv"
+    first.write_text(first.read_text(encoding="utf-8") + "seller_1,new,wh_1,2023-04-30,4\n", encoding="utf-8")
+    with open_store(begun / "store") as store:
+        outcomes = receive(store, begun / "in")
+        assert [o.status for o in outcomes] == ["waits"] * 6 and first.exists()
+        told = "1 rows of series that the store does not know: seller_1/new/wh_1"
+        assert outcomes[0].reason == f"{told}; give --skip-unknown to take the day in without them, or mend the file"
+        outcomes = receive(store, begun / "in", skip_unknown=True)
+        assert [o.status for o in outcomes] == ["taken in"] * 6 and outcomes[0].reason == f"left out are {told}"
+        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+
+
 def test_a_day_before_the_store_began_is_set_aside(received):
     early = replace(PANEL, dates=PANEL.dates - pd.Timedelta(days=365)).until(1)
     write_deliveries(early, received / "in")

@@ -64,7 +64,7 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
     np.testing.assert_array_equal(read_day(path, SERIES, "zero").demand, [2, 0, 0])
     np.testing.assert_array_equal(read_day(path, SERIES, "missing").demand, [2, 0, np.nan])
     with pytest.raises(
-        DataError, match=r"2023-05-02\.csv, row 4, columns .*'seller_2/p1/w2' \(1 series of 3.*another store with fill_"
+        DataError, match=r"2023-05-02\.csv, row 3, columns .*'seller_2/p1/w2' \(1 series of 3.*store with --fill-gaps"
     ):
         read_day(path, SERIES)
     with pytest.raises(ParameterError, match="fill_gaps is 'nan'"):
@@ -83,12 +83,12 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
         ),
         (
             lambda t: t.assign(product_no=["p1", "p9", "p1"]),
-            "row 3, column seller_no, product_no, .*: 'seller_1/p9/w1' is no",
+            "row 4, columns .*without 'seller_1/p2/w1' .1 series of 3 have no row, and 1 rows are of no series of the",
         ),
         (lambda t: pd.concat([t, t.iloc[:1]]), "row 5, columns .*stands already in row 2"),
         (lambda t: t.drop(columns="qty"), "row 1: column qty is missing"),
         (lambda t: t.iloc[:0], "no rows below the header"),
-        (lambda t: t.iloc[:2], "row 4, columns .*ends without 'seller_2/p1/w2'"),
+        (lambda t: t.iloc[:2], "row 3, columns .*ends without 'seller_2/p1/w2'"),
     ],
 )
 def test_what_is_broken_is_refused_with_its_place(day, change, words):
@@ -113,8 +113,28 @@ def test_any_change_of_bytes_is_read_right_or_refused(tmp_path_factory, data):
         return
     # Read right: the rows are those a plain reading of the text gives
     rows = [line.split(",") for line in raw.decode("gb18030").replace('"', "").splitlines()[1:] if line.strip(" ,")]
-    seen = sorted(float(row[4]) for row in rows)
+    assert len(delivery.unknown) <= len(rows)
+    unknown = set(delivery.unknown)
+    seen = sorted(float(row[4]) for row in rows if "/".join(map(str.strip, row[:3])) not in unknown)
     assert sorted(delivery.demand[~np.isnan(delivery.demand)]) == seen
+
+
+def test_rows_of_unknown_series_are_told_and_kept_apart(day):
+    path = rewritten(day, lambda t: pd.concat([t.iloc[:1].assign(product_no="new", qty="4"), t]))
+    delivery = read_day(path, SERIES)
+    np.testing.assert_array_equal(delivery.demand, [2, 0, 8])
+    assert delivery.unknown.to_dict() == {2: "seller_1/new/w1"}
+
+
+def test_days_on_several_sheets_are_refused(tmp_path):
+    paths = write_deliveries(PANEL, tmp_path)
+    with pd.ExcelWriter(tmp_path / "may.xlsx") as book:
+        for path in paths[:2]:
+            pd.read_csv(path).to_excel(book, sheet_name=path.stem, index=False)
+    with pytest.raises(
+        DataError, match=r"may.xlsx, row 2 of sheet '2023-05-02', column date: '2023-05-02' is not the day of the first"
+    ):
+        read_day(tmp_path / "may.xlsx", SERIES)
 
 
 def test_only_whole_visible_tables_are_deliveries(tmp_path):

@@ -55,6 +55,11 @@ class Refused(Exception):
 
 
 def plain_text(raw: bytes) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError:
+            pass
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -63,9 +68,14 @@ def plain_text(raw: bytes) -> str:
     if foreign - lost >= lost:  # more Chinese signs than broken ones: UTF-8, damaged
         raise Refused
     try:
-        return raw.decode("gb18030")
+        text = raw.decode("gb18030")
     except UnicodeDecodeError:
         raise Refused from None
+    # GB2312 holds 3,755 common characters in its rows 16 to 55, signs of print in its rows 1 and 3
+    rows = [(sign.encode("gb2312", "replace")[0] - 160) for sign in text if sign > "\x7f"]
+    if sum(16 <= row <= 55 or row in (1, 3) for row in rows) < 0.6 * len(rows):
+        raise Refused
+    return text
 
 
 def plain_records(text: str) -> list[list[str]]:
@@ -99,10 +109,10 @@ def plain_records(text: str) -> list[list[str]]:
 
 def plain_cell(column: str, cell: str):
     if column == "date":
-        found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", cell, re.ASCII) or re.fullmatch(
-            r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?(?:[ T]0?0:00(?::00)?)?", cell, re.ASCII
-        )
-        if found:
+        midnight = r"(?:[ T]0?0:00(?::00)?)?"
+        forms = [r"(\d{4})(\d\d)(\d\d)", r"(\d{4})年(\d{1,2})月(\d{1,2})日?" + midnight]
+        forms += [rf"(\d{{4}}){sign}(\d{{1,2}}){sign}(\d{{1,2}})" + midnight for sign in "-/"]
+        if found := next(filter(None, (re.fullmatch(form, cell, re.ASCII) for form in forms)), None):
             try:
                 day = datetime.date(*map(int, found.groups()))
             except ValueError:
@@ -121,7 +131,7 @@ def plain_cell(column: str, cell: str):
         if not 0 <= number < 2**53 or number != int(number):
             raise Refused
         return int(number)
-    if cell.lower() in ("", "nan", "none", "null"):
+    if cell.lower() in ("", "nan", "none", "null") or re.fullmatch(r"\d\.?\d*[eE]\+\d\d+", cell):
         raise Refused
     return re.sub(r"^(\d+)\.0$", r"\1", cell)
 
@@ -131,7 +141,7 @@ def plain_reading(raw: bytes, spec: AttachmentSpec) -> list[tuple]:
     text = plain_text(raw)
     records = plain_records(text)
     too_long = any(len(record) > len(records[0]) for record in records)
-    if "\0" in text or not re.split("[\r\n]", text)[0].strip() or too_long:
+    if set("\0\x1b\ufffd") & set(text) or not re.split("[\r\n]", text)[0].strip() or too_long:
         raise Refused
     header = [re.sub(r"\s+", "", name).lower() for name in records[0]]
     if any(header.count(column) != 1 for column in spec.columns):

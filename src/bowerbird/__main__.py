@@ -1,6 +1,7 @@
 """The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | pseudonymise."""
 
 import sys
+import warnings
 
 import click
 
@@ -52,11 +53,16 @@ def twin(out, series, seed):
 @cli.command()
 @click.argument("folder")
 def check(folder):
-    """Validate a folder of attachments and say what is in it."""
+    """Validate a folder of attachments, say what is in it, and what `reproduce` would stop at."""
     from bowerbird.data.attachments import read_attachments
-    from bowerbird.data.summary import describe
+    from bowerbird.data.summary import describe, obstacles
 
-    click.echo(describe(read_attachments(folder)))
+    attachments = read_attachments(folder)
+    click.echo(describe(attachments))
+    if found := obstacles(attachments):
+        for notebook, text in found.items():
+            click.echo(f"\nError: reproduce would stop in {notebook}: {text}", err=True)
+        sys.exit(1)
 
 
 @cli.command()
@@ -86,18 +92,25 @@ def deliveries(run, out, first_day):
 @click.option("--first-day", default="", help="First day to arrive.  [default: the first the forecaster has not seen]")
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
 @click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
+@click.option("--skip-unknown", is_flag=True, help="Take days in without their rows of series not in the store.")
+@click.option("--confirm", default="", metavar="DAY", help="Quantities on hold of this day, or all, are right.")
 @click.option("--lead-time", type=int, help="Of a new store: days from order to arrival [LT].  [default: 3]")
 @click.option("--review", type=int, help="Of a new store: days between reviews [NRT].  [default: 1]")
 @click.option("--opening-stock", type=float, help="Of a new store: units of each item before day one.  [default: 5]")
 @click.option("--service-level", type=float, help="Of a new store: least chance of no shortage.  [default: 0.9]")
 @click.option("--refit-days", type=int, help="Of a new store: days between fine-tunings; 0 for none.  [default: 7]")
 @click.option("--fill-gaps", help="Of a new store: no row of a series: refuse, zero or missing.  [default: refuse]")
-def daily(store, deliveries, run, first_day, key_file, close_gaps, **rules):
-    """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each."""
+def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown, confirm, **rules):
+    """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each.
+
+    A quantity more than 5 times the largest of its series' days so far, and above 100 units, is on hold: taken as
+    unknown, and nothing of the series is ordered, until --confirm DAY, or until a mended file of the day comes.
+    """
     from bowerbird.operation.command import run_daily
 
     given = {name: value for name, value in rules.items() if value is not None}
-    for line in run_daily(store, deliveries, run, first_day, key_file, close_gaps, given):
+    how = {"close_gaps": close_gaps, "skip_unknown": skip_unknown, "confirm": confirm}
+    for line in run_daily(store, deliveries, run, first_day, key_file, given, **how):
         click.echo(line)
 
 
@@ -117,6 +130,7 @@ def pseudonymise(folder, out, key_file, new_key):
 
 def main() -> None:
     """Run the command line; an error a user can act on is one message, not a traceback."""
+    warnings.formatwarning = lambda message, *_, **__: f"Note: {message}\n"
     try:
         cli(standalone_mode=False)
     except BowerbirdError as error:

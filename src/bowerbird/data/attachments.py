@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.files import find_file, read_text_table, sha256
+from bowerbird.data.files import LARGEST_NUMBER, find_file, read_text_table, sha256
 from bowerbird.data.schema import ATTACHMENTS, LABELS, AttachmentSpec
 from bowerbird.errors import DataError
 
 EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
-DAY = r"^(?P<year>\d{4})[-/年](?P<month>\d{1,2})[-/月](?P<day>\d{1,2})日?(?:[ T]0?0:00(?::00)?)?$"
+CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"
+DAY = r"^(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?:[ T]0?0:00(?::00)?)?$"
+EXCEL_ERRORS = ("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
 EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
 PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
-LARGEST_QTY = 2**53  # from there on a float64 no longer tells neighbouring whole numbers apart
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ def refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) 
 
 
 def _parse_labels(text: pd.Series, file: str) -> pd.Series:
-    bad = text.str.lower().isin(["", "nan", "none", "null"]).to_numpy()
+    bad = (text.str.lower().isin(["", "nan", "none", "null"]) | text.isin(EXCEL_ERRORS)).to_numpy()
     refuse(file, text, bad, "is no id or label", "fill in the cell or delete the row")
+    rounded = text.str.contains(r"^\d\.?\d*[eE]\+\d\d+$").to_numpy(dtype=bool)
+    refuse(file, text, rounded, "is a rounded number", "format the column as text and enter the ids again")
     return text.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written again: 12.0
 
 
@@ -127,7 +130,9 @@ def parse_dates(text: pd.Series, file: str) -> pd.Series:
     """
     codes, unique = pd.factorize(text)  # some hundred different days among 331,336 rows
     unique = pd.Series(unique, dtype=str)
-    parts = unique.str.replace(EIGHT_DIGITS, r"\1-\2-\3", regex=True).str.extract(DAY)  # year, month, day
+    for written in (EIGHT_DIGITS, CHINESE_DAY):
+        unique = unique.str.replace(written, r"\1-\2-\3", regex=True)
+    parts = unique.str.extract(DAY)[["year", "month", "day"]]
     numbers = pd.to_numeric(unique, errors="coerce").where(lambda n: n.between(20_000, 80_000))
     dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
     good = dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize())
@@ -164,7 +169,7 @@ def parse_quantities(text: pd.Series, file: str) -> pd.Series:
         (numbers < 0, "is negative"),
         # A float64 cannot tell 12.0000000000000000001 from 12, nor 1e-400 from 0: the digits can
         ((numbers != np.floor(numbers)) | ~unique.map(_is_whole).to_numpy(dtype=bool), "is fractional"),
-        (numbers >= LARGEST_QTY, "is too large"),
+        (numbers >= LARGEST_NUMBER, "is too large"),
     ):
         refuse(file, text, bad[codes], fault, cure)
     return pd.Series(numbers.astype(np.int64)[codes], index=text.index, name=text.name)
@@ -193,9 +198,14 @@ def _check_keys(table: pd.DataFrame, spec: AttachmentSpec, file: str) -> None:
         f", there with {column} {_show(unique.loc[first, column])!r}, here {_show(unique.loc[row, column])!r}"
         for column in unique.columns[unique.loc[first] != unique.loc[row]]
     )
+    cure = "keep one row a key"
+    if "qty" in spec.columns:
+        cure = (
+            "add up the rows of a day where each is a sale of its own, delete one only where it repeats the same sale"
+        )
     raise DataError(
         f"{file}, row {row}, columns {', '.join(key)}: {told} stands already in row {first}{contradiction} "
-        f"({repeated.sum()} such rows in all); keep one row a key"
+        f"({repeated.sum()} such rows in all); {cure}"
     )
 
 

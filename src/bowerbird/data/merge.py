@@ -55,7 +55,7 @@ def _with_attributes(table: pd.DataFrame, attachments: Attachments) -> pd.DataFr
     return _join(table, *listed_once)
 
 
-def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: str | None = None) -> Panel:
+def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: str = "refuse") -> Panel:
     """Lay the shipments of an attachment out as a panel, series in order of their key.
 
     Parameters
@@ -63,8 +63,8 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
     attachments : Attachments
     source : {"shipments", "new_items", "promotion"}
         附件1, 附件5 or 附件6.
-    fill_gaps : None, "zero" or "nan"
-        What a day missing from a series becomes; None refuses a panel with gaps.
+    fill_gaps : {"refuse", "zero", "nan"}
+        What a day missing from a series becomes; "refuse" takes no panel with gaps.
 
     Returns
     -------
@@ -73,12 +73,12 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
     Raises
     ------
     DataError
-        The attachment is absent, or a series has gaps and `fill_gaps` is None.
+        The attachment is absent, or a series has gaps and `fill_gaps` is "refuse".
     ParameterError
         Unknown `source` or `fill_gaps`.
     """
-    if fill_gaps not in (None, "zero", "nan"):
-        raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose None, 'zero' or 'nan'")
+    if fill_gaps not in ("refuse", "zero", "nan"):
+        raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose 'refuse', 'zero' or 'nan'")
     if source not in ("shipments", "new_items", "promotion"):
         raise ParameterError(f"source is {source!r}; choose 'shipments', 'new_items' or 'promotion'")
     shipments = getattr(attachments, source)
@@ -93,12 +93,13 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
     demand[grouped.ngroup().to_numpy(), day] = shipments["qty"]
 
     gaps = np.isnan(demand)
-    if gaps.any() and fill_gaps is None:
+    if gaps.any() and fill_gaps == "refuse":
         row, column = np.argwhere(gaps)[0]
         raise DataError(
             f"{attachments.files[LABELS[source]].name}, column date: series {'/'.join(keys.iloc[row])} has no row for "
             f"{dates[column]:%Y-%m-%d}; {gaps.sum()} days are missing in {gaps.any(axis=1).sum()} series; "
-            "add them, or pass fill_gaps='zero' (not listed means nothing shipped) or 'nan' (unknown)"
+            "add them, or, if a day that is not listed is one on which nothing was shipped, give bowerbird reproduce "
+            "--set 01_data.fill_gaps=zero"
         )
     if fill_gaps == "zero":
         demand[gaps] = 0.0

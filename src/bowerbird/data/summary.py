@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.attachments import Attachments
+from bowerbird.data.cleaning import far_outside
 from bowerbird.data.merge import build_panel, correct_merge, naive_merge
+from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+from bowerbird.errors import BowerbirdError
+
+LEAST_DAYS, LEAST_SERIES = 121, 12
+"""What notebook 09 needs; the others do with less: notebook 05 with 118 days, to validate its search."""
 
 CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e220f"
 
@@ -30,6 +36,7 @@ def describe(attachments: Attachments) -> str:
         "Series": f"{panel.n_series:,} on {panel.n_days} days, {_span(attachments.shipments)}",
         "Units": f"{known.sum():,.0f}; {np.mean(known == 0):.1%} of the days listed are zero",
         "Missing days": _missing_days(panel.demand),
+        "Far outside": _far_outside(panel),
         "New items": _new_items(attachments),
         "Promotion": _promotion(attachments),
         "Merge": _merges(attachments, panel.series),
@@ -45,6 +52,44 @@ def is_contest(attachments: Attachments) -> bool:
         rows = table[columns].sort_values(columns)
         digest.update(rows.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n").encode())
     return digest.hexdigest() == CONTEST_SHA256
+
+
+def obstacles(attachments: Attachments) -> dict[str, str]:
+    """What `reproduce` will stop at: notebook -> the fault and its cure."""
+    from bowerbird.contest.new_items import align  # the contest's questions stand on the data, not under them
+    from bowerbird.contest.promotion import lifts
+
+    panel = build_panel(attachments, fill_gaps="zero")
+    found = {}
+    if not panel.demand.any():
+        found["05_sbo_lstm"] = "nothing was shipped on any day; there is nothing to forecast"
+    if panel.n_days < LEAST_DAYS or panel.n_series < LEAST_SERIES:
+        needed = f"{LEAST_DAYS} days and {LEAST_SERIES} series are needed"
+        where = "05_sbo_lstm" if panel.n_days < 118 else "09_planning"
+        found[where] = f"{panel.n_days} days of {panel.n_series} series; {needed}: add earlier days or other series"
+    try:
+        build_panel(attachments)
+    except BowerbirdError as error:
+        found["01_data"] = str(error)
+    try:
+        align(build_panel(attachments, "new_items", fill_gaps="nan"), panel)
+        lifts(panel, build_panel(attachments, "promotion", fill_gaps="nan"))
+    except BowerbirdError as error:
+        found["07b_new_items_and_618"] = f"{error}; to end before it give --until 07_forecast"
+    return dict(sorted(found.items()))
+
+
+def _far_outside(panel: Panel) -> str:
+    """Quantities far above the third largest of their series, so that two wrong ones do not hide each other."""
+    usual_most = np.sort(np.nan_to_num(panel.demand), axis=1)[:, -3:][:, :1]  # (n_series, 1)
+    places = np.argwhere(far_outside(panel.demand, usual_most))
+    told = [
+        f"{panel.keys[row]} {panel.demand[row, day]:.0f} on {panel.dates[day]:%Y-%m-%d}, usual at most "
+        f"{usual_most[row, 0]:.0f}"
+        for row, day in places[:5]
+    ]
+    more = ["..."] if len(places) > len(told) else []
+    return f"{len(places)} quantities" + "".join(f"\n{'':<14}{line}" for line in [*told, *more])
 
 
 def _span(shipments: pd.DataFrame) -> str:

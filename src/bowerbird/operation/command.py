@@ -7,23 +7,25 @@ import duckdb
 
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.operation.from_run import begin_from_run
-from bowerbird.operation.intake import receive
+from bowerbird.operation.intake import hold_text, receive
 from bowerbird.operation.pseudonyms import read_key
 from bowerbird.operation.rules import Rules
 from bowerbird.operation.store import FILE_NAME, Store, StoreError, open_store
 
 
 def run_daily(
-    store: str, deliveries: str, run: str, first_day: str, key_file: str, close_gaps: bool, rules: dict
+    store: str, deliveries: str, run: str, first_day: str, key_file: str, rules: dict, **how
 ) -> Iterator[str]:
     """What the command does; its options are explained in `bowerbird daily --help`.
 
     Parameters
     ----------
-    store, deliveries, run, first_day, key_file, close_gaps
+    store, deliveries, run, first_day, key_file
         The options.
     rules : dict
         Those the user gave: of a new store; one that is there already keeps its own, which must be the same.
+    **how
+        close_gaps, skip_unknown and confirm, of `intake.receive`.
 
     Yields
     ------
@@ -42,8 +44,8 @@ def run_daily(
             begin_from_run(store, run, first_day, Rules(**rules), key)
         with open_store(store) as opened:
             _check_rules(opened, rules)
-            outcomes = receive(opened, deliveries, close_gaps=close_gaps, key=key)
-            newest = opened.last_day
+            outcomes = receive(opened, deliveries, key=key, **how)
+            newest, on_hold = opened.last_day, hold_text(opened, opened.on_hold)
     except BowerbirdError:  # some are OSErrors too, and say themselves what to do
         raise
     except (OSError, duckdb.Error) as error:
@@ -54,6 +56,8 @@ def run_daily(
     for outcome in outcomes:
         if outcome.status != "held already":
             yield f"{outcome.file}: {outcome.status}" + (f"; {outcome.reason}" if outcome.reason else "")
+    if on_hold:
+        yield f"on hold: {on_hold}"
     held = sum(outcome.status == "held already" for outcome in outcomes)
     yield f"{held} files held already; the newest page: {Path(store) / 'days' / f'{newest:%Y-%m-%d}' / 'index.html'}"
 

@@ -49,7 +49,7 @@ def begin(
     if forecaster.settings.horizon < needed:
         raise ParameterError(
             f"the forecaster looks {forecaster.settings.horizon} days ahead; lead_time {rules.lead_time} and review "
-            f"{rules.review} need {needed}: train one with a horizon of {needed}, or shorten them"
+            f"{rules.review} need {needed}: shorten them, or train one with --set 05_sbo_lstm.test_days={needed}"
         )
     network_state.check(forecaster, panel)
     if key is not None:
@@ -100,7 +100,9 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     s, S, position = levels.s[:, 0], levels.S[:, 0], shelf.position
     quantity = np.zeros(len(rows))
     if age % rules.review == 0:
-        shelf, quantity = stock.order(shelf, s, S)
+        least = s.copy()
+        least[store.on_hold["row"]] = 0  # no order before a person has looked
+        shelf, quantity = stock.order(shelf, least, S)
     about = {"reorder_point": s, "order_up_to": S, "position": position, "quantity": quantity}
     store.insert("orders", date=forecast.dates[0], row=rows, **about)
     store.remember("stock", vars(shelf))

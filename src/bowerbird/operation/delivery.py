@@ -5,7 +5,7 @@ looks cut off, and is refused as such.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,15 @@ class Delivery:
         Units shipped, in the order of the store's series; NaN marks a missing one.
     file, checksum : str
         Name of the file, and the sha256 of its bytes; with pseudonyms the name is the checksum's first 8 digits.
+    unknown : Series of str
+        Names of the series in the file that the store does not know, by row; their quantities are not in `demand`.
     """
 
     date: pd.Timestamp
     demand: np.ndarray
     file: str
     checksum: str = ""
+    unknown: pd.Series = field(default_factory=lambda: pd.Series(dtype=str))
 
     @property
     def content(self) -> str:
@@ -113,7 +116,7 @@ def read_day(path: Path | str, series: pd.DataFrame, fill_gaps: str = "refuse", 
     Raises
     ------
     DataError
-        As `data.attachments.read_attachments`; several days in one file, an unknown series, a series without a row.
+        As `data.attachments.read_attachments`; several days in one file, a series without a row.
     """
     if fill_gaps not in FILL_GAPS:
         raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
@@ -127,18 +130,19 @@ def read_day(path: Path | str, series: pd.DataFrame, fill_gaps: str = "refuse", 
         table = pseudonymise(table, key)
     rows = pd.MultiIndex.from_frame(series[KEY]).get_indexer(pd.MultiIndex.from_frame(table[KEY]))  # -1: unknown
     names = table[KEY].agg("/".join, axis=1).rename(", ".join(KEY))
-    refuse(path.name, names, rows < 0, "is no series of the store", "delete the row, or open a store that has it")
 
     demand = np.full(len(series), np.nan)
-    demand[rows] = table["qty"]
+    demand[rows[rows >= 0]] = table["qty"][rows >= 0]
     without = np.isnan(demand)
     if without.any() and fill_gaps == "refuse":
         first = "/".join(series[KEY].iloc[int(without.argmax())])
+        others = "" if (rows >= 0).all() else f", and {(rows < 0).sum()} rows are of no series of the store"
         raise DataError(
-            f"{path.name}, row {table.index[-1] + 1}, columns {', '.join(KEY)}: the file ends without {first!r} "
-            f"({without.sum()} series of {len(series)} have no row); add them, or make another store with fill_gaps "
-            "'zero' (not listed means nothing shipped) or 'missing' (unknown): its rules are fixed when it is made"
+            f"{path.name}, row {table.index[-1]}, columns {', '.join(KEY)}: the file ends without {first!r} "
+            f"({without.sum()} series of {len(series)} have no row{others}); add them, or make another store with "
+            "--fill-gaps zero (not listed means nothing shipped) or missing (unknown): rules are fixed when it is made"
         )
     checksum = sha256(path)
     file = path.name if key is None else checksum[:8]  # a file's name can hold an id
-    return Delivery(day, np.nan_to_num(demand) if fill_gaps == "zero" else demand, file, checksum)
+    demand = np.nan_to_num(demand) if fill_gaps == "zero" else demand
+    return Delivery(day, demand, file, checksum, names[rows < 0])

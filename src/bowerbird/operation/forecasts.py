@@ -33,7 +33,7 @@ def write(store: Store, day: pd.Timestamp) -> None:
     """
     rules, age = Rules.of(store), days_run(store, day)
     forecaster = load(io.BytesIO(store.recall("forecaster")))
-    if age == 0:
+    if age == 0 or store.recall("network state") is None:  # a day of before was changed: all begins anew
         panel = store.panel()
         simple = states.start(panel.demand)
         network, forecast = network_state.start(forecaster, panel)

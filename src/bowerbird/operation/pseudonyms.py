@@ -48,7 +48,9 @@ def read_key(path: Path | str) -> bytes:
     try:
         key = Path(path).read_bytes().strip()
     except OSError as error:
-        raise ParameterError(f"{path}: no readable key file ({error.strerror}); make one with --new-key") from error
+        raise ParameterError(
+            f"{path}: no readable key file ({error.strerror}); `pseudonymise --new-key` makes one"
+        ) from error
     check_key(key, str(path))
     return key
 
@@ -100,7 +102,7 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
         codes, labels = pd.factorize(table[column])
         new = pd.Index([pseudonym(column.removesuffix("_no"), label, key) for label in labels])
         if new.has_duplicates:
-            raise DataError(f"column {column}: two ids share a pseudonym; make another key with --new-key")
+            raise DataError(f"column {column}: two ids share a pseudonym; `pseudonymise --new-key` makes another key")
         table[column] = new.to_numpy(dtype=object)[codes]
     return table
 

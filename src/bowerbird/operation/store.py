@@ -106,8 +106,8 @@ class Store:
 
     def value(self, query: str, *parameters):
         """The first value of a query's first row, None without one."""
-        row = self.connection.execute(query, list(parameters)).fetchone()
-        return row and row[0]
+        rows = self.connection.execute(query, list(parameters)).fetchall()  # a result must be read to its end
+        return rows[0][0] if rows else None
 
     def frame(self, query: str, *parameters) -> pd.DataFrame:
         """A query's rows."""
@@ -148,6 +148,16 @@ class Store:
         """A value kept by name, None where there is none."""
         text = self.value("SELECT value FROM facts WHERE name = ?", name)
         return None if text is None else json.loads(text)
+
+    def keep_fact(self, name: str, value) -> None:
+        """Keep a value in place of the one kept under this name before."""
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, json.dumps(value)])
+
+    @property
+    def on_hold(self) -> pd.DataFrame:
+        """Quantities that a person has to confirm: date, row of the series, qty as delivered, usual_most."""
+        kept = pd.DataFrame(self.fact("on hold") or [], columns=["date", "row", "qty", "usual_most"])
+        return kept.astype({"date": "datetime64[ns]", "row": int, "qty": float, "usual_most": float})
 
     def remember(self, name: str, content: bytes | dict[str, np.ndarray]) -> None:
         """Keep bytes or named arrays in place of those kept under this name before."""
@@ -259,7 +269,9 @@ def open_store(folder: Path | str) -> Store:
         held = None
     if held != FORMAT:
         connection.close()
-        raise StoreError(f"{path}: format {held}, this version reads {FORMAT}; make the store anew with --run")
+        raise StoreError(
+            f"{path}: format {held}, this version reads {FORMAT}; make another one with --run and another --store"
+        )
     return store
 
 
