@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, fits, spread_over, whole
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ def guaranteed_service(tree: ServiceTree) -> ServicePlan:
     n_stages = len(tree.processing_time)
     deviation = _deviation(tree)
     longest = int(tree.processing_time.sum() + tree.wait.max())  # no service time is longer
+    fits("processing_time and wait", n_stages * float(longest + 1) ** 2)
     times = np.arange(longest + 1)
     tables, best = {}, {}  # of each stage: cost by (S, SI), and the best cost of its branch by what its parent sets
 

@@ -14,8 +14,10 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammaln
 from scipy.stats import poisson
 
-from bowerbird.checks import above, at_least, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, fits, whole
+
+MOST_CUSTOMERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensiti
     Gallego & van Ryzin, Management Science 40, 1994, section 2.3 (there with b = 1).
     """
     n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
+    fits("n_units", n_units)
     scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
     units = np.arange(n_units + 1)
     # J(n, t) = log( sum_{i=0..n} (a t / e)^i / i! ) / b, its terms as logarithms so that none overflows
@@ -96,12 +99,17 @@ def intensity_pricing(n_units: int, time_left: float, intensity: Callable, price
     Gallego & van Ryzin 1994, eq. 5 (the Hamilton-Jacobi equation).
     """
     n_units, time_left = whole("n_units", n_units), float(at_least("time_left", time_left))
-    prices = np.asarray(prices, float)
-    rates = np.asarray(intensity(prices), float)
-    if prices.ndim != 1 or not prices.size or rates.shape != prices.shape or not ((prices >= 0) & (rates >= 0)).all():
+    prices = at_least("prices", prices)
+    rates = at_least("intensity", intensity(prices))
+    if prices.ndim != 1 or not prices.size or rates.shape != prices.shape:
+        raise ParameterError(f"prices, shape {prices.shape}, or intensity, shape {rates.shape}: give one rate a price")
+    customers = rates.max() * time_left  # the steps of the integration are about as many
+    if customers > MOST_CUSTOMERS:
         raise ParameterError(
-            f"prices, shape {prices.shape}, or intensity, shape {rates.shape}: give one rate a price, >= 0"
+            f"intensity and time_left make {customers:.3g} customers, above {MOST_CUSTOMERS:,}; shorten time_left, or "
+            "take fixed_price, which is as good for so many"
         )
+    fits("n_units and prices", customers * n_units * len(prices), MOST_STEPS)
 
     def gain(revenue: np.ndarray) -> np.ndarray:
         """lambda(p) (p - (J(n) - J(n - 1))) for n = 1, 2, ... and every price, (n_units, n_prices)."""
@@ -156,6 +164,7 @@ def fixed_price(n_units: int, time_left: float, *, scale: float, sensitivity: fl
     Gallego & van Ryzin 1994, theorems 2 and 3.
     """
     n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
+    fits("n_units", n_units)
     scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
     if n_units == 0 or time_left == 0:
         return FixedPrice(1 / sensitivity, 0.0, 0.0)
