@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, fits, whole
+from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 from bowerbird.inventory.serial_system import SerialSystem
 
 
@@ -128,9 +128,10 @@ def base_stock_search(
     if low.shape != high.shape or not (low <= high).all() or (low % 1).any() or (high % 1).any():
         raise ParameterError(f"low is {low} and high {high}; give whole numbers, low at most high, one of each a level")
     low, high = low.astype(int), high.astype(int)
-    fits("population", whole("population", population, 4) * low.size)
-    whole("generations", generations), whole("seed", seed)
-    if not 0 <= finite("mutation_rate", mutation_rate) <= 1:
+    fits("population", whole("population", population, 4) * low.size * 1000.0)
+    population = int(population)
+    generations, seed = whole("generations", generations), whole("seed", seed)
+    if not 0 <= one("mutation_rate", finite("mutation_rate", mutation_rate)) <= 1:
         raise ParameterError(f"mutation_rate is {mutation_rate}; give a chance in [0, 1]")
     rng, known, history = np.random.default_rng(seed), {}, []
 

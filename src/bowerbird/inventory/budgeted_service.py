@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, fits, spread_over
+from bowerbird.inventory.checks import above, at_least, fits, one, spread_over
 from bowerbird.inventory.demand import Demand
 
 
@@ -73,7 +73,7 @@ def _gains(demand: Demand, budget, cost, value) -> tuple[np.ndarray, float, np.n
     sells = _at_least_k(demand)
     cost = spread_over("cost", above("cost", cost), sells.shape[:1])
     value = spread_over("value", at_least("value", value), sells.shape[:1])
-    return value[:, None] * sells, float(spread_over("budget", at_least("budget", budget), ())), cost
+    return value[:, None] * sells, one("budget", at_least("budget", budget)), cost
 
 
 def _plan(stock, gains, cost, bound=None) -> ServicePlan:

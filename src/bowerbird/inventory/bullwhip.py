@@ -12,7 +12,7 @@ times; if each forecasts the orders it receives, by products.
 import numpy as np
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, whole
+from bowerbird.inventory.checks import at_least, finite, one, together, whole
 
 
 def moving_average_bullwhip(lead_time, window: int, *, correlation: float = 0.0):
@@ -36,7 +36,9 @@ def moving_average_bullwhip(lead_time, window: int, *, correlation: float = 0.0)
     F. Chen, Z. Drezner, J. Ryan, D. Simchi-Levi, Management Science 46 (2000) 436-443, theorem 2.2.
     """
     lead_time, window = at_least("lead_time", lead_time), whole("window", window, 1)
-    if not -1 < finite("correlation", correlation) < 1:
+    correlation = finite("correlation", correlation)
+    together(lead_time=lead_time, correlation=correlation)
+    if not (np.abs(correlation) < 1).all():
         raise ParameterError(f"correlation is {correlation}; stay in (-1, 1)")
     # 1 + (2 L / p + 2 L^2 / p^2) (1 - rho^p)
     return 1 + (2 * lead_time / window + 2 * lead_time**2 / window**2) * (1 - correlation**window)
@@ -67,7 +69,7 @@ def exponential_smoothing_bullwhip(lead_time, smoothing: float):
 
 
 def _check_smoothing(smoothing: float) -> None:
-    if not 0 < finite("smoothing", smoothing) <= 1:
+    if not 0 < one("smoothing", finite("smoothing", smoothing)) <= 1:
         raise ParameterError(f"smoothing is {smoothing}; stay in (0, 1]")
 
 
@@ -102,9 +104,10 @@ def chain_orders(
     if (window is None) == (smoothing is None):
         raise ParameterError("give either window, for a moving average, or smoothing")
     if window is not None:
-        whole("window", window, 1)
+        window = whole("window", window, 1)
     else:
         _check_smoothing(smoothing)
+    lead_times = np.atleast_1d(at_least("lead_times", lead_times))
     received, orders = demand, np.empty((len(lead_times), *demand.shape))
     for stage, lead_time in enumerate(lead_times):
         forecast = _forecast(demand if shared else received, window, smoothing)

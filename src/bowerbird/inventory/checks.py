@@ -6,7 +6,7 @@ from bowerbird.checks import floats, spread_over
 from bowerbird.checks import whole as whole_number
 from bowerbird.errors import ParameterError
 
-__all__ = ["MOST_STEPS", "above", "at_least", "finite", "fits", "inside", "spread_over", "together", "whole"]
+__all__ = ["MOST_STEPS", "above", "at_least", "finite", "fits", "inside", "one", "spread_over", "together", "whole"]
 
 LARGEST = 10**15  # of a number; whole numbers beyond are not told apart, and products of them leave the range of floats
 SMALLEST = 1e-100  # of a number that something is divided by
@@ -41,6 +41,11 @@ def fits(name: str, n_cells: float, most: float = MOST_CELLS) -> None:
             f"{name} would take {n_cells:.3g} cells to compute, above {most:.3g}; count in larger units or periods, or "
             "take fewer items at once"
         )
+
+
+def one(name: str, value) -> float:
+    """A single number that is checked already, as a float."""
+    return float(spread_over(name, value, ()))
 
 
 def inside(name: str, values) -> np.ndarray:

@@ -62,7 +62,8 @@ class Demand:
 
     def sample(self, generator: np.random.Generator, n_days: int) -> np.ndarray:
         """Independent draws, int (n_items, n_days)."""
-        uniform = generator.random((len(self.probability), n_days))
+        fits("n_days", len(self.probability) * whole("n_days", n_days))
+        uniform = generator.random((len(self.probability), int(n_days)))
         columns = [np.searchsorted(cdf, u, side="right") for cdf, u in zip(self.cdf, uniform, strict=True)]
         return np.minimum(columns, self.probability.shape[1] - 1)
 

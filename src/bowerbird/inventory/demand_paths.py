@@ -55,9 +55,10 @@ class SamplePaths:
         return block
 
 
-def _check_paths(n_paths: int, n_days: int) -> None:
-    whole("n_paths", n_paths, 1)
-    fits("n_days", whole("n_days", n_days, 1) * 1000.0)  # days of a thousand paths are held at once
+def _check_paths(paths) -> None:
+    for name in ("n_paths", "n_days"):
+        object.__setattr__(paths, name, whole(name, getattr(paths, name), 1))
+    fits("n_days", paths.n_days * 1000.0)  # days of a thousand paths are held at once
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class PoissonPaths:
             raise ParameterError(f"mean, shape {mean.shape}: give (n_items,) or (n_items, {self.n_days})")
         if mean.max() >= LARGEST_MEAN:
             raise ParameterError(f"mean holds {mean.max():g}; give units below {LARGEST_MEAN:g}, or larger units")
-        _check_paths(self.n_paths, self.n_days)
+        _check_paths(self)
         object.__setattr__(self, "mean", mean)
 
     @property
@@ -121,7 +122,7 @@ class DiscretePaths:
     n_days: int
 
     def __post_init__(self):
-        _check_paths(self.n_paths, self.n_days)
+        _check_paths(self)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least
+from bowerbird.inventory.checks import above, at_least, together
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def order_quantity_cost(quantity, order_cost, holding_cost, demand_rate) -> np.n
     """
     # K D / Q + h Q / 2
     quantity = above("quantity", quantity)
+    together(quantity=quantity, order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
     ordering = at_least("order_cost", order_cost) * at_least("demand_rate", demand_rate) / quantity
     return ordering + at_least("holding_cost", holding_cost) * quantity / 2
 
@@ -77,6 +78,7 @@ def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOr
     """
     order_cost, demand_rate = at_least("order_cost", order_cost), at_least("demand_rate", demand_rate)
     holding_cost = above("holding_cost", holding_cost)
+    together(order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
     # Q = sqrt(2 K D / h),  cost = sqrt(2 K D h) = h Q
     quantity = np.sqrt(2 * order_cost * demand_rate / holding_cost)
     return EconomicOrder(quantity, holding_cost * quantity)
@@ -97,6 +99,7 @@ def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -
     -------
     float or array, units.
     """
+    together(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
     numerator = 2 * at_least("stock_cost", stock_cost) * at_least("demand_rate", demand_rate)
     return np.sqrt(numerator / above("shortage_cost", shortage_cost))
 
@@ -120,6 +123,7 @@ def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, dema
     Snyder & Shen, example 3.8.
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    together(holding_cost=holding_cost, shortage_cost=shortage_cost)
     # A unit of Q costs h p / (h + p) in place of h: part of it is stocked, the share x = h / (h + p) waits.
     share = holding_cost / (holding_cost + shortage_cost)
     order = economic_order_quantity(order_cost, share * shortage_cost, demand_rate)
@@ -151,6 +155,7 @@ def economic_production_quantity(order_cost, holding_cost, demand_rate, producti
     """
     holding_cost, demand_rate = above("holding_cost", holding_cost), at_least("demand_rate", demand_rate)
     production_rate = above("production_rate", production_rate)
+    together(holding_cost=holding_cost, demand_rate=demand_rate, production_rate=production_rate)
     if not (production_rate > demand_rate).all():
         short = np.max(demand_rate - production_rate)
         raise ParameterError(f"production_rate falls {short:g} short of demand_rate; it must be above it")

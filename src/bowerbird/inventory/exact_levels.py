@@ -127,7 +127,7 @@ def exact_levels(
     width = np.ceil(1.1 * quantity + 3 * np.sqrt(problem.ends[-1].variance)) + 3
     left = np.flatnonzero(demand.probability[:, 0] < 1)
     while len(left):
-        steps = (width[left] * (width[left] + demand.probability.shape[1])).sum()
+        steps = 12 * (width[left] * (width[left] + demand.probability.shape[1])).sum()  # for each S and s, some passes
         fits(f"order_cost and holding_cost: a search over {width[left].max():,.0f} units", steps, MOST_STEPS)
         left = left[np.argsort(width[left], kind="stable")]
         found = []

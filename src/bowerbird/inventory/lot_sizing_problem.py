@@ -54,7 +54,9 @@ class LotSizing:
         if demand.ndim != 2 or demand.size == 0:
             raise ParameterError(f"demand has shape {demand.shape}; give (n_items, n_days), at least one of each")
         shapes = {"demand": demand.shape, "unit_cost": demand.shape, "capacity": demand.shape[1:]}
-        for name in (field.name for field in fields(self) if getattr(self, field.name) is not None):
+        for name in (field.name for field in fields(self)):
+            if name == "capacity" and self.capacity is None:
+                continue
             value = at_least(name, getattr(self, name), endless=name == "lost_sale_cost")
             object.__setattr__(self, name, spread_over(name, value, shapes.get(name, demand.shape[:1])))
         self._check_capacity()

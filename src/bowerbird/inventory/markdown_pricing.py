@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, fits, whole
+from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,15 @@ def markdown_plan(
     Gallego & van Ryzin 1994, section 5, with discrete periods and monotone prices; backward induction.
     """
     prices, mean_demand = finite("prices", prices), at_least("mean_demand", mean_demand)
-    n_units, holding_cost = whole("n_units", n_units), float(at_least("holding_cost", holding_cost))
+    n_units, holding_cost = (
+        whole("n_units", n_units),
+        one("holding_cost", at_least("holding_cost", holding_cost)),
+    )
     if prices.ndim != 1 or not prices.size or not (np.diff(prices) < 0).all():
         raise ParameterError(f"prices is {prices.tolist()}; give a falling ladder of at least one price")
     if mean_demand.shape[1:] != prices.shape or not len(mean_demand):
         raise ParameterError(f"mean_demand, shape {mean_demand.shape}: give (n_periods, {prices.size})")
-    finite("salvage", salvage)
+    salvage = one("salvage", finite("salvage", salvage))
     fits("n_units", float(n_units + 1) ** 2)
     n_periods, n_prices = mean_demand.shape
 

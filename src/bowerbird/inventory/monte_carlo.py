@@ -129,7 +129,7 @@ def monte_carlo(
     holding, shortage, order = (
         spread_over(f"{name} of costs", getattr(costs, name), (n_items,)) for name in ("holding", "shortage", "order")
     )
-    whole("seed", seed)
+    seed = whole("seed", seed)
 
     places = _places(n_items, n_paths)
     blocks = [

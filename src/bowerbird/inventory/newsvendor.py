@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import nbinom, norm, poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, finite, inside, spread_over, whole
+from bowerbird.inventory.checks import above, at_least, finite, inside, spread_over, together, whole
 from bowerbird.inventory.demand import Demand, negative_binomial_parameters
 
 
@@ -50,6 +50,7 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    together(holding_cost=holding_cost, shortage_cost=shortage_cost)
     return shortage_cost / (shortage_cost + holding_cost)
 
 
@@ -70,6 +71,7 @@ def normal_shortage(level, mean, std) -> np.ndarray:
     The standard normal loss function; Snyder & Shen, appendix C.
     """
     std = above("std", std)
+    together(level=level, mean=mean, std=std)
     z = (finite("level", level) - finite("mean", mean)) / std
     # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
     return std * (norm.pdf(z) - z * norm.sf(z))
@@ -101,6 +103,7 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost, *, periods: int = 
     Snyder & Shen, examples 4.3 (one period) and 4.4 (base stock, periods = 4 + 1).
     """
     z = norm.ppf(critical_ratio(holding_cost, shortage_cost))
+    together(mean=mean, std=std, costs=z)
     periods = whole("periods", periods, 1)
     spread = np.sqrt(periods) * at_least("std", std)
     # S = mu L + z sigma sqrt(L),  cost = (h + p) phi(z) sigma sqrt(L)
@@ -130,7 +133,9 @@ def poisson_newsvendor(mean, holding_cost, shortage_cost, *, periods: int = 1) -
     Snyder & Shen, section 4.3 (discrete demand).
     """
     total = whole("periods", periods, 1) * at_least("mean", mean)
-    level = poisson.ppf(critical_ratio(holding_cost, shortage_cost), total)
+    ratio = critical_ratio(holding_cost, shortage_cost)
+    together(mean=total, costs=ratio)
+    level = poisson.ppf(ratio, total)
     # E[(S - D)+] = sum_{d<S} P(D <= d) = S P(D <= S) - lambda P(D <= S - 1)
     left_over = level * poisson.cdf(level, total) - total * poisson.cdf(level - 1, total)
     # E[(D - S)+] = lambda - S + E[(S - D)+]
@@ -160,6 +165,7 @@ def negative_binomial_newsvendor(mean, variance, holding_cost, shortage_cost, *,
     """
     ratio = critical_ratio(holding_cost, shortage_cost)
     mean, size, chance = negative_binomial_parameters(mean, variance)
+    together(mean=mean, costs=ratio)
     periods = whole("periods", periods, 1)
     total, size = periods * mean, periods * size  # the sum of such demands keeps its chance
     level = nbinom.ppf(ratio, size, chance)

@@ -92,7 +92,9 @@ def periodic_review_levels(
     n_items, n_samples, horizon = samples.shape
     n_days = whole("n_days", horizon if n_days is None else n_days, 1)
     lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
-    fits("n_days, lead_time and review", n_items * n_samples * (n_days + lead_time + review), 1e9)
+    # A day costs some 100,000 steps beside the samples
+    fits("n_days, lead_time and review", (n_items * n_samples + 1e5) * n_days * (lead_time + review), 1e11)
+    ratio = spread_over("service_level or costs", ratio, (*ratio.shape[:-1], n_items) if ratio.ndim > 1 else (n_items,))
     beyond = max(n_days + lead_time + review - 1 - horizon, 0)
     last = samples[:, :, -1]
     days = np.concatenate([samples, *(np.roll(last, j, axis=1)[:, :, None] for j in range(1, beyond + 1))], axis=2)
@@ -157,7 +159,7 @@ def normal_levels(
     n_items, n_days = mean.shape
     std = spread_over("std", at_least("std", std), mean.shape)
     lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
-    fits("lead_time and review", n_items * (n_days + lead_time + review))
+    fits("lead_time and review", n_items * n_days * float(lead_time + review), 1e8)
     z = spread_over("service_level or costs", norm.ppf(ratio), (n_items,))[:, None]
     beyond = ((0, 0), (0, lead_time + review - 1))
     mean, variance = np.pad(mean, beyond, mode="edge"), np.pad(np.square(std), beyond, mode="edge")

@@ -34,6 +34,15 @@ class Pricing:
     price: np.ndarray
 
 
+def _season(n_units, time_left, scale=1.0, sensitivity=1.0) -> tuple[int, float, float, float]:
+    """The arguments of a season, checked."""
+    n_units = whole("n_units", n_units)
+    fits("n_units", n_units)
+    one = {"time_left": at_least("time_left", time_left), "scale": above("scale", scale)}
+    one["sensitivity"] = above("sensitivity", sensitivity)
+    return n_units, *(one(name, value) for name, value in one.items())
+
+
 def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensitivity: float = 1.0) -> Pricing:
     """Optimal prices where demand falls exponentially with the price, intensity a exp(-b p).
 
@@ -61,9 +70,7 @@ def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensiti
     ------
     Gallego & van Ryzin, Management Science 40, 1994, section 2.3 (there with b = 1).
     """
-    n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
-    fits("n_units", n_units)
-    scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
+    n_units, time_left, scale, sensitivity = _season(n_units, time_left, scale, sensitivity)
     units = np.arange(n_units + 1)
     # J(n, t) = log( sum_{i=0..n} (a t / e)^i / i! ) / b, its terms as logarithms so that none overflows
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -98,7 +105,7 @@ def intensity_pricing(n_units: int, time_left: float, intensity: Callable, price
     ------
     Gallego & van Ryzin 1994, eq. 5 (the Hamilton-Jacobi equation).
     """
-    n_units, time_left = whole("n_units", n_units), float(at_least("time_left", time_left))
+    n_units, time_left, *_ = _season(n_units, time_left)
     prices = at_least("prices", prices)
     rates = at_least("intensity", intensity(prices))
     if prices.ndim != 1 or not prices.size or rates.shape != prices.shape:
@@ -163,9 +170,7 @@ def fixed_price(n_units: int, time_left: float, *, scale: float, sensitivity: fl
     ------
     Gallego & van Ryzin 1994, theorems 2 and 3.
     """
-    n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
-    fits("n_units", n_units)
-    scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
+    n_units, time_left, scale, sensitivity = _season(n_units, time_left, scale, sensitivity)
     if n_units == 0 or time_left == 0:
         return FixedPrice(1 / sensitivity, 0.0, 0.0)
     # The larger of the price 1 / b that earns most a day, and the run-out price log(a t / n) / b

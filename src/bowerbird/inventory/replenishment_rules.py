@@ -8,7 +8,7 @@ level, rule-based optimisation). Each rule gives `Levels` that `simulate` walks,
 import numpy as np
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, whole
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.safety_stock import order_up_to_level
 
@@ -31,6 +31,7 @@ def periodic_order_quantity(daily_demand, days) -> np.ndarray:
     ------
     Document 003, section 4.2.1.
     """
+    together(daily_demand=daily_demand, days=days)
     return at_least("daily_demand", daily_demand) * above("days", days)
 
 
@@ -51,7 +52,8 @@ def mean_stock(daily_demand, orders, days) -> np.ndarray:
     float or array, units; any safety stock comes on top.
     """
     # Q / 2 = D t / 2, with t = days / orders
-    return periodic_order_quantity(daily_demand, days / above("orders", orders)) / 2
+    together(orders=orders, days=days)
+    return periodic_order_quantity(daily_demand, above("days", days) / above("orders", orders)) / 2
 
 
 def stock_cost(stock, orders, stockouts, *, holding_cost, order_cost, stockout_cost) -> np.ndarray:
@@ -76,6 +78,10 @@ def stock_cost(stock, orders, stockouts, *, holding_cost, order_cost, stockout_c
     ------
     Document 004, section 4.1.
     """
+    together(
+        stock=stock, orders=orders, stockouts=stockouts, holding_cost=holding_cost, order_cost=order_cost,
+        stockout_cost=stockout_cost,
+    )  # fmt: skip
     return (
         at_least("holding_cost", holding_cost) * at_least("stock", stock)
         + at_least("order_cost", order_cost) * at_least("orders", orders)
@@ -99,6 +105,7 @@ def available_share(stock, demand) -> np.ndarray:
     ------
     Document 004, section 4.2.
     """
+    together(stock=stock, demand=demand)
     stock, demand = np.broadcast_arrays(at_least("stock", stock), at_least("demand", demand))
     return np.divide(np.minimum(stock, demand), demand, out=np.ones(demand.shape), where=demand > 0)[()]
 
@@ -217,7 +224,8 @@ def days_of_cover_levels(daily_mean: np.ndarray, *, min_days: int, max_days: int
     ------
     Document 004 (rule-based optimisation, RIO).
     """
-    if whole("max_days", max_days, 1) < whole("min_days", min_days, 1):
+    min_days, max_days = whole("min_days", min_days, 1), whole("max_days", max_days, 1)
+    if max_days < min_days:
         raise ParameterError(f"max_days {max_days} is below min_days {min_days}; an order must reach at least as far")
     daily_mean = at_least("daily_mean", daily_mean)
     expected = daily_mean * spread_over("events", at_least("events", events), daily_mean.shape)

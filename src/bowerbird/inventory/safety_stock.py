@@ -8,7 +8,7 @@ takes. Demand is independent from day to day. For demand that is not normal take
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.inventory.checks import at_least, inside
+from bowerbird.inventory.checks import at_least, inside, together
 
 
 def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.0, lead_time_std=0.0) -> np.ndarray:
@@ -41,6 +41,10 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.
     Silver, Pyke & Thomas, Inventory and Production Management in Supply Chains, 4th ed., section 6.10.
     """
     service_level = inside("service_level", service_level)
+    together(
+        service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review, daily_mean=daily_mean,
+        lead_time_std=lead_time_std,
+    )  # fmt: skip
     days = at_least("lead_time", lead_time) + at_least("review", review)
     # z sqrt((LT + NRT) sigma^2 + mu^2 sigma_L^2)
     variance = (
