@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, fits, whole
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, fits, one, whole
 
 MOST_CUSTOMERS = 20_000
 
@@ -38,9 +38,12 @@ def _season(n_units, time_left, scale=1.0, sensitivity=1.0) -> tuple[int, float,
     """The arguments of a season, checked."""
     n_units = whole("n_units", n_units)
     fits("n_units", n_units)
-    one = {"time_left": at_least("time_left", time_left), "scale": above("scale", scale)}
-    one["sensitivity"] = above("sensitivity", sensitivity)
-    return n_units, *(one(name, value) for name, value in one.items())
+    return (
+        n_units,
+        one("time_left", at_least("time_left", time_left)),
+        one("scale", above("scale", scale)),
+        one("sensitivity", above("sensitivity", sensitivity)),
+    )
 
 
 def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensitivity: float = 1.0) -> Pricing:
