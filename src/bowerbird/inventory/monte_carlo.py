@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from bowerbird.inventory.checks import spread_over, whole
+from bowerbird.inventory.checks import fits, spread_over, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.measures import (
@@ -125,6 +125,7 @@ def monte_carlo(
     """
     paths = demand if hasattr(demand, "draw") else SamplePaths(demand)
     n_items, n_paths, n_days = paths.shape
+    fits("items, n_paths and n_days", n_items * n_paths * n_days, 1e10)  # a few minutes
     s, S, opening_stock = check_policy(s, S, opening_stock, lead_time, review, (n_items, n_days))
     holding, shortage, order = (
         spread_over(f"{name} of costs", getattr(costs, name), (n_items,)) for name in ("holding", "shortage", "order")

@@ -159,7 +159,7 @@ def normal_levels(
     n_items, n_days = mean.shape
     std = spread_over("std", at_least("std", std), mean.shape)
     lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
-    fits("lead_time and review", n_items * n_days * float(lead_time + review), 1e8)
+    fits("lead_time and review", n_items * n_days * float(lead_time + review), 1e7)
     z = spread_over("service_level or costs", norm.ppf(ratio), (n_items,))[:, None]
     beyond = ((0, 0), (0, lead_time + review - 1))
     mean, variance = np.pad(mean, beyond, mode="edge"), np.pad(np.square(std), beyond, mode="edge")
