@@ -268,3 +268,25 @@ def test_stock_outs_equal_a_slow_loop(demand, least_days, least_mean):
 def test_missing_days_are_no_stock_out():
     demand = np.array([[30.0, *[0] * 6, NAN, 0, 30], [NAN] * 10])
     assert np.flatnonzero(stock_outs(demand)).tolist() == [1, 2, 3, 4, 5, 6, 8]
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: fill_missing([1.0, NAN], "mean"), r"demand, shape \(2,\)"),
+        (lambda: fill_missing([[1.0, np.inf]], "linear"), "demand holds inf"),
+        (lambda: fill_missing([["a", "b"]], "mean"), "demand must be"),
+        (lambda: fill_missing([[1.0, NAN]], "median", n_train=2.5), "n_train is 2.5"),
+        (lambda: outlier_bounds(np.empty((2, 0)), "3 sigma"), r"demand, shape \(2, 0\)"),
+        (lambda: treat_outliers([[1.0, 2.0]], "3 sigma", n_train=0), "n_train is 0"),
+        (lambda: stock_outs([[1.0, 0.0]], least_days=NAN), "least_days is nan"),
+    ],
+)
+def test_what_cannot_be_cleaned_is_refused_by_name(call, named):
+    with pytest.raises(ParameterError, match=named):
+        call()
+
+
+def test_a_masked_day_is_a_missing_one():
+    demand = np.ma.masked_array([[2.0, 99_999.0, 4.0]], [[False, True, False]])
+    assert fill_missing(demand, "mean").demand.tolist() == [[2, 3, 4]]

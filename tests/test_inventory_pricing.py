@@ -136,5 +136,5 @@ def test_arguments_that_do_not_fit_are_refused(wrong, named):
 
 def test_prices_and_rates_must_fit():
     for intensity, prices in [(np.ones_like, []), (lambda p: -p, [1.0]), (lambda p: np.ones(3), [1.0])]:
-        with pytest.raises(ParameterError, match="prices"):
+        with pytest.raises(ParameterError, match=r"prices|intensity"):
             intensity_pricing(3, 1.0, intensity, np.array(prices))

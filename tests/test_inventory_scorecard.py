@@ -86,5 +86,5 @@ def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match="forecast"):
         scorecard(contest_walk(), COSTS, actual=DEMAND)
     for cost, fill in [([1, 2], [1]), ([1, np.nan], [1, 1]), ([[1]], [[1]])]:
-        with pytest.raises(ParameterError, match="fill_rate"):
+        with pytest.raises(ParameterError, match="cost"):
             pareto_front(cost, fill)

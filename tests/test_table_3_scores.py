@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from test_table_3 import SMALL, panel_of
 
+from bowerbird.errors import ParameterError
 from bowerbird.metrics import CLASS_DEFINITIONS, bias, classification_scores, one_minus_wmape
 from bowerbird.paper import comparison
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
@@ -48,6 +49,16 @@ def test_normalizations_by_hand():
     assert found["/ range of each series"] == pytest.approx(0.2)
     logs = np.log([4 / 3, 4 / 5, 10 / 7, 6 / 9, 1.0])
     assert found["of log(1 + y)"] == pytest.approx(np.sqrt(np.mean(logs**2)))
+
+
+def test_what_cannot_be_scored_is_refused_and_no_hit_is_a_zero():
+    missed = class_scores(np.array([1.0, 2.0]), np.array([5.0, 9.0]), np.array([3.0]))
+    assert missed["accuracy, within ±10 %"] == missed["accuracy, rounded units"] == missed["F1, rounded units"] == 0
+    for forecast in ([np.nan, 1.0], [1.0], [np.inf, 1.0]):
+        with pytest.raises(ParameterError, match="forecast"):
+            class_scores(np.array([1.0, 2.0]), np.array(forecast), np.array([3.0]))
+    flat = normalized_rmse(np.full((3, 1), 2.0), np.ones((3, 1)), {name: np.ones(3) for name in NORMALIZATIONS[5:8]})
+    assert flat["/ mean"] == 0.5 and np.isnan(flat["/ range"])
 
 
 def test_scales_of_series_rest_on_training_windows():

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
+from bowerbird.checks import finite, whole
 from bowerbird.errors import ParameterError
 
 FAR_TIMES, FAR_UNITS = 5, 100
@@ -29,6 +30,16 @@ class Cleaned:
 
     demand: np.ndarray
     record: dict
+
+
+def series_table(demand, n_train: int | None = None) -> np.ndarray:
+    """Demand as float64 (n_series, n_days), NaN where it is missing or masked; `n_train` is checked with it."""
+    demand = finite("demand", demand)
+    if demand.ndim != 2 or not demand.size:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_series, n_days), none of them 0")
+    if n_train is not None:
+        whole("n_train", n_train, 1)
+    return demand
 
 
 def fill_missing(demand: np.ndarray, how: str, n_train: int | None = None) -> Cleaned:
@@ -50,7 +61,7 @@ def fill_missing(demand: np.ndarray, how: str, n_train: int | None = None) -> Cl
     ------
     Companion articles 002 and 003, data preprocessing.
     """
-    frame = pd.DataFrame(demand.T)  # (n_days, n_series): pandas fills along its first axis
+    frame = pd.DataFrame(series_table(demand, n_train).T)  # (n_days, n_series): pandas fills along its first axis
     known = frame.iloc[:n_train]
     if how == "mean":
         filled = frame.fillna(known.mean())
@@ -109,6 +120,7 @@ def outlier_bounds(demand: np.ndarray, rule: str, n_train: int | None = None) ->
     ------
     Companion articles 002 (z-score, IQR) and 003 (box plot, 3 sigma).
     """
+    demand = series_table(demand, n_train)
     train = pd.DataFrame(demand[:, :n_train].T)  # (n_train, n_series): pandas passes over NaN
     if rule == "3 sigma":
         centre, spread = train.mean().to_numpy()[:, None], train.std(ddof=0).to_numpy()[:, None]  # (n_series, 1)
@@ -143,6 +155,7 @@ def treat_outliers(demand: np.ndarray, rule: str, treatment: str = "cut", n_trai
     -------
     Cleaned
     """
+    demand = series_table(demand, n_train)
     low, high = outlier_bounds(demand, rule, n_train)
     outlier = (demand < low) | (demand > high)  # NaN compares false: a missing day is no outlier
     if treatment == "cut":
@@ -176,6 +189,8 @@ def stock_outs(demand: np.ndarray, least_days: int = 7, least_mean: float = 2.0)
     -------
     bool array (n_series, n_days)
     """
+    demand = series_table(demand)
+    whole("least_days", least_days), finite("least_mean", least_mean)
     found = np.zeros(demand.shape, dtype=bool)
     for row in np.flatnonzero(pd.DataFrame(demand).mean(axis=1) > least_mean):
         sold = np.flatnonzero(demand[row] > 0)

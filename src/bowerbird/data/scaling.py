@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import whole
+from bowerbird.data.cleaning import series_table
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 
@@ -42,7 +44,7 @@ def fit_scaler(demand: np.ndarray, kind: str, n_train: int) -> Scaler:
     -------
     Scaler. A constant series gets scale 1.
     """
-    train = demand[:, :n_train]
+    train = series_table(demand, whole("n_train", n_train, 1))[:, :n_train]
     low, high = np.nanmin(train, axis=1, keepdims=True), np.nanmax(train, axis=1, keepdims=True)  # (n_series, 1)
     if kind == "min-max":
         shift, scale = low, high - low

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import at_least, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 from bowerbird.inventory.serial_system import SerialSystem
 
 
@@ -40,12 +40,14 @@ def simulated_serial_cost(levels, system: SerialSystem, demand: np.ndarray, warm
     Snyder & Shen, 2nd ed., section 6.2.
     """
     demand = at_least("demand", demand)
-    if demand.ndim != 2 or not 0 <= warm_up < demand.shape[1]:
+    if demand.ndim != 2 or not demand.size or whole("warm_up", warm_up) >= demand.shape[1]:
         raise ParameterError(f"warm_up is {warm_up} and demand has shape {demand.shape}; count at least one day of it")
     before = int(system.lead_time.sum())
     # D(-before, t]: days without demand come first, as many as orders take through the whole system
     until = np.cumsum(np.pad(demand, ((0, 0), (before, 0))), axis=1)  # (n_paths, before + n_days)
-    levels = np.asarray(levels, float)
+    levels = finite("levels", levels)
+    if levels.shape != system.lead_time.shape:
+        raise ParameterError(f"levels has shape {levels.shape}; give one for each of {len(system.lead_time)} stages")
     position, cost = np.full_like(until, levels[-1]), 0.0
     for j in range(len(levels) - 1, -1, -1):
         lead_time = system.lead_time[j]
@@ -122,12 +124,14 @@ def base_stock_search(
     ParameterError
         If an argument is out of range.
     """
-    low, high = np.atleast_1d(low), np.atleast_1d(high)
+    low, high = np.atleast_1d(finite("low", low)), np.atleast_1d(finite("high", high))
     if low.shape != high.shape or not (low <= high).all() or (low % 1).any() or (high % 1).any():
         raise ParameterError(f"low is {low} and high {high}; give whole numbers, low at most high, one of each a level")
-    whole("population", population, 4)
-    whole("generations", generations)
-    if not 0 <= mutation_rate <= 1:
+    low, high = low.astype(int), high.astype(int)
+    fits("population", whole("population", population, 4) * low.size * 1000.0)
+    population = int(population)
+    generations, seed = whole("generations", generations), whole("seed", seed)
+    if not 0 <= one("mutation_rate", finite("mutation_rate", mutation_rate)) <= 1:
         raise ParameterError(f"mutation_rate is {mutation_rate}; give a chance in [0, 1]")
     rng, known, history = np.random.default_rng(seed), {}, []
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, spread_over
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, fits, one, spread_over
 from bowerbird.inventory.demand import Demand
 
 
@@ -73,7 +73,7 @@ def _gains(demand: Demand, budget, cost, value) -> tuple[np.ndarray, float, np.n
     sells = _at_least_k(demand)
     cost = spread_over("cost", above("cost", cost), sells.shape[:1])
     value = spread_over("value", at_least("value", value), sells.shape[:1])
-    return value[:, None] * sells, float(at_least("budget", budget)), cost
+    return value[:, None] * sells, one("budget", at_least("budget", budget)), cost
 
 
 def _plan(stock, gains, cost, bound=None) -> ServicePlan:
@@ -159,6 +159,7 @@ def best_service(demand: Demand, *, budget: int, cost=1, value=1.0) -> ServicePl
     for name, numbers in (("budget", np.array([budget])), ("cost", cost)):
         if (numbers % 1).any():
             raise ParameterError(f"{name} holds {numbers[numbers % 1 > 0][0]:g}; give whole numbers of a smaller unit")
+    fits("budget", (budget + 1) * len(cost))
     budget, cost = int(budget), cost.astype(int)
     best = np.zeros(budget + 1)  # f_i(b): most value of the items so far within b
     chosen = np.zeros((len(cost), budget + 1), int)

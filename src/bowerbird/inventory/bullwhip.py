@@ -11,8 +11,8 @@ times; if each forecasts the orders it receives, by products.
 
 import numpy as np
 
-from bowerbird.checks import at_least, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, one, together, whole
 
 
 def moving_average_bullwhip(lead_time, window: int, *, correlation: float = 0.0):
@@ -36,7 +36,9 @@ def moving_average_bullwhip(lead_time, window: int, *, correlation: float = 0.0)
     F. Chen, Z. Drezner, J. Ryan, D. Simchi-Levi, Management Science 46 (2000) 436-443, theorem 2.2.
     """
     lead_time, window = at_least("lead_time", lead_time), whole("window", window, 1)
-    if not -1 < correlation < 1:
+    correlation = finite("correlation", correlation)
+    together(lead_time=lead_time, correlation=correlation)
+    if not (np.abs(correlation) < 1).all():
         raise ParameterError(f"correlation is {correlation}; stay in (-1, 1)")
     # 1 + (2 L / p + 2 L^2 / p^2) (1 - rho^p)
     return 1 + (2 * lead_time / window + 2 * lead_time**2 / window**2) * (1 - correlation**window)
@@ -67,7 +69,7 @@ def exponential_smoothing_bullwhip(lead_time, smoothing: float):
 
 
 def _check_smoothing(smoothing: float) -> None:
-    if not 0 < smoothing <= 1:
+    if not 0 < one("smoothing", finite("smoothing", smoothing)) <= 1:
         raise ParameterError(f"smoothing is {smoothing}; stay in (0, 1]")
 
 
@@ -98,13 +100,14 @@ def chain_orders(
     ParameterError
         If not exactly one of window and smoothing is given, or an argument is out of range.
     """
-    demand = at_least("demand", demand)
+    demand = _paths(demand)
     if (window is None) == (smoothing is None):
         raise ParameterError("give either window, for a moving average, or smoothing")
     if window is not None:
-        whole("window", window, 1)
+        window = whole("window", window, 1)
     else:
         _check_smoothing(smoothing)
+    lead_times = np.atleast_1d(at_least("lead_times", lead_times))
     received, orders = demand, np.empty((len(lead_times), *demand.shape))
     for stage, lead_time in enumerate(lead_times):
         forecast = _forecast(demand if shared else received, window, smoothing)
@@ -144,8 +147,22 @@ def bullwhip_ratios(demand: np.ndarray, orders: np.ndarray, *, warm_up: int = 0)
     -------
     array (n_stages,)
     """
+    demand, orders = _paths(demand), np.asarray(orders, float)
+    if orders.shape[1:] != demand.shape:
+        raise ParameterError(f"orders, shape {orders.shape}: give (n_stages, {demand.shape[0]}, {demand.shape[1]})")
     days = ~np.isnan(orders).any(axis=(0, 1))
-    days[:warm_up] = False
+    days[: whole("warm_up", warm_up)] = False
     if days.sum() < 2:
         raise ParameterError(f"warm_up is {warm_up} and leaves {days.sum()} of {demand.shape[1]} days; leave two")
-    return orders[:, :, days].var(axis=2).mean(axis=1) / demand[:, days].var(axis=1).mean()
+    finite("orders", orders[:, :, days])
+    spread = demand[:, days].var(axis=1).mean()
+    if not spread:
+        raise ParameterError("demand does not vary; there is nothing to hold the orders' variance against")
+    return orders[:, :, days].var(axis=2).mean(axis=1) / spread
+
+
+def _paths(demand) -> np.ndarray:
+    demand = at_least("demand", demand)
+    if demand.ndim != 2 or not demand.size:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_paths, n_days), none of them 0")
+    return demand

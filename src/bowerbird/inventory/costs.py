@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least
 from bowerbird.inventory.newsvendor import critical_ratio
 
 ASSUMED_PRICE = 1.0
@@ -36,6 +36,10 @@ class Costs:
     holding: np.ndarray
     shortage: np.ndarray
     order: np.ndarray
+
+    def __post_init__(self):
+        for name in ("holding", "shortage", "order"):
+            at_least(f"{name} of costs", getattr(self, name))
 
     @property
     def critical_ratio(self) -> np.ndarray:
@@ -70,10 +74,5 @@ def assumed_costs(
     ParameterError
         If a price, rate or cost is out of range.
     """
-    price, order_cost = np.asarray(price, float), np.asarray(order_cost, float)
-    if not ((price > 0).all() and holding_rate > 0 and shortage_rate > 0 and (order_cost >= 0).all()):
-        raise ParameterError(
-            f"price from {price.min()}, holding_rate {holding_rate}, shortage_rate {shortage_rate}, order_cost from "
-            f"{order_cost.min()}; prices and rates must be above 0, order_cost at least 0"
-        )
-    return Costs(holding_rate * price, shortage_rate * price, order_cost)
+    price, order_cost = above("price", price), at_least("order_cost", order_cost)
+    return Costs(above("holding_rate", holding_rate) * price, above("shortage_rate", shortage_rate) * price, order_cost)

@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import nbinom, norm, poisson
 
-from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, finite, fits, inside, spread_over, whole
 
 TAIL = 1e-12
 """Probability left out beyond the last unit of a table made from a distribution without an upper end."""
@@ -31,8 +31,9 @@ class Demand:
     probability: np.ndarray
 
     def __post_init__(self):
-        table = self.probability
-        if np.ndim(table) != 2 or not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, rtol=0, atol=1e-9)):
+        table = finite("probability", self.probability)
+        object.__setattr__(self, "probability", table)
+        if table.ndim != 2 or not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, rtol=0, atol=1e-9)):
             raise ParameterError(
                 f"probability, shape {np.shape(table)}: give (n_items, n_units), none negative, each row summing to 1"
             )
@@ -55,15 +56,14 @@ class Demand:
 
     def quantile(self, level) -> np.ndarray:
         """The smallest units that demand stays at or below with probability `level` in (0, 1), int (n_items,)."""
-        level = spread_over("level", level, self.probability.shape[:1])
-        if not ((level > 0) & (level < 1)).all():
-            raise ParameterError(f"level runs from {level.min()} to {level.max()}; stay in (0, 1)")
+        level = spread_over("level", inside("level", level), self.probability.shape[:1])
         # The small subtraction keeps P(D <= 8) = 0.7999...9 at the level 0.8.
         return np.minimum((self.cdf < level[:, None] - TAIL).sum(axis=1), self.probability.shape[1] - 1)
 
     def sample(self, generator: np.random.Generator, n_days: int) -> np.ndarray:
         """Independent draws, int (n_items, n_days)."""
-        uniform = generator.random((len(self.probability), n_days))
+        fits("n_days", len(self.probability) * whole("n_days", n_days))
+        uniform = generator.random((len(self.probability), int(n_days)))
         columns = [np.searchsorted(cdf, u, side="right") for cdf, u in zip(self.cdf, uniform, strict=True)]
         return np.minimum(columns, self.probability.shape[1] - 1)
 
@@ -74,6 +74,22 @@ def _normalised(probability: np.ndarray) -> Demand:
     n_units = 1 + np.count_nonzero((beyond > TAIL).any(axis=0))
     probability = np.maximum(probability[:, :n_units], 0)
     return Demand(probability / probability.sum(axis=1, keepdims=True))
+
+
+def _items(name: str, values: np.ndarray, others: np.ndarray | float = 0.0) -> np.ndarray:
+    """The values as (n_items,): one an item, or one for as many items as the others have."""
+    values = np.atleast_1d(values)
+    if values.shape == (1,) and np.ndim(others) == 1:
+        values = np.repeat(values, len(others))
+    if values.ndim != 1 or not values.size:
+        raise ParameterError(f"{name} has shape {values.shape}; give one number, or one for each item")
+    return values
+
+
+def _units(name: str, largest: float, n_items: int) -> np.ndarray:
+    """0, 1, ... up to the largest whole number that a table must hold, and one more."""
+    fits(name, n_items * (largest + 2))
+    return np.arange(largest + 2)
 
 
 def poisson_demand(mean) -> Demand:
@@ -88,8 +104,8 @@ def poisson_demand(mean) -> Demand:
     -------
     Demand
     """
-    mean = np.atleast_1d(at_least("mean", mean))
-    units = np.arange(poisson.isf(TAIL, mean.max()) + 2)
+    mean = _items("mean", at_least("mean", mean))
+    units = _units("mean", poisson.isf(TAIL, mean.max()), len(mean))
     return _normalised(poisson.pmf(units, mean[:, None]))
 
 
@@ -113,13 +129,14 @@ def negative_binomial_demand(mean, variance) -> Demand:
         If a variance is not above its mean; demand is then Poisson, or narrower.
     """
     mean, size, chance = (column[:, None] for column in negative_binomial_parameters(mean, variance))
-    units = np.arange(nbinom.isf(TAIL, size, chance).max() + 2)
+    units = _units("mean and variance", nbinom.isf(TAIL, size, chance).max(), len(mean))
     return _normalised(nbinom.pmf(units, size, chance))
 
 
 def negative_binomial_parameters(mean, variance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, size [r] and chance [q] of the negative binomial with a given mean and variance, each (n_items,)."""
-    mean, variance = np.broadcast_arrays(np.atleast_1d(above("mean", mean)), at_least("variance", variance))
+    mean = _items("mean", above("mean", mean), at_least("variance", variance))
+    variance = spread_over("variance", at_least("variance", variance), mean.shape)
     if not (variance > mean).all():
         raise ParameterError(
             f"variance {variance[variance <= mean][0]:g} is not above the mean {mean[variance <= mean][0]:g}; "
@@ -141,8 +158,9 @@ def normal_demand(mean, std) -> Demand:
     -------
     Demand
     """
-    mean, std = np.broadcast_arrays(np.atleast_1d(at_least("mean", mean)), above("std", std))
-    units = np.arange(np.ceil((mean + norm.isf(TAIL) * std).max()) + 2)
+    mean = _items("mean", at_least("mean", mean), above("std", std))
+    std = spread_over("std", above("std", std), mean.shape)
+    units = _units("mean and std", np.ceil((mean + norm.isf(TAIL) * std).max()), len(mean))
     # P(D = d) = Phi((d + 1/2 - mu) / sigma) - Phi((d - 1/2 - mu) / sigma)
     cdf = norm.cdf(units + 0.5, mean[:, None], std[:, None])
     return _normalised(np.diff(cdf, axis=1, prepend=0))
@@ -165,11 +183,12 @@ def sampled_demand(samples: np.ndarray) -> Demand:
     ParameterError
         If the samples are empty, negative, NaN or not whole.
     """
-    samples = np.asarray(samples, float)
-    if samples.ndim != 2 or samples.size == 0 or not ((samples >= 0) & (samples == np.floor(samples))).all():
+    samples = at_least("samples", samples)
+    if samples.ndim != 2 or samples.size == 0 or not (samples == np.floor(samples)).all():
         raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples) of whole units, none negative")
     n_items, n_samples = samples.shape
     n_units = int(samples.max()) + 1
+    fits("samples", n_items * n_units)
     cells = samples.astype(np.int64) + n_units * np.arange(n_items)[:, None]
     counts = np.bincount(cells.reshape(-1), minlength=n_items * n_units).reshape(n_items, n_units)
     return Demand(counts / n_samples)
@@ -197,20 +216,25 @@ def quantile_demand(levels, quantiles: np.ndarray) -> Demand:
     ParameterError
         If levels or quantiles are out of range or out of order.
     """
-    levels, quantiles = np.asarray(levels, float), at_least("quantiles", quantiles)
-    if len(levels) < 2 or not ((np.diff(levels) > 0).all() and levels[0] > 0 and levels[-1] < 1):
+    levels, quantiles = inside("levels", levels), at_least("quantiles", quantiles)
+    if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
         raise ParameterError(f"levels are {levels}; give at least two, rising, inside (0, 1)")
-    if quantiles.ndim != 2 or quantiles.shape[1] != len(levels) or (np.diff(quantiles, axis=1) < 0).any():
+    if (
+        quantiles.ndim != 2
+        or not len(quantiles)
+        or quantiles.shape[1] != len(levels)
+        or (np.diff(quantiles, axis=1) < 0).any()
+    ):
         raise ParameterError(f"quantiles, shape {quantiles.shape}: give (n_items, {len(levels)}), each row sorted")
     last = quantiles[:, -1:]
     # 1 - F(x) = (1 - tau_n) exp(-(x - q_n) / scale), with the scale at which it also passes through (q_n-1, tau_n-1)
     scale = (last - quantiles[:, -2:-1]) / np.log((1 - levels[-2]) / (1 - levels[-1])) + 1e-9
-    n_units = int(np.ceil((last + scale * np.log((1 - levels[-1]) / TAIL)).max())) + 2
-    edges = np.arange(n_units) + 0.5
+    largest = np.ceil((last + scale * np.log((1 - levels[-1]) / TAIL)).max())
+    edges = _units("quantiles", largest, len(quantiles)) + 0.5
     tail = 1 - (1 - levels[-1]) * np.exp(-np.maximum(edges - last, 0) / scale)
     known = np.concatenate([[0.0], levels])
-    inside = np.array([np.interp(edges, np.append(0.0, row), known) for row in quantiles])
-    return _normalised(np.diff(np.where(edges > last, tail, inside), axis=1, prepend=0))
+    within = np.array([np.interp(edges, np.append(0.0, row), known) for row in quantiles])
+    return _normalised(np.diff(np.where(edges > last, tail, within), axis=1, prepend=0))
 
 
 def total_demand(days: Sequence[Demand]) -> Demand:
@@ -228,6 +252,7 @@ def total_demand(days: Sequence[Demand]) -> Demand:
     if len(days) == 0 or len({len(day.probability) for day in days}) > 1:
         raise ParameterError("days is empty, or its tables differ in the number of items; give one table a day")
     n_units = sum(day.probability.shape[1] - 1 for day in days) + 1
+    fits("days", len(days) * len(days[0].probability) * n_units)
     # The transform of a sum's distribution is the product of the transforms.
     transform = np.prod([np.fft.rfft(day.probability, n_units) for day in days], axis=0)
     return _normalised(np.fft.irfft(transform, n_units))
@@ -251,6 +276,7 @@ def demand_over_days(demand: Demand, days: int) -> Demand:
     if days == 1:
         return demand
     n_units = days * (demand.probability.shape[1] - 1) + 1
+    fits("days", len(demand.probability) * n_units)
     return _normalised(np.fft.irfft(np.fft.rfft(demand.probability, n_units) ** days, n_units))
 
 
@@ -268,9 +294,10 @@ def demand_over_random_days(demand: Demand, days_probability) -> Demand:
     -------
     Demand
     """
-    chances = Demand(np.atleast_2d(np.asarray(days_probability, float))).probability
+    chances = Demand(np.atleast_2d(finite("days_probability", days_probability))).probability
     n_items, n_days = len(demand.probability), chances.shape[1]
     chances = spread_over("days_probability", chances, (n_items, n_days))
+    fits("days_probability", n_days * n_items * n_days * demand.probability.shape[1])
     sums = [demand_over_days(demand, days).probability for days in range(n_days)]
     # P(D = d) = sum over k of P(k days) P(D_1 + ... + D_k = d)
     mixture = np.zeros((n_items, sums[-1].shape[1]))

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import poisson
 
-from bowerbird.checks import whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, fits, whole
 from bowerbird.inventory.demand import Demand
 
 GUIDE_BITS = 12
+LARGEST_MEAN = 2.0**23  # paths are drawn in float32, which is exact up to 2^24
 NEGLIGIBLE = 2.0**-33
 """Probability of the tail left out of a table: less than what 32 bits can tell."""
 
@@ -32,11 +33,10 @@ class SamplePaths:
     samples: np.ndarray
 
     def __post_init__(self):
-        samples = np.asarray(self.samples)
-        if samples.ndim != 3 or 0 in samples.shape or not samples.min() >= 0:
-            raise ParameterError(
-                f"samples, shape {samples.shape}: give (n_items, n_paths, n_days), none negative or NaN"
-            )
+        at_least("samples", self.samples)
+        samples = np.asarray(self.samples)  # integers stay integers
+        if samples.ndim != 3 or 0 in samples.shape:
+            raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_paths, n_days), none of them 0")
         object.__setattr__(self, "samples", samples)
 
     @property
@@ -55,6 +55,12 @@ class SamplePaths:
         return block
 
 
+def _check_paths(paths) -> None:
+    for name in ("n_paths", "n_days"):
+        object.__setattr__(paths, name, whole(name, getattr(paths, name), 1))
+    fits("n_days", paths.n_days * 1000.0)  # days of a thousand paths are held at once
+
+
 @dataclass(frozen=True)
 class PoissonPaths:
     """Independent Poisson demand.
@@ -71,11 +77,12 @@ class PoissonPaths:
     n_days: int
 
     def __post_init__(self):
-        mean = np.asarray(self.mean, float)
-        fits = mean.ndim == 1 or (mean.ndim == 2 and mean.shape[1] == self.n_days)
-        if not (fits and mean.size and (mean >= 0).all() and np.isfinite(mean).all()):
-            raise ParameterError(f"mean, shape {mean.shape}: give (n_items,) or (n_items, {self.n_days}), from 0 on")
-        whole("n_paths", self.n_paths, 1), whole("n_days", self.n_days, 1)
+        mean = at_least("mean", self.mean)
+        if not mean.size or (mean.ndim != 1 and mean.shape[1:] != (self.n_days,)):
+            raise ParameterError(f"mean, shape {mean.shape}: give (n_items,) or (n_items, {self.n_days})")
+        if mean.max() >= LARGEST_MEAN:
+            raise ParameterError(f"mean holds {mean.max():g}; give units below {LARGEST_MEAN:g}, or larger units")
+        _check_paths(self)
         object.__setattr__(self, "mean", mean)
 
     @property
@@ -115,7 +122,7 @@ class DiscretePaths:
     n_days: int
 
     def __post_init__(self):
-        whole("n_paths", self.n_paths, 1), whole("n_days", self.n_days, 1)
+        _check_paths(self)
 
     @property
     def shape(self) -> tuple[int, int, int]:

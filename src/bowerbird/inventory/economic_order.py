@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, at_least
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, together
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ def order_quantity_cost(quantity, order_cost, holding_cost, demand_rate) -> np.n
     """
     # K D / Q + h Q / 2
     quantity = above("quantity", quantity)
-    return np.asarray(order_cost) * demand_rate / quantity + np.asarray(holding_cost) * quantity / 2
+    together(quantity=quantity, order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
+    ordering = at_least("order_cost", order_cost) * at_least("demand_rate", demand_rate) / quantity
+    return ordering + at_least("holding_cost", holding_cost) * quantity / 2
 
 
 def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOrder:
@@ -76,6 +78,7 @@ def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOr
     """
     order_cost, demand_rate = at_least("order_cost", order_cost), at_least("demand_rate", demand_rate)
     holding_cost = above("holding_cost", holding_cost)
+    together(order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
     # Q = sqrt(2 K D / h),  cost = sqrt(2 K D h) = h Q
     quantity = np.sqrt(2 * order_cost * demand_rate / holding_cost)
     return EconomicOrder(quantity, holding_cost * quantity)
@@ -96,7 +99,9 @@ def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -
     -------
     float or array, units.
     """
-    return np.sqrt(2 * at_least("stock_cost", stock_cost) * demand_rate / above("shortage_cost", shortage_cost))
+    together(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
+    numerator = 2 * at_least("stock_cost", stock_cost) * at_least("demand_rate", demand_rate)
+    return np.sqrt(numerator / above("shortage_cost", shortage_cost))
 
 
 def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, demand_rate) -> EconomicOrder:
@@ -118,6 +123,7 @@ def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, dema
     Snyder & Shen, example 3.8.
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    together(holding_cost=holding_cost, shortage_cost=shortage_cost)
     # A unit of Q costs h p / (h + p) in place of h: part of it is stocked, the share x = h / (h + p) waits.
     share = holding_cost / (holding_cost + shortage_cost)
     order = economic_order_quantity(order_cost, share * shortage_cost, demand_rate)
@@ -147,7 +153,9 @@ def economic_production_quantity(order_cost, holding_cost, demand_rate, producti
     ------
     Snyder & Shen, problem 3.22.
     """
-    demand_rate, production_rate = np.asarray(demand_rate, float), np.asarray(production_rate, float)
+    holding_cost, demand_rate = above("holding_cost", holding_cost), at_least("demand_rate", demand_rate)
+    production_rate = above("production_rate", production_rate)
+    together(holding_cost=holding_cost, demand_rate=demand_rate, production_rate=production_rate)
     if not (production_rate > demand_rate).all():
         short = np.max(demand_rate - production_rate)
         raise ParameterError(f"production_rate falls {short:g} short of demand_rate; it must be above it")
@@ -158,9 +166,9 @@ def economic_production_quantity(order_cost, holding_cost, demand_rate, producti
 def _prices(breakpoints, unit_costs) -> tuple[np.ndarray, np.ndarray]:
     """Price list as arrays (..., n_prices), checked."""
     breakpoints, unit_costs = at_least("breakpoints", breakpoints), above("unit_costs", unit_costs)
-    if breakpoints.shape[-1] != unit_costs.shape[-1]:
+    if not breakpoints.size or breakpoints.shape[-1:] != unit_costs.shape[-1:]:
         raise ParameterError(
-            f"breakpoints has {breakpoints.shape[-1]} entries and unit_costs {unit_costs.shape[-1]}; give one a price"
+            f"breakpoints has shape {breakpoints.shape} and unit_costs {unit_costs.shape}; give one breakpoint a price"
         )
     if (breakpoints[..., 0] != 0).any() or (np.diff(breakpoints) <= 0).any():
         raise ParameterError(f"breakpoints are {breakpoints}; start at 0 and let them rise")
@@ -206,8 +214,9 @@ def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_
     Snyder & Shen, example 3.6.
     """
     breakpoints, unit_costs = _prices(breakpoints, unit_costs)
-    order_cost, rate, demand_rate = (np.asarray(x, float)[..., None] for x in (order_cost, holding_rate, demand_rate))
-    unconstrained = economic_order_quantity(order_cost, above("holding_rate", rate) * unit_costs, demand_rate).quantity
+    order_cost, rate = at_least("order_cost", order_cost)[..., None], above("holding_rate", holding_rate)[..., None]
+    demand_rate = at_least("demand_rate", demand_rate)[..., None]
+    unconstrained = economic_order_quantity(order_cost, rate * unit_costs, demand_rate).quantity
     # Below its breakpoint a price cannot be had. Past the next one the lower price costs less anyway.
     quantity = np.maximum(unconstrained, breakpoints)
     # c D + K D / Q + i c Q / 2, with the orders counted as none where there is no demand
@@ -238,10 +247,11 @@ def incremental_discount(order_cost, holding_rate, demand_rate, breakpoints, uni
     Snyder & Shen, section 3.4 (example 3.7).
     """
     breakpoints, unit_costs = _prices(breakpoints, unit_costs)
-    order_cost, rate, demand_rate = (np.asarray(x, float)[..., None] for x in (order_cost, holding_rate, demand_rate))
+    order_cost, rate = at_least("order_cost", order_cost)[..., None], above("holding_rate", holding_rate)[..., None]
+    demand_rate = at_least("demand_rate", demand_rate)[..., None]
     # At price j an order of Q units pays e_j + c_j Q, with e_j = sum_{i<j} c_i (b_i+1 - b_i) - c_j b_j
     #                                                           = sum_{i<=j} b_i (c_i-1 - c_i)
     extra = np.cumsum(breakpoints * -np.diff(unit_costs, axis=-1, prepend=unit_costs[..., :1]), axis=-1)
-    order = economic_order_quantity(order_cost + extra, above("holding_rate", rate) * unit_costs, demand_rate)
+    order = economic_order_quantity(order_cost + extra, rate * unit_costs, demand_rate)
     # What Q really pays is the least of these lines, so the least of their minima is the minimum.
     return _cheapest_price(order.quantity, unit_costs * demand_rate + rate * extra / 2 + order.cost)

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, spread_over, whole
 from bowerbird.inventory.demand import Demand, demand_over_days
 from bowerbird.inventory.economic_order import economic_order_with_backorders
 from bowerbird.inventory.newsvendor import level_cost
@@ -110,7 +110,8 @@ def exact_levels(
     Raises
     ------
     ParameterError
-        If a cost or a number of days is out of range.
+        If a cost or a number of days is out of range, or the search would not end within some seconds: the width of it
+        grows like sqrt(2 K D / h).
 
     Source
     ------
@@ -123,13 +124,15 @@ def exact_levels(
     quantity = economic_order_with_backorders(
         problem.order_cost, problem.holding_cost, problem.shortage_cost, demand.mean
     ).quantity
-    width = np.ceil(1.1 * quantity + 3 * np.sqrt(problem.ends[-1].variance)).astype(np.int64) + 3
+    width = np.ceil(1.1 * quantity + 3 * np.sqrt(problem.ends[-1].variance)) + 3
     left = np.flatnonzero(demand.probability[:, 0] < 1)
     while len(left):
+        steps = 12 * (width[left] * (width[left] + demand.probability.shape[1])).sum()  # for each S and s, some passes
+        fits(f"order_cost and holding_cost: a search over {width[left].max():,.0f} units", steps, MOST_STEPS)
         left = left[np.argsort(width[left], kind="stable")]
         found = []
         for rows in np.split(left, range(CHUNK, len(left), CHUNK)):
-            s[rows], S[rows], cost[rows], complete = _search(problem.items(rows), width[rows[-1]])
+            s[rows], S[rows], cost[rows], complete = _search(problem.items(rows), int(width[rows[-1]]))
             found.append(complete)
         left = left[~np.concatenate(found)]
         width[left] *= 2
@@ -189,9 +192,11 @@ def levels_cost(
     """
     problem = _problem(demand, holding_cost, shortage_cost, order_cost, lead_time, review)
     n_items = len(demand.probability)
-    s, S = spread_over("s", s, (n_items,)), spread_over("S", S, (n_items,))
+    s, S = (spread_over(name, finite(name, level), (n_items,)) for name, level in (("s", s), ("S", S)))
     if not (s <= S).all():
-        raise ParameterError(f"s exceeds S by {np.max(s - S)}; every reorder point must be at most its S")
+        raise ParameterError(f"s exceeds S by {np.max(s - S):g}; every reorder point must be at most its S")
+    fits("S - s", n_items * (S - s).max(initial=0) * demand.probability.shape[1], MOST_STEPS)
+    fits("S - s", n_items * (S - s).max(initial=0))
     cost = problem.review_cost(S)
     moves = np.flatnonzero(demand.probability[:, 0] < 1)
     if len(moves):

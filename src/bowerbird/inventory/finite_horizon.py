@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, one, spread_over, whole
 from bowerbird.inventory.demand import Demand, normal_demand
 from bowerbird.inventory.newsvendor import level_cost, normal_shortage
 
@@ -41,7 +41,7 @@ class FiniteHorizon:
     def cost_from(self, opening_stock) -> np.ndarray:
         """Expected discounted cost of the whole horizon from a whole opening stock, (n_items,)."""
         n_items = len(self.cost)
-        column = spread_over("opening_stock", opening_stock, (n_items,)) - self.stock[0]
+        column = spread_over("opening_stock", finite("opening_stock", opening_stock), (n_items,)) - self.stock[0]
         if not ((column >= 0) & (column < len(self.stock)) & (column == np.floor(column))).all():
             raise ParameterError(
                 f"opening_stock is {opening_stock}; give whole units from {self.stock[0]} to {self.stock[-1]}"
@@ -93,7 +93,9 @@ def finite_horizon(
     H. Scarf (1960), in Mathematical Methods in the Social Sciences; Snyder & Shen, 2nd ed., sections 4.3.3 and 4.4.3.
     """
     if isinstance(demand, Demand):
-        tables = [demand] * whole("n_periods", -1 if n_periods is None else n_periods, 1)
+        n_periods = whole("n_periods", -1 if n_periods is None else n_periods, 1)
+        fits("n_periods", n_periods * demand.probability.size)
+        tables = [demand] * n_periods
     else:
         tables = list(demand)
         if n_periods not in (None, len(tables)) or not tables:
@@ -146,10 +148,13 @@ def normal_finite_horizon(
     Snyder & Shen, 2nd ed., problem 4.29.
     """
     n_items = max(len(np.atleast_2d(x)) for x in (mean, std, holding_cost, shortage_cost, order_cost, purchase_cost))
-    shape = (n_items, whole("n_periods", n_periods, 1))
+    n_periods = whole("n_periods", n_periods, 1)
+    fits("n_periods", n_items * n_periods * 1000.0)
+    shape = (n_items, n_periods)
     mean, std = spread_over("mean", at_least("mean", mean), shape), spread_over("std", above("std", std), shape)
     h = spread_over("holding_cost", above("holding_cost", holding_cost), shape)
     p = spread_over("shortage_cost", above("shortage_cost", shortage_cost), shape)
+    fits("mean and std", 10.0 * n_items * n_periods * (mean + 7 * std).max())
 
     def period_cost(period: int, levels: np.ndarray) -> np.ndarray:
         mu, sigma = mean[:, period, None], std[:, period, None]
@@ -170,11 +175,11 @@ def _backwards(probabilities: list[np.ndarray], period_cost: Callable, costs: tu
     n_items, n_periods = h.shape
     K = spread_over("order_cost", at_least("order_cost", order_cost), h.shape)
     c = spread_over("purchase_cost", at_least("purchase_cost", purchase_cost), h.shape)
-    if not 0 < discount <= 1:
+    if not 0 < one("discount", finite("discount", discount)) <= 1:
         raise ParameterError(f"discount is {discount}; give a number in (0, 1]")
     if (K[:, :-1] < discount * K[:, 1:]).any():
         raise ParameterError("order_cost rises faster than the discount allows; then no (s, S) policy is best")
-    left_over = spread_over("terminal_holding_cost", np.asarray(terminal_holding, float), (n_items,))
+    left_over = spread_over("terminal_holding_cost", finite("terminal_holding_cost", terminal_holding), (n_items,))
     owed = spread_over("terminal_shortage_cost", at_least("terminal_shortage_cost", terminal_shortage), (n_items,))
 
     # What one more unit in stock costs, and one more unit owed, in all periods left: slopes at the ends of the grid.
@@ -195,6 +200,9 @@ def _backwards(probabilities: list[np.ndarray], period_cost: Callable, costs: tu
     reach = max(table.shape[1] for table in probabilities) * min(n_periods, 4)
     low, high = -reach, reach
     for _ in range(12):
+        name, cells = f"order_cost: a grid of {high - low:,} units", n_items * n_periods * (high - low)
+        fits(name, cells)
+        fits(name, cells * max(table.shape[1] for table in probabilities), MOST_STEPS)
         grid = np.arange(low, high + 1)
         result, low_enough, high_enough = _solve(grid, probabilities, period_cost, p, K, c, discount, terminal, slopes)
         if low_enough and high_enough:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, fits, one, spread_over, whole
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,15 @@ class ServiceTree:
     wait: np.ndarray = 0
 
     def __post_init__(self):
-        n_stages = len(self.processing_time)
+        n_stages = np.size(self.processing_time)
         for name in ("processing_time", "holding_cost", "demand_std", "promise", "wait"):
             values = spread_over(name, at_least(name, getattr(self, name)), (n_stages,))
             if name in ("processing_time", "promise", "wait"):
                 values = np.array([whole(name, value) for value in values])
             object.__setattr__(self, name, values)
-        at_least("safety_factor", self.safety_factor)
+        one("safety_factor", at_least("safety_factor", self.safety_factor))
+        if not isinstance(self.supplies, tuple | list) or any(np.shape(pair) != (2,) for pair in self.supplies):
+            raise ParameterError(f"supplies is {self.supplies!r}; give pairs (stage, stage that it supplies)")
         seen = {0}
         for _ in range(n_stages):
             seen |= {b for a, b in self.supplies if a in seen} | {a for a, b in self.supplies if b in seen}
@@ -116,6 +118,7 @@ def guaranteed_service(tree: ServiceTree) -> ServicePlan:
     n_stages = len(tree.processing_time)
     deviation = _deviation(tree)
     longest = int(tree.processing_time.sum() + tree.wait.max())  # no service time is longer
+    fits("processing_time and wait", n_stages * float(longest + 1) ** 2)
     times = np.arange(longest + 1)
     tables, best = {}, {}  # of each stage: cost by (S, SI), and the best cost of its branch by what its parent sets
 

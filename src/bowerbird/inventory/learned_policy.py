@@ -15,6 +15,7 @@ import torch
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, spread_over, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.policy import Levels
 
@@ -68,16 +69,14 @@ def rule_inputs(samples, costs: Costs, *, recent=None, lead_time: int = 3, revie
     ParameterError
         If the horizon is too short for a day, or a sample is negative or NaN.
     """
-    samples = np.asarray(samples, float)
-    protection = lead_time + review
-    if samples.ndim != 3 or samples.shape[2] < protection or not (samples >= 0).all():
-        raise ParameterError(
-            f"samples, shape {samples.shape}: give (n_items, n_samples, {protection} days or more), >= 0"
-        )
+    samples = at_least("samples", samples)
+    protection = whole("lead_time", lead_time) + whole("review", review, 1)
+    if samples.ndim != 3 or not samples.size or samples.shape[2] < protection:
+        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples, {protection} days or more)")
     n_items = len(samples)
     holding, shortage, order = (
-        np.broadcast_to(np.asarray(cost, float), n_items)[:, None]
-        for cost in (costs.holding, costs.shortage, costs.order)
+        spread_over("costs", check("costs", cost), (n_items,))[:, None]
+        for check, cost in ((above, costs.holding), (above, costs.shortage), (at_least, costs.order))
     )
     totals = np.pad(samples.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
     demand = totals[:, :, protection:] - totals[:, :, :-protection]  # (n_items, n_samples, n_days)
@@ -85,7 +84,7 @@ def rule_inputs(samples, costs: Costs, *, recent=None, lead_time: int = 3, revie
     floor = np.maximum(mean, 0.05)
     skew = ((demand - mean[:, None]) ** 3).mean(axis=1) / np.maximum(std, 0.05) ** 3
     rate = floor / protection
-    recent = rate if recent is None else np.asarray(recent, float)[:, None]
+    recent = rate if recent is None else spread_over("recent", at_least("recent", recent), (n_items,))[:, None]
     features = [
         np.log(floor),
         np.log(np.maximum(std, 0.05)),
@@ -211,8 +210,11 @@ def train_rule(
     ParameterError
         If demand does not fit the inputs.
     """
-    demand = np.asarray(demand, np.float32)
-    if demand.ndim != 3 or (demand.shape[0], demand.shape[2]) != inputs.mean.shape or not (demand >= 0).all():
+    demand = at_least("demand", demand).astype(np.float32)
+    for name, value in (("hidden", hidden), ("epochs", epochs), ("paths_a_step", paths_a_step)):
+        whole(name, value, 1)
+    above("learning_rate", learning_rate), above("softness", softness), whole("seed", seed)
+    if demand.ndim != 3 or not demand.size or (demand.shape[0], demand.shape[2]) != inputs.mean.shape:
         raise ParameterError(
             f"demand, shape {demand.shape}: give {inputs.mean.shape[0]} items x paths x {inputs.mean.shape[1]} days"
         )

@@ -6,6 +6,9 @@ that costs less. Every item may have another price on every day, so that prices 
 
 import numpy as np
 
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, spread_over
+
 
 def lost_sales_lot_sizes(demand, holding_cost, order_cost, unit_cost, lost_sale_cost) -> tuple[np.ndarray, np.ndarray]:
     """Orders and lost sales of least cost, all items at once.
@@ -29,7 +32,17 @@ def lost_sales_lot_sizes(demand, holding_cost, order_cost, unit_cost, lost_sale_
     H. Wagner, T. Whitin, Management Science 5 (1958) 89-96; with lost sales D. Aksen, K. Altinkemer, S. Chand,
     European Journal of Operational Research 145 (2003) 617-637.
     """
+    demand = at_least("demand", demand)
+    if demand.ndim != 2 or not demand.size:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days), none of them 0")
     n_items, n_days = demand.shape
+    holding_cost, order_cost, lost_sale_cost = (
+        spread_over(name, at_least(name, cost, endless=name == "lost_sale_cost"), (n_items,))
+        for name, cost in (
+            ("holding_cost", holding_cost), ("order_cost", order_cost), ("lost_sale_cost", lost_sale_cost)
+        )
+    )  # fmt: skip
+    unit_cost = spread_over("unit_cost", finite("unit_cost", unit_cost), demand.shape)
     days, h, p = np.arange(n_days), holding_cost[:, None], lost_sale_cost[:, None]
     lose = np.where(demand > 0, p, 0.0) * np.where(demand > 0, demand, 1.0)  # an infinite cost of no demand is none
     least = np.full((n_items, n_days + 1), np.inf)  # F(e): least cost of the days before e

@@ -19,6 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, vstack
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, one
 from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
 from bowerbird.inventory.lot_sizing_problem import LotPlan, LotSizing, plan_of
 
@@ -84,6 +85,8 @@ def integer_program(
     ParameterError
         As in `lot_sizing_plan`.
     """
+    one("gap", gap), one("time_limit", time_limit)
+    gap, time_limit = float(at_least("gap", gap)), float(at_least("time_limit", time_limit, endless=True))
     demand, (n_items, n_days) = problem.net_demand, problem.demand.shape
     must = np.zeros(demand.shape, bool) if must_order is None else np.asarray(must_order, bool)
     may = must | (np.ones(demand.shape, bool) if may_order is None else np.asarray(may_order, bool))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from bowerbird.checks import at_least, spread_over
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, spread_over
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ class LotSizing:
         if demand.ndim != 2 or demand.size == 0:
             raise ParameterError(f"demand has shape {demand.shape}; give (n_items, n_days), at least one of each")
         shapes = {"demand": demand.shape, "unit_cost": demand.shape, "capacity": demand.shape[1:]}
-        for name in (field.name for field in fields(self) if getattr(self, field.name) is not None):
-            value = np.asarray(getattr(self, name), float)
-            at_least(name, np.where(np.isposinf(value), 0, value) if name == "lost_sale_cost" else value)
+        for name in (field.name for field in fields(self)):
+            if name == "capacity" and self.capacity is None:
+                continue
+            value = at_least(name, getattr(self, name), endless=name == "lost_sale_cost")
             object.__setattr__(self, name, spread_over(name, value, shapes.get(name, demand.shape[:1])))
         self._check_capacity()
 

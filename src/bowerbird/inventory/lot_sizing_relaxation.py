@@ -18,6 +18,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csc_array, csr_array
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, one, whole
 from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
 from bowerbird.inventory.lot_sizing import integer_program
 from bowerbird.inventory.lot_sizing_problem import LotPlan, LotSizing, plan_of
@@ -68,11 +69,13 @@ def _schedules(problem: LotSizing, demand: np.ndarray, prices: np.ndarray) -> tu
     return _Schedules(orders, lost, cost), float(bound)
 
 
-def _subgradient(problem: LotSizing, demand: np.ndarray, iterations: int) -> tuple[list[_Schedules], list[float]]:
-    """The schedules met last and the bounds of all steps."""
+def _subgradient(problem: LotSizing, demand: np.ndarray, iterations: int, end: float) -> tuple[list, list[float]]:
+    """The schedules met last and the bounds of all steps; none begins after `end`, by the monotonic clock."""
     prices, best_prices, direction = np.zeros((3, problem.demand.shape[1]))
     met, bounds, scale, best, since = [], [], 2.0, -np.inf, 0
     for _ in range(iterations):
+        if bounds and monotonic() > end:
+            break
         schedules, bound = _schedules(problem, demand, prices)
         met, bounds = [*met[1 - KEPT :], schedules], [*bounds, bound]
         since = 0 if bound > best + 1e-4 * abs(best) else since + 1
@@ -142,8 +145,10 @@ def relaxed_plan(
     """
     if problem.capacity is None:
         raise ParameterError("capacity is None: nothing is shared; lot_sizing_plan plans the items one by one")
+    one("gap", at_least("gap", gap)), whole("iterations", iterations, 1)
+    time_limit = one("time_limit", at_least("time_limit", time_limit))
     end, demand = monotonic() + time_limit, problem.net_demand
-    met, bounds = _subgradient(problem, demand, iterations)
+    met, bounds = _subgradient(problem, demand, int(iterations), end - time_limit / 2)
     # To order nothing keeps to any capacity; where that is forbidden, a cost beyond reason drives it out of the mix.
     total, n_days = demand.sum(axis=1), demand.shape[1]
     dear = problem.unit_cost.max(axis=1) + problem.holding_cost * n_days

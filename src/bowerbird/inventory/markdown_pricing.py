@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.stats import poisson
 
-from bowerbird.checks import at_least, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,17 @@ def markdown_plan(
     ------
     Gallego & van Ryzin 1994, section 5, with discrete periods and monotone prices; backward induction.
     """
-    prices, mean_demand = np.asarray(prices, float), np.asarray(mean_demand, float)
-    n_units, holding_cost = whole("n_units", n_units), float(at_least("holding_cost", holding_cost))
+    prices, mean_demand = finite("prices", prices), at_least("mean_demand", mean_demand)
+    n_units, holding_cost = (
+        whole("n_units", n_units),
+        one("holding_cost", at_least("holding_cost", holding_cost)),
+    )
     if prices.ndim != 1 or not prices.size or not (np.diff(prices) < 0).all():
         raise ParameterError(f"prices is {prices.tolist()}; give a falling ladder of at least one price")
-    if mean_demand.shape[1:] != prices.shape or not (len(mean_demand) and (mean_demand >= 0).all()):
-        raise ParameterError(
-            f"mean_demand, shape {mean_demand.shape}: give (n_periods, {prices.size}), none below 0 or NaN"
-        )
-    if not np.isfinite(salvage):
-        raise ParameterError(f"salvage is {salvage}; give money per unit")
+    if mean_demand.shape[1:] != prices.shape or not len(mean_demand):
+        raise ParameterError(f"mean_demand, shape {mean_demand.shape}: give (n_periods, {prices.size})")
+    salvage = one("salvage", finite("salvage", salvage))
+    fits("n_units", float(n_units + 1) ** 2)
     n_periods, n_prices = mean_demand.shape
 
     value = np.empty((n_periods + 1, n_units + 1, n_prices))

@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import fits, spread_over, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.measures import (
@@ -125,13 +125,12 @@ def monte_carlo(
     """
     paths = demand if hasattr(demand, "draw") else SamplePaths(demand)
     n_items, n_paths, n_days = paths.shape
+    fits("items, n_paths and n_days", n_items * n_paths * n_days, 1e10)  # a few minutes
     s, S, opening_stock = check_policy(s, S, opening_stock, lead_time, review, (n_items, n_days))
-    try:
-        holding, shortage, order = (np.broadcast_to(c, n_items) for c in (costs.holding, costs.shortage, costs.order))
-    except ValueError:
-        raise ParameterError(
-            f"costs hold {np.shape(costs.holding)} values; give one, or one for each of {n_items} items"
-        ) from None
+    holding, shortage, order = (
+        spread_over(f"{name} of costs", getattr(costs, name), (n_items,)) for name in ("holding", "shortage", "order")
+    )
+    seed = whole("seed", seed)
 
     places = _places(n_items, n_paths)
     blocks = [

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import at_least, spread_over
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, spread_over
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ class Network:
         }  # fmt: skip
         endless = {"supply_cost", "delivery_cost", "transhipment_cost", "supply_capacity", "warehouse_capacity"}
         for name in (field.name for field in fields(self)):
-            value = np.asarray(getattr(self, name), float)
-            at_least(name, np.where(np.isposinf(value), 0, value) if name in endless else value)
+            value = at_least(name, getattr(self, name), endless=name in endless)
             if name.endswith("lead_time"):
                 if (value % 1).any():
                     raise ParameterError(f"{name} holds {value[value % 1 > 0].flat[0]:g}; give whole days")

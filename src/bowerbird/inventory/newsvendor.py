@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import nbinom, norm, poisson
 
-from bowerbird.checks import above, spread_over
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, finite, inside, spread_over, together, whole
 from bowerbird.inventory.demand import Demand, negative_binomial_parameters
 
 
@@ -50,6 +50,7 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    together(holding_cost=holding_cost, shortage_cost=shortage_cost)
     return shortage_cost / (shortage_cost + holding_cost)
 
 
@@ -69,7 +70,9 @@ def normal_shortage(level, mean, std) -> np.ndarray:
     ------
     The standard normal loss function; Snyder & Shen, appendix C.
     """
-    z = (level - mean) / std
+    std = above("std", std)
+    together(level=level, mean=mean, std=std)
+    z = (finite("level", level) - finite("mean", mean)) / std
     # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
     return std * (norm.pdf(z) - z * norm.sf(z))
 
@@ -90,14 +93,21 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost, *, periods: int = 
     -------
     Newsvendor
 
+    Raises
+    ------
+    ParameterError
+        If a cost is not above 0, or the mean or the standard deviation below it.
+
     Source
     ------
     Snyder & Shen, examples 4.3 (one period) and 4.4 (base stock, periods = 4 + 1).
     """
     z = norm.ppf(critical_ratio(holding_cost, shortage_cost))
-    spread = np.sqrt(periods) * np.asarray(std, float)
+    together(mean=mean, std=std, costs=z)
+    periods = whole("periods", periods, 1)
+    spread = np.sqrt(periods) * at_least("std", std)
     # S = mu L + z sigma sqrt(L),  cost = (h + p) phi(z) sigma sqrt(L)
-    level = periods * np.asarray(mean, float) + z * spread
+    level = periods * at_least("mean", mean) + z * spread
     cost = (np.asarray(holding_cost) + np.asarray(shortage_cost)) * norm.pdf(z) * spread
     return Newsvendor(level, cost)
 
@@ -122,8 +132,10 @@ def poisson_newsvendor(mean, holding_cost, shortage_cost, *, periods: int = 1) -
     ------
     Snyder & Shen, section 4.3 (discrete demand).
     """
-    total = periods * np.asarray(mean, float)
-    level = poisson.ppf(critical_ratio(holding_cost, shortage_cost), total)
+    total = whole("periods", periods, 1) * at_least("mean", mean)
+    ratio = critical_ratio(holding_cost, shortage_cost)
+    together(mean=total, costs=ratio)
+    level = poisson.ppf(ratio, total)
     # E[(S - D)+] = sum_{d<S} P(D <= d) = S P(D <= S) - lambda P(D <= S - 1)
     left_over = level * poisson.cdf(level, total) - total * poisson.cdf(level - 1, total)
     # E[(D - S)+] = lambda - S + E[(S - D)+]
@@ -153,6 +165,8 @@ def negative_binomial_newsvendor(mean, variance, holding_cost, shortage_cost, *,
     """
     ratio = critical_ratio(holding_cost, shortage_cost)
     mean, size, chance = negative_binomial_parameters(mean, variance)
+    together(mean=mean, costs=ratio)
+    periods = whole("periods", periods, 1)
     total, size = periods * mean, periods * size  # the sum of such demands keeps its chance
     level = nbinom.ppf(ratio, size, chance)
     # E[(S - D)+] = S P(D <= S) - mu P(D' <= S - 1), with one more in the size of D'
@@ -178,6 +192,7 @@ def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray
     array (n_items,), or (n_items, n_levels) if the levels are.
     """
     n_items, n_units = demand.probability.shape
+    finite("level", level)
     levels = np.asarray(level) if np.ndim(level) == 2 else spread_over("level", level, (n_items,))[:, None]
     h, p = (
         spread_over(name, above(name, cost), (n_items,))[:, None]
@@ -228,12 +243,15 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     Raises
     ------
     ParameterError
-        If a service level is not inside (0, 1).
+        If a service level is not inside (0, 1), or a sample is NaN, infinite or masked.
     """
-    service_level = np.asarray(service_level, float)
-    service_level = np.broadcast_to(service_level, np.broadcast_shapes(service_level.shape, samples.shape[:1]))
-    if not ((service_level > 0) & (service_level < 1)).all():
-        raise ParameterError(f"service_level runs from {service_level.min()} to {service_level.max()}; stay in (0, 1)")
+    service_level = inside("service_level", service_level)
+    finite("samples", samples)
+    samples = np.asarray(samples)
+    if samples.ndim != 2 or 0 in samples.shape:
+        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples), none of them 0")
+    shape = (*service_level.shape[:-1], len(samples)) if service_level.ndim == 2 else (len(samples),)
+    service_level = spread_over("service_level", service_level, shape)
     # The k-th smallest, k = ceil(ratio n); the small subtraction keeps 0.55 * 100 = 55.000...01 at k = 55.
     rank = np.ceil(service_level * samples.shape[1] - 1e-9).astype(int) - 1  # counted from 0
     ordered = np.partition(samples, np.unique(rank), axis=1)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 
@@ -21,6 +22,9 @@ def whole_units(mean: np.ndarray) -> np.ndarray:
     -------
     int64 array (n_items, n_days); rounding day by day would make 0.4 a day into nothing at all.
     """
+    mean = at_least("mean", mean)
+    if mean.ndim != 2:
+        raise ParameterError(f"mean, shape {mean.shape}: give (n_items, n_days)")
     return np.diff(np.rint(np.cumsum(mean, axis=1)), axis=1, prepend=0).astype(np.int64)
 
 

@@ -22,6 +22,8 @@ import numpy as np
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, fits, inside, spread_over, whole
+from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.newsvendor import critical_ratio, normal_shortage, sample_newsvendor
 
 
@@ -76,7 +78,8 @@ def periodic_review_levels(
     Raises
     ------
     ParameterError
-        If costs and service level are missing, both given, or out of range, or order_cost meets several service levels.
+        If costs and service level are missing, both given, or out of range, order_cost meets several service levels, or
+        samples are negative, NaN, infinite or masked.
 
     Source
     ------
@@ -85,8 +88,13 @@ def periodic_review_levels(
     ratio = _service_level(service_level, holding_cost, shortage_cost, order_cost)
     if ratio.ndim > 1 and np.any(np.asarray(order_cost) > 0):
         raise ParameterError("order_cost is above 0 and service_level has rows; give one service level an item")
-    n_items, _, horizon = samples.shape
-    n_days = horizon if n_days is None else n_days
+    samples = SamplePaths(samples).samples
+    n_items, n_samples, horizon = samples.shape
+    n_days = whole("n_days", horizon if n_days is None else n_days, 1)
+    lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
+    # A day costs some 100,000 steps beside the samples
+    fits("n_days, lead_time and review", (n_items * n_samples + 1e5) * n_days * (lead_time + review), 1e11)
+    ratio = spread_over("service_level or costs", ratio, (*ratio.shape[:-1], n_items) if ratio.ndim > 1 else (n_items,))
     beyond = max(n_days + lead_time + review - 1 - horizon, 0)
     last = samples[:, :, -1]
     days = np.concatenate([samples, *(np.roll(last, j, axis=1)[:, :, None] for j in range(1, beyond + 1))], axis=2)
@@ -145,9 +153,15 @@ def normal_levels(
     Snyder & Shen, 2nd ed., example 4.4.
     """
     ratio = _service_level(service_level, holding_cost, shortage_cost, order_cost)
-    z = np.broadcast_to(norm.ppf(ratio), mean.shape[:1])[:, None]
+    mean = at_least("mean", mean)
+    if mean.ndim != 2 or not mean.size:
+        raise ParameterError(f"mean, shape {mean.shape}: give (n_items, n_days), none of them 0")
+    n_items, n_days = mean.shape
+    std = spread_over("std", at_least("std", std), mean.shape)
+    lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
+    fits("lead_time and review", n_items * n_days * float(lead_time + review), 1e7)
+    z = spread_over("service_level or costs", norm.ppf(ratio), (n_items,))[:, None]
     beyond = ((0, 0), (0, lead_time + review - 1))
-    n_days = mean.shape[1]
     mean, variance = np.pad(mean, beyond, mode="edge"), np.pad(np.square(std), beyond, mode="edge")
 
     s, S = np.empty((len(mean), n_days)), np.empty((len(mean), n_days))
@@ -181,7 +195,12 @@ def _service_level(service_level, holding_cost, shortage_cost, order_cost) -> np
         raise ParameterError("give either service_level or holding_cost and shortage_cost")
     if holding_cost is None and (shortage_cost is not None or np.any(np.asarray(order_cost) > 0)):
         raise ParameterError("holding_cost is None; shortage_cost and order_cost need it")
-    return np.asarray(service_level, float) if shortage_cost is None else critical_ratio(holding_cost, shortage_cost)
+    at_least("order_cost", order_cost)
+    if shortage_cost is None:
+        if holding_cost is not None:
+            above("holding_cost", holding_cost)
+        return inside("service_level", service_level)
+    return critical_ratio(holding_cost, shortage_cost)
 
 
 def _order_quantity(daily_mean, ratio, holding_cost, order_cost, review: int) -> np.ndarray:

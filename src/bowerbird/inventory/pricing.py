@@ -14,8 +14,10 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammaln
 from scipy.stats import poisson
 
-from bowerbird.checks import above, at_least, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, fits, one, whole
+
+MOST_CUSTOMERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,18 @@ class Pricing:
 
     revenue: np.ndarray
     price: np.ndarray
+
+
+def _season(n_units, time_left, scale=1.0, sensitivity=1.0) -> tuple[int, float, float, float]:
+    """The arguments of a season, checked."""
+    n_units = whole("n_units", n_units)
+    fits("n_units", n_units)
+    return (
+        n_units,
+        one("time_left", at_least("time_left", time_left)),
+        one("scale", above("scale", scale)),
+        one("sensitivity", above("sensitivity", sensitivity)),
+    )
 
 
 def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensitivity: float = 1.0) -> Pricing:
@@ -59,8 +73,7 @@ def exponential_pricing(n_units: int, time_left: float, *, scale: float, sensiti
     ------
     Gallego & van Ryzin, Management Science 40, 1994, section 2.3 (there with b = 1).
     """
-    n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
-    scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
+    n_units, time_left, scale, sensitivity = _season(n_units, time_left, scale, sensitivity)
     units = np.arange(n_units + 1)
     # J(n, t) = log( sum_{i=0..n} (a t / e)^i / i! ) / b, its terms as logarithms so that none overflows
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,13 +108,18 @@ def intensity_pricing(n_units: int, time_left: float, intensity: Callable, price
     ------
     Gallego & van Ryzin 1994, eq. 5 (the Hamilton-Jacobi equation).
     """
-    n_units, time_left = whole("n_units", n_units), float(at_least("time_left", time_left))
-    prices = np.asarray(prices, float)
-    rates = np.asarray(intensity(prices), float)
-    if prices.ndim != 1 or not prices.size or rates.shape != prices.shape or not ((prices >= 0) & (rates >= 0)).all():
+    n_units, time_left, *_ = _season(n_units, time_left)
+    prices = at_least("prices", prices)
+    rates = at_least("intensity", intensity(prices))
+    if prices.ndim != 1 or not prices.size or rates.shape != prices.shape:
+        raise ParameterError(f"prices, shape {prices.shape}, or intensity, shape {rates.shape}: give one rate a price")
+    customers = rates.max() * time_left  # the steps of the integration are about as many
+    if customers > MOST_CUSTOMERS:
         raise ParameterError(
-            f"prices, shape {prices.shape}, or intensity, shape {rates.shape}: give one rate a price, >= 0"
+            f"intensity and time_left make {customers:.3g} customers, above {MOST_CUSTOMERS:,}; shorten time_left, or "
+            "take fixed_price, which is as good for so many"
         )
+    fits("n_units and prices", customers * n_units * len(prices), MOST_STEPS)
 
     def gain(revenue: np.ndarray) -> np.ndarray:
         """lambda(p) (p - (J(n) - J(n - 1))) for n = 1, 2, ... and every price, (n_units, n_prices)."""
@@ -155,8 +173,7 @@ def fixed_price(n_units: int, time_left: float, *, scale: float, sensitivity: fl
     ------
     Gallego & van Ryzin 1994, theorems 2 and 3.
     """
-    n_units, time_left = whole("n_units", n_units), at_least("time_left", time_left)
-    scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
+    n_units, time_left, scale, sensitivity = _season(n_units, time_left, scale, sensitivity)
     if n_units == 0 or time_left == 0:
         return FixedPrice(1 / sensitivity, 0.0, 0.0)
     # The larger of the price 1 / b that earns most a day, and the run-out price log(a t / n) / b

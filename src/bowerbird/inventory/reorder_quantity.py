@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.checks import above, at_least, spread_over
+from bowerbird.inventory.checks import above, at_least, finite, fits, spread_over, together
 from bowerbird.inventory.demand import Demand
 from bowerbird.inventory.economic_order import economic_order_quantity, economic_order_with_backorders
 from bowerbird.inventory.newsvendor import level_cost, normal_newsvendor, normal_shortage
@@ -70,11 +70,20 @@ def exact_reorder_quantity(
     """
     n_items, n_units = lead_time_demand.probability.shape
     rate = spread_over("demand_rate", above("demand_rate", demand_rate), (n_items,))
-    per_cycle = (at_least("order_cost", order_cost) * rate)[:, None]  # K D
+    holding_cost, shortage_cost, order_cost = (
+        spread_over(name, check(name, cost), (n_items,))
+        for name, check, cost in (
+            ("holding_cost", above, holding_cost), ("shortage_cost", above, shortage_cost),
+            ("order_cost", at_least, order_cost),
+        )
+    )  # fmt: skip
+    per_cycle = (order_cost * rate)[:, None]  # K D
     economic = economic_order_with_backorders(order_cost, holding_cost, shortage_cost, rate).quantity
-    width = int(np.ceil(economic.max())) + 2
+    width = np.ceil(economic.max()) + 2
     while True:
-        positions = np.arange(-width, n_units + width)
+        cells = n_items * (n_units + 2 * width)
+        fits(f"order_cost and holding_cost: a search over {width:,.0f} units", cells)
+        positions = np.arange(-int(width), n_units + int(width))
         G = level_cost(
             lead_time_demand, np.broadcast_to(positions, (n_items, len(positions))), holding_cost, shortage_cost
         )
@@ -109,10 +118,13 @@ def reorder_quantity_cost(
     """
     shape = lead_time_demand.probability.shape[:1]
     quantity = spread_over("quantity", at_least("quantity", quantity, 1), shape)[:, None]
-    reorder_point = spread_over("reorder_point", reorder_point, shape)[:, None]
+    reorder_point = spread_over("reorder_point", finite("reorder_point", reorder_point), shape)[:, None]
+    fits("quantity", quantity.size * quantity.max())
     steps = np.arange(1, quantity.max() + 1)
     G = level_cost(lead_time_demand, reorder_point + steps, holding_cost, shortage_cost)  # (n_items, largest Q)
-    ordering = spread_over("order_cost", np.asarray(order_cost) * demand_rate, shape)
+    ordering = spread_over("order_cost", at_least("order_cost", order_cost), shape) * spread_over(
+        "demand_rate", above("demand_rate", demand_rate), shape
+    )
     return (ordering + (G * (steps <= quantity)).sum(axis=1)) / quantity[:, 0]
 
 
@@ -140,7 +152,14 @@ def normal_reorder_quantity_cost(
     ------
     Snyder & Shen, example 5.1.
     """
-    quantity, std = above("quantity", quantity), above("std", std)
+    quantity, std, mean = above("quantity", quantity), above("std", std), at_least("mean", mean)
+    reorder_point, demand_rate = finite("reorder_point", reorder_point), at_least("demand_rate", demand_rate)
+    holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    order_cost = at_least("order_cost", order_cost)
+    together(
+        reorder_point=reorder_point, quantity=quantity, demand_rate=demand_rate, mean=mean, std=std,
+        holding_cost=holding_cost, shortage_cost=shortage_cost, order_cost=order_cost,
+    )  # fmt: skip
 
     def second_loss(level):
         # integral over y > level of E[(D - y)+] = sigma^2 ((z^2 + 1) (1 - Phi(z)) - z phi(z)) / 2
@@ -150,8 +169,8 @@ def normal_reorder_quantity_cost(
     top = reorder_point + quantity
     # integral over r < y < r + Q of G(y) = h (y - mu) + (h + p) E[(D - y)+]
     in_stock = holding_cost * quantity * (reorder_point + quantity / 2 - mean)
-    short = (np.asarray(holding_cost) + shortage_cost) * (second_loss(reorder_point) - second_loss(top))
-    return (np.asarray(order_cost) * demand_rate + in_stock + short) / quantity
+    short = (holding_cost + shortage_cost) * (second_loss(reorder_point) - second_loss(top))
+    return (order_cost * demand_rate + in_stock + short) / quantity
 
 
 def normal_reorder_point(quantity, *, mean, std, holding_cost, shortage_cost) -> np.ndarray:
@@ -174,6 +193,7 @@ def normal_reorder_point(quantity, *, mean, std, holding_cost, shortage_cost) ->
     """
     quantity, std = above("quantity", quantity), above("std", std)
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    together(quantity=quantity, mean=mean, std=std, holding_cost=holding_cost, shortage_cost=shortage_cost)
 
     # G(r + Q) - G(r) = h Q + (h + p) (n(r + Q) - n(r)) rises with r; its zero lies where r is below and r + Q above y*.
     high = normal_newsvendor(mean, std, holding_cost, shortage_cost).level

@@ -7,8 +7,8 @@ level, rule-based optimisation). Each rule gives `Levels` that `simulate` walks,
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.safety_stock import order_up_to_level
 
@@ -31,6 +31,7 @@ def periodic_order_quantity(daily_demand, days) -> np.ndarray:
     ------
     Document 003, section 4.2.1.
     """
+    together(daily_demand=daily_demand, days=days)
     return at_least("daily_demand", daily_demand) * above("days", days)
 
 
@@ -51,7 +52,8 @@ def mean_stock(daily_demand, orders, days) -> np.ndarray:
     float or array, units; any safety stock comes on top.
     """
     # Q / 2 = D t / 2, with t = days / orders
-    return periodic_order_quantity(daily_demand, days / above("orders", orders)) / 2
+    together(orders=orders, days=days)
+    return periodic_order_quantity(daily_demand, above("days", days) / above("orders", orders)) / 2
 
 
 def stock_cost(stock, orders, stockouts, *, holding_cost, order_cost, stockout_cost) -> np.ndarray:
@@ -76,6 +78,10 @@ def stock_cost(stock, orders, stockouts, *, holding_cost, order_cost, stockout_c
     ------
     Document 004, section 4.1.
     """
+    together(
+        stock=stock, orders=orders, stockouts=stockouts, holding_cost=holding_cost, order_cost=order_cost,
+        stockout_cost=stockout_cost,
+    )  # fmt: skip
     return (
         at_least("holding_cost", holding_cost) * at_least("stock", stock)
         + at_least("order_cost", order_cost) * at_least("orders", orders)
@@ -99,6 +105,7 @@ def available_share(stock, demand) -> np.ndarray:
     ------
     Document 004, section 4.2.
     """
+    together(stock=stock, demand=demand)
     stock, demand = np.broadcast_arrays(at_least("stock", stock), at_least("demand", demand))
     return np.divide(np.minimum(stock, demand), demand, out=np.ones(demand.shape), where=demand > 0)[()]
 
@@ -117,9 +124,8 @@ def min_max_levels(reorder_point, quantity) -> Levels:
     -------
     Levels with s = r + 1, as `simulate` orders below s, and S = r + Q.
     """
-    point = np.ceil(np.asarray(reorder_point, float))
-    S = point + np.ceil(above("quantity", quantity))
-    point, S = np.broadcast_arrays(point, S)
+    point = np.ceil(np.atleast_1d(finite("reorder_point", reorder_point)))
+    S = point + spread_over("quantity", np.ceil(above("quantity", quantity)), point.shape)
     if point.ndim == 1:
         point, S = point[:, None], S[:, None]
     return Levels((point + 1).astype(np.int64), S.astype(np.int64))
@@ -173,18 +179,21 @@ def dynamic_levels(demand: np.ndarray, *, window: int, lead_time: int, review: i
     Document 001 (dynamic replenishment, moving averages over a sliding window).
     """
     demand = at_least("demand", demand)
+    if demand.ndim != 2:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
     n_items, n_days = demand.shape
+    service_level = spread_over("service_level", inside("service_level", service_level), (n_items,))
     window = whole("window", window, 2)
     level = np.zeros((n_items, n_days))
     if n_days > window:
         # (n_items, n_days - window, window): the days before each day from `window` on
         before = np.lib.stride_tricks.sliding_window_view(demand[:, :-1], window, axis=1)
         level[:, window:] = order_up_to_level(
-            spread_over("service_level", service_level, (n_items,))[:, None],
+            service_level[:, None],
             before.mean(axis=2),
             before.std(axis=2, ddof=1),
-            lead_time=lead_time,
-            review=review,
+            lead_time=whole("lead_time", lead_time),
+            review=whole("review", review, 1),
         )
     level = np.ceil(np.maximum(level, 0)).astype(np.int64)
     return Levels(level, level)
@@ -215,14 +224,21 @@ def days_of_cover_levels(daily_mean: np.ndarray, *, min_days: int, max_days: int
     ------
     Document 004 (rule-based optimisation, RIO).
     """
-    if whole("max_days", max_days, 1) < whole("min_days", min_days, 1):
+    min_days, max_days = whole("min_days", min_days, 1), whole("max_days", max_days, 1)
+    if max_days < min_days:
         raise ParameterError(f"max_days {max_days} is below min_days {min_days}; an order must reach at least as far")
-    expected = at_least("daily_mean", daily_mean) * spread_over("events", at_least("events", events), daily_mean.shape)
+    daily_mean = at_least("daily_mean", daily_mean)
+    expected = daily_mean * spread_over("events", at_least("events", events), daily_mean.shape)
     return Levels(*(np.ceil(_over_next_days(expected, days)).astype(np.int64) for days in (min_days, max_days)))
 
 
 def _over_next_days(daily_mean: np.ndarray, days: int) -> np.ndarray:
     """Expected demand from each day on over some days, the last day repeated beyond the end, (n_items, n_days)."""
-    longer = np.pad(at_least("daily_mean", daily_mean), ((0, 0), (0, days - 1)), mode="edge")
+    daily_mean = at_least("daily_mean", daily_mean)
+    if daily_mean.ndim != 2 or not daily_mean.size:
+        raise ParameterError(f"daily_mean, shape {daily_mean.shape}: give (n_items, n_days), none of them 0")
+    fits("days", len(daily_mean) * (daily_mean.shape[1] + days))
+    fits("days", daily_mean.size * days, MOST_STEPS)
+    longer = np.pad(daily_mean, ((0, 0), (0, days - 1)), mode="edge")
     # The small subtraction keeps six days of 7/6, 7.000000000000001, at 7 when they are rounded up.
     return np.lib.stride_tricks.sliding_window_view(longer, days, axis=1).sum(axis=2) - 1e-9

@@ -8,8 +8,7 @@ takes. Demand is independent from day to day. For demand that is not normal take
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.checks import at_least
-from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, inside, together
 
 
 def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.0, lead_time_std=0.0) -> np.ndarray:
@@ -41,9 +40,11 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.
     ------
     Silver, Pyke & Thomas, Inventory and Production Management in Supply Chains, 4th ed., section 6.10.
     """
-    service_level = np.asarray(service_level, float)
-    if not ((service_level > 0) & (service_level < 1)).all():
-        raise ParameterError(f"service_level runs from {service_level.min()} to {service_level.max()}; stay in (0, 1)")
+    service_level = inside("service_level", service_level)
+    together(
+        service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review, daily_mean=daily_mean,
+        lead_time_std=lead_time_std,
+    )  # fmt: skip
     days = at_least("lead_time", lead_time) + at_least("review", review)
     # z sqrt((LT + NRT) sigma^2 + mu^2 sigma_L^2)
     variance = (
@@ -72,4 +73,4 @@ def order_up_to_level(service_level, daily_mean, daily_std, *, lead_time, review
     stock = safety_stock(
         service_level, daily_std, lead_time=lead_time, review=review, daily_mean=daily_mean, lead_time_std=lead_time_std
     )
-    return daily_mean * (np.asarray(lead_time) + review) + stock
+    return np.asarray(daily_mean) * (np.asarray(lead_time) + review) + stock

@@ -5,6 +5,7 @@ import pandas as pd
 
 from bowerbird import metrics
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import finite
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.measures import Totals, summary, totals
 from bowerbird.inventory.simulate import Walk
@@ -106,8 +107,8 @@ def pareto_front(cost, fill_rate) -> np.ndarray:
     ParameterError
         If the shapes differ or a number is missing.
     """
-    cost, fill_rate = np.asarray(cost, float), np.asarray(fill_rate, float)
-    if cost.ndim != 1 or cost.shape != fill_rate.shape or np.isnan(cost + fill_rate).any():
+    cost, fill_rate = finite("cost", cost), finite("fill_rate", fill_rate)
+    if cost.ndim != 1 or not cost.size or cost.shape != fill_rate.shape:
         raise ParameterError(
             f"cost, shape {cost.shape}, and fill_rate, shape {fill_rate.shape}: give a number of each a plan"
         )
@@ -140,4 +141,4 @@ def cost_at_fill_rate(cost, fill_rate, wanted) -> np.ndarray:
     """
     front = pareto_front(cost, fill_rate)
     points = np.unique(np.column_stack([fill_rate, cost])[front], axis=0)  # rising fill rate, and with it rising cost
-    return np.interp(wanted, points[:, 0], points[:, 1], right=np.nan)
+    return np.interp(finite("wanted", wanted), points[:, 0], points[:, 1], right=np.nan)

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from bowerbird import sbo
-from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, spread_over
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost
@@ -57,10 +57,9 @@ def search_levels(
     paths = SamplePaths(samples)
     n_items, _, n_days = paths.shape
     check_policy(0, 0, opening_stock, lead_time, review, (n_items, n_days))
-    opening_stock = np.broadcast_to(np.asarray(opening_stock, float), n_items)
-    each = [np.broadcast_to(np.asarray(c, float), n_items) for c in (costs.holding, costs.shortage, costs.order)]
-    if not all((c >= 0).all() for c in each) or not (each[0] > 0).all():
-        raise ParameterError("costs: holding must be above 0, shortage and order at least 0")
+    opening_stock = spread_over("opening_stock", opening_stock, (n_items,))
+    above("holding of costs", costs.holding)
+    each = [spread_over("costs", cost, (n_items,)) for cost in (costs.holding, costs.shortage, costs.order)]
     rules = {"lead_time": lead_time, "review": review, "lost_sales": lost_sales}
     s, S = np.empty((2, n_items, 1), np.int64)
     for i in range(n_items):

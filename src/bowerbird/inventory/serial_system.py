@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import above, at_least, finite, fits, one, whole
 from bowerbird.inventory.demand import Demand, demand_over_days
 
 
@@ -45,12 +45,13 @@ class SerialSystem:
         if len(self.demand.probability) != 1:
             raise ParameterError(f"demand is of {len(self.demand.probability)} items; give one, a system for each item")
         cost = np.atleast_1d(above("echelon_holding_cost", self.echelon_holding_cost))
-        lead_time = np.array([whole("lead_time", days) for days in np.atleast_1d(self.lead_time)])
+        lead_time = np.atleast_1d(at_least("lead_time", self.lead_time))
+        lead_time = np.array([whole("lead_time", days) for days in lead_time])
         if cost.shape != lead_time.shape:
             raise ParameterError(
                 f"echelon_holding_cost of shape {cost.shape}, lead_time of {lead_time.shape}; equal them"
             )
-        above("shortage_cost", self.shortage_cost)
+        one("shortage_cost", above("shortage_cost", self.shortage_cost))
         object.__setattr__(self, "echelon_holding_cost", cost)
         object.__setattr__(self, "lead_time", lead_time)
 
@@ -94,7 +95,8 @@ def serial_cost(system: SerialSystem, echelon_levels) -> float:
     ParameterError
         If the levels are not one whole number a stage.
     """
-    levels = np.asarray(echelon_levels, float)
+    levels = finite("echelon_levels", echelon_levels)
+    fits("echelon_levels", np.abs(levels).max(initial=0))
     if levels.shape != system.lead_time.shape or not (levels % 1 == 0).all():
         raise ParameterError(f"echelon_levels is {echelon_levels}; give a whole number for each of the "
                              f"{len(system.lead_time)} stages")  # fmt: skip

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, spread_over, whole
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def walk_days(demand, s, S, opening_stock, lead_time: int, review: int, lost_sal
     net = np.empty(shape, dtype)  # on hand - backorders
     net[:] = opening_stock
     position = net.copy()  # net + on order
+    lead_time = min(lead_time, len(demand))  # what arrives after the last day never arrives
     due = np.zeros((lead_time + 1, *shape), dtype)  # ring: the order of day t in row t mod (LT + 1)
     sales, backorders = np.zeros(shape, dtype), np.zeros(shape, dtype)
     stock = net if lost_sales else np.empty(shape, dtype)
@@ -120,23 +122,16 @@ def walk_days(demand, s, S, opening_stock, lead_time: int, review: int, lost_sal
 
 def _by_day(name: str, values, shape: tuple[int, int]) -> np.ndarray:
     """An argument as a contiguous (n_days, n_items) array, so that each day is one block of memory."""
-    try:
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(values, float), shape).T)
-    except ValueError:
-        raise ParameterError(f"{name} has shape {np.shape(values)}; give (n_items, n_days) = {shape}") from None
+    return np.ascontiguousarray(spread_over(name, finite(name, values), shape).T)
 
 
 def check_policy(s, S, opening_stock, lead_time: int, review: int, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
     """Levels by day, (n_days, n_items) each, and opening stock, (n_items,), or an error that names what is wrong."""
-    if lead_time < 0 or review < 1:
-        raise ParameterError(f"lead_time is {lead_time} and review {review}; give at least 0 and 1")
+    whole("lead_time", lead_time), whole("review", review, 1)
     s, S = _by_day("s", s, shape), _by_day("S", S, shape)
     if not (s <= S).all():
-        raise ParameterError("s exceeds S, or one of them is NaN; every reorder point must be at most its S")
-    opening_stock = np.broadcast_to(np.asarray(opening_stock, float), shape[0])
-    if not (opening_stock >= 0).all():
-        raise ParameterError(f"opening_stock holds {opening_stock.min()}; give units on hand, at least 0")
-    return s, S, opening_stock
+        raise ParameterError("s exceeds S; every reorder point must be at most its S")
+    return s, S, spread_over("opening_stock", at_least("opening_stock", opening_stock), shape[:1])
 
 
 def simulate(
@@ -173,9 +168,9 @@ def simulate(
     ParameterError
         If an argument is out of range or has the wrong shape.
     """
-    demand = np.asarray(demand, float)
-    if demand.ndim != 2 or not (demand.shape[1] and (demand >= 0).all()):
-        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days) without NaN or negative values")
+    demand = at_least("demand", demand)
+    if demand.ndim != 2 or not demand.shape[1]:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
     n_items, n_days = demand.shape
     s, S, opening_stock = check_policy(s, S, opening_stock, lead_time, review, demand.shape)
     asked = _by_day("demand", demand, demand.shape)  # (n_days, n_items)

@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 from scipy.sparse import block_array, eye_array, kron
 
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.checks import at_least, finite, spread_over
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ def transfer(surplus, shortage, transport_cost, *, worth, worth_at_origin=0.0) -
     ParameterError
         If an argument is out of range or has the wrong shape.
     """
-    surplus, shortage, cost = (np.asarray(x, float) for x in (surplus, shortage, transport_cost))
+    surplus, shortage = at_least("surplus", surplus), at_least("shortage", shortage)
     for name, units in (("surplus", surplus), ("shortage", shortage)):
-        if units.ndim != 1 or not ((units >= 0) & np.isfinite(units)).all():
-            raise ParameterError(f"{name} is {units.tolist()}; give units for each warehouse, at least 0")
+        if units.ndim != 1 or not units.size:
+            raise ParameterError(f"{name} is {units.tolist()}; give units for each warehouse")
     shape = (surplus.size, shortage.size)
-    _check_cost(cost, shape)
-    worth, worth_at_origin = np.broadcast_to(worth, shape[1]), np.broadcast_to(worth_at_origin, shape[0])
+    cost = _check_cost(transport_cost, shape)
+    worth = spread_over("worth", finite("worth", worth), shape[1:])
+    worth_at_origin = spread_over("worth_at_origin", finite("worth_at_origin", worth_at_origin), shape[:1])
     # max sum_ij (v_j - w_i - c_ij) x_ij,  sum_j x_ij <= surplus_i,  sum_i x_ij <= shortage_j,  x >= 0
     gain = (worth - worth_at_origin[:, None] - cost).ravel()
     ways = np.isfinite(gain)
@@ -125,18 +127,18 @@ def end_of_life(stock, value, transport_cost, *, clearing_price=0.0) -> EndOfLif
     ParameterError
         If an argument is out of range, has the wrong shape, or a value is not concave.
     """
-    stock, value, cost = np.asarray(stock), np.asarray(value, float), np.array(transport_cost, float)
-    if stock.ndim != 1 or (stock < 0).any() or (stock != np.rint(stock)).any():
+    stock, value = at_least("stock", stock), finite("value", value)
+    if stock.ndim != 1 or not stock.size or (stock != np.rint(stock)).any():
         raise ParameterError(f"stock is {stock.tolist()}; give whole units for each warehouse, at least 0")
     n = stock.size
-    if value.ndim != 2 or len(value) != n or not np.isfinite(value).all():
-        raise ParameterError(f"value, shape {value.shape}: give ({n}, n_units + 1), numbers only")
+    if value.ndim != 2 or len(value) != n or value.shape[1] < 2:
+        raise ParameterError(f"value, shape {value.shape}: give ({n}, n_units + 1), one unit at least")
     unit_worth = np.diff(value, axis=1)  # (n_warehouses, n_units), of the 1st, 2nd, ... unit there
     if (np.diff(unit_worth, axis=1) > 1e-9 * np.abs(value).max()).any():
         place = int(np.argmax(np.diff(unit_worth, axis=1).max(axis=1)))
         raise ParameterError(f"value of warehouse {place} is not concave: a unit is worth more than the one before it")
+    cost = _check_cost(transport_cost, (n, n))
     np.fill_diagonal(cost, 0.0)
-    _check_cost(cost, (n, n))
 
     # max sum_ij -c_ij x_ij + sum_jk worth_jk y_jk + sum_i price_i z_i,
     # sum_j x_ij + z_i = stock_i,  sum_i x_ij - sum_k y_jk = 0,  0 <= y <= 1
@@ -146,7 +148,7 @@ def end_of_life(stock, value, transport_cost, *, clearing_price=0.0) -> EndOfLif
     sold = kron(eye_array(n), np.ones((1, n_units)))
     balance = block_array([[leaves, None, eye_array(n)], [arrives, -sold, None]])
     upper = np.concatenate([np.where(np.isfinite(cost.ravel()), stock.sum(), 0), np.ones(n * n_units), stock])
-    price = np.broadcast_to(np.asarray(clearing_price, float), n)
+    price = spread_over("clearing_price", finite("clearing_price", clearing_price), (n,))
     objective = np.concatenate([np.nan_to_num(cost.ravel(), posinf=0.0), -unit_worth.ravel(), -price])
     solved = linprog(
         objective,
@@ -165,6 +167,8 @@ def _sums_of_ways(n_from: int, n_to: int):
     return kron(eye_array(n_from), np.ones((1, n_to))), kron(np.ones((1, n_from)), eye_array(n_to))
 
 
-def _check_cost(cost: np.ndarray, shape: tuple[int, int]) -> None:
-    if cost.shape != shape or not (cost >= 0).all():
-        raise ParameterError(f"transport_cost, shape {cost.shape}: give {shape}, money per unit, none below 0 or NaN")
+def _check_cost(transport_cost, shape: tuple[int, int]) -> np.ndarray:
+    cost = at_least("transport_cost", transport_cost, endless=True).copy()
+    if cost.shape != shape:
+        raise ParameterError(f"transport_cost, shape {cost.shape}: give {shape}, money per unit")
+    return cost

@@ -187,9 +187,9 @@ def minimize(
     given = {"n_bowers": n_bowers, "alpha": alpha, "mutation_rate": mutation_rate, "z": z,
              "selection": selection, "start": start}  # fmt: skip
     rules = replace(VARIANTS[variant], **{name: value for name, value in given.items() if value is not None})
-    for name, value in {"max_evaluations": max_evaluations, "seed": seed, "patience": patience}.items():
-        if value is not None or name != "patience":
-            whole(name, value)
+    max_evaluations, seed = whole("max_evaluations", max_evaluations), whole("seed", seed)
+    if patience is not None:
+        whole("patience", patience)
     if time_limit is not None:
         at_least("time_limit", time_limit)
     if target is not None and not (isinstance(target, Real) and np.isfinite(target)):

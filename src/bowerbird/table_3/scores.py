@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from bowerbird import paper
+from bowerbird.checks import finite
 from bowerbird.data.panel import Panel
 from bowerbird.data.scaling import fit_scaler
+from bowerbird.errors import ParameterError
 from bowerbird.metrics import bias, one_minus_wmape, rmse
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
 
@@ -110,16 +112,18 @@ def normalized_rmse(actual: np.ndarray, forecast: np.ndarray, scales: dict[str, 
 
     Returns
     -------
-    dict, normalization -> float; the global ones divide by the mean, standard deviation ... of `actual`.
+    dict, normalization -> float; the global ones divide by the mean, standard deviation ... of `actual`, nan where
+    that is 0.
     """
     units = rmse(actual, forecast)
     low, high = np.quantile(actual, [0.25, 0.75])
+    spreads = {
+        "/ mean": actual.mean(), "/ standard deviation": actual.std(), "/ range": np.ptp(actual),
+        "/ interquartile range": high - low,
+    }  # fmt: skip
     values = {
         "units": units,
-        "/ mean": units / actual.mean(),
-        "/ standard deviation": units / actual.std(),
-        "/ range": units / np.ptp(actual),
-        "/ interquartile range": units / (high - low),
+        **{name: units / spread if spread else np.nan for name, spread in spreads.items()},
         "of log(1 + y)": rmse(np.log1p(actual.clip(0)), np.log1p(forecast.clip(0))),
     }
     values |= {name: rmse(actual / scale[:, None], forecast / scale[:, None]) for name, scale in scales.items()}
@@ -132,15 +136,25 @@ def class_scores(actual: np.ndarray, forecast: np.ndarray, quartiles: np.ndarray
     Parameters
     ----------
     actual, forecast : arrays of one shape
-        Units a day.
+        Units a day, none missing.
     quartiles : increasing array
         Edges of the quantile classes, in units.
 
     Returns
     -------
-    dict, "accuracy, rounded units" and so on. "within ±10 %" has an accuracy only; the rest is nan.
+    dict, "accuracy, rounded units" and so on. A day lies within ±10 % or does not: there are no classes to average
+    over, so recall, precision and F1 of that definition are nan, and its accuracy is 0 where no day lies within.
+
+    Raises
+    ------
+    ParameterError
+        The shapes differ, or there is no day, or an unknown one.
     """
-    actual, forecast = actual.ravel(), forecast.ravel()
+    actual, forecast = (finite(name, x).ravel() for name, x in (("actual", actual), ("forecast", forecast)))
+    if actual.shape != forecast.shape or not actual.size or np.isnan(actual + forecast).any():
+        raise ParameterError(
+            f"actual holds {actual.size} days, forecast {forecast.size}; give equally many, one at least, none missing"
+        )
     units = [np.floor(x + 0.5).astype(np.int64) for x in (actual, forecast)]  # halves round up
     classes = {
         "rounded units": [x - min(part.min() for part in units) for x in units],
