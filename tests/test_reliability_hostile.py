@@ -26,7 +26,7 @@ from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Method, Protocol, make_forecasts
-from bowerbird.runs import Stage, index_page, notebook_html, pipeline, project_root
+from bowerbird.runs import RESULTS, Stage, index_page, notebook_html, pipeline, project_root
 from bowerbird.runs.escaping import markdown_safe, neutralised
 from bowerbird.runs.parameters import notebook_paths
 from bowerbird.sbo import Float, minimize, study
@@ -236,7 +236,7 @@ def test_a_forecaster_that_would_run_code_is_refused(tmp_path, harm):
 
 
 def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, harm):
-    """Pickles in the place of a ladder's forecast, a benchmark's search and SBO's checkpoint."""
+    """Pickles in the place of a ladder's forecast, a benchmark's search (made again) and SBO's checkpoint."""
     pickled, done = harm
     write_twin(tmp_path / "twin", 4, 0)
     panel = build_panel(read_attachments(tmp_path / "twin"))
@@ -258,13 +258,14 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
 
     space, problem = {"x": Float(0, 1)}, {"p": lambda seed: Problem("p", {"x": Float(0, 1)}, lambda x: x["x"])}
     methods = {"random": study.run_random}
-    study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
-    kept = next((tmp_path / "searches").rglob("*.npy"))
-    np.save(tmp_path / "object.npy", np.array([Harm(tmp_path / "harm")]))
-    for content in (pickled, (tmp_path / "object.npy").read_bytes(), b""):
+    searched = study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
+    kept = next((tmp_path / "searches").iterdir())
+    for content in (pickled, b""):
         kept.write_bytes(content)
-        with pytest.raises(ParameterError, match=rf"{re.escape(kept.name)} is no kept search; remove it"):
-            study.compare(problem, methods, [0], 5, folder=tmp_path / "searches")
+        with pytest.warns(UserWarning, match=rf"{re.escape(kept.name)} is damaged; the search is made again"):
+            pd.testing.assert_frame_equal(
+                study.compare(problem, methods, [0], 5, folder=tmp_path / "searches"), searched
+            )
 
     (tmp_path / "search.json").write_bytes(pickled)
     with pytest.raises(ParameterError, match=r"search\.json is not a search's"):
@@ -275,14 +276,17 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
 def test_damaged_results_and_records_are_told(tmp_path, harm):
     """Pickles in the place of a result as parquet, JSON and csv: the message names the file and the cure."""
     pickled, done = harm
-    stage = Stage.begin("07_forecast", str(tmp_path))
-    for path, name in (("forecasts.parquet", "forecasts"), ("results/settings.json", "settings")):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes(pickled)
-        with pytest.raises(MissingResult, match=rf"{Path(path).name} cannot be read .*; remove it"):
+    results = {"forecasts": pd.DataFrame({"x": [1]}), "settings": {"x": 1}, "replenishment": pd.DataFrame({"x": [1]})}
+    for name, result in results.items():
+        stage = Stage.begin(RESULTS[name], str(tmp_path))
+        path = stage.write(name, result)
+        path.write_bytes(pickled)
+        with pytest.raises(MissingResult, match=rf"{path.name} is not what {stage.name} wrote .* makes it again"):
             stage.read(name)
-    stage.record_path.write_bytes(b"")
-    assert not pipeline._up_to_date(stage, "")
+    stage.finish({"fingerprint": ""})
+    assert pipeline._again(stage, "") == "replenishment.csv changed or lost"
+    stage.record_path.write_bytes(pickled)
+    assert pipeline._again(stage, "") == "its record is damaged"
     assert not done()
 
 

@@ -1,10 +1,15 @@
 """Run folders: atomic writes, results handed on, words when one is missing."""
 
+import hashlib
+import shutil
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.runs import Stage, atomic_path, read_json, run_folder
+from bowerbird.runs import Stage, atomic_path, read_record, run_folder, write_record
+from bowerbird.runs.tables import read_tables
 
 
 def test_an_atomic_write_leaves_the_old_file_or_the_new_one(tmp_path):
@@ -26,7 +31,9 @@ def test_results_pass_from_stage_to_stage(tmp_path):
     later = Stage.begin("02_dm_clustering", str(tmp_path))
     pd.testing.assert_frame_equal(later.read("panel"), frame)
     assert later.read("merge_counts") == {"records_naive": 340_798}
-    assert read_json(stage.files_path) == ["results/merge_counts.json", "results/panel.parquet"]
+    assert list(stage.files) == ["results/merge_counts.json", "results/panel.parquet"]
+    for place, checksum in stage.files.items():
+        assert checksum == hashlib.sha256((tmp_path / place).read_bytes()).hexdigest()
 
 
 def test_a_missing_result_names_the_notebook_and_the_command_that_make_it(tmp_path):
@@ -66,4 +73,57 @@ def test_the_folder_of_a_run_is_named_after_profile_and_data(tmp_path):
 def test_a_page_lies_in_the_runs_folder_and_belongs_to_its_stage(tmp_path):
     stage = Stage.begin("11_verdict", str(tmp_path))
     assert stage.page("VERDICT.md", "# 判断\n").read_text(encoding="utf-8") == "# 判断\n"
-    assert read_json(stage.files_path) == ["VERDICT.md"] and (tmp_path / "VERDICT.md").is_file()
+    assert list(stage.files) == ["VERDICT.md"] and (tmp_path / "VERDICT.md").is_file()
+
+
+def flip(path, bit):
+    """Change a single bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
+    frame = pd.DataFrame({"series": ["a", "b"], "2022-12-01": [3.0, 4.0]})
+    maker, reader = Stage.begin("01_data", str(tmp_path)), Stage("05_sbo_lstm", tmp_path)
+    path = maker.write("panel", frame)
+    whole = path.read_bytes()
+    for bit in np.random.default_rng(0).choice(8 * len(whole), 300, replace=False):
+        flip(path, int(bit))
+        with pytest.raises(MissingResult, match=r"panel\.parquet is not what 01_data wrote"):
+            reader.read("panel")
+        flip(path, int(bit))
+    pd.testing.assert_frame_equal(reader.read("panel"), frame)
+
+
+def test_only_what_the_stage_wrote_is_its_result(tmp_path):
+    """A result copied in, from another run or in another format, a lost one, and a table with another digit."""
+    ours, theirs = (Stage.begin("02_dm_clustering", str(tmp_path / name)) for name in ("ours", "theirs"))
+    for stage, value in ((ours, 0.25), (theirs, 0.75)):
+        stage.write("dm_summary", {"score": value})
+        stage.table("table_1", pd.DataFrame({"frequency": [value]}))
+    for place in ("results/dm_summary.json", "tables/table_1.csv"):
+        shutil.copy(theirs.folder / place, ours.folder / place)
+    for read in (lambda: ours.read("dm_summary"), lambda: read_tables(ours.folder)):
+        with pytest.raises(MissingResult, match="is not what 02_dm_clustering wrote"):
+            read()
+    assert theirs.read("dm_summary") == {"score": 0.75}
+    assert read_tables(theirs.folder)["table_1"]["frequency"][0] == 0.75
+    theirs.write("clusters", pd.DataFrame({"x": [1]})).unlink()
+    with pytest.raises(MissingResult, match="lost"):
+        theirs.read("clusters")
+    (theirs.folder / "results" / "dm_summary.parquet").write_bytes(b"in the other format")
+    assert theirs.read("dm_summary") == {"score": 0.75}
+
+
+def test_a_record_that_was_changed_in_any_way_proves_nothing(tmp_path):
+    path = tmp_path / "record.json"
+    assert read_record(path) == {}, "there is none"
+    write_record(path, {"fingerprint": "abc", "seconds": 1.5, "files": {"表.csv": "def"}})
+    whole = path.read_bytes()
+    assert read_record(path) == {"fingerprint": "abc", "seconds": 1.5, "files": {"表.csv": "def"}}
+    wrong = [b"[]", b"{}", b"null", b"1", b'"x"', b"", b"\xff\x00", b"[" * 100_000, b'{"checksum": []}', whole[:-9]]
+    wrong += [whole.replace(b"1.5", b"1.6"), whole.replace(b'"abc"', b"[]"), whole.replace(b"def", b"dee")]
+    for content in wrong:
+        path.write_bytes(content)
+        assert read_record(path) == {}, content[:20]

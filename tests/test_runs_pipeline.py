@@ -1,5 +1,6 @@
 """The runner: order, skipping, resuming after a failure, and what a user is told."""
 
+import hashlib
 from pathlib import Path
 
 import nbformat
@@ -7,15 +8,24 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.runs import pipeline, read_json
+from bowerbird.runs import Stage, pipeline, read_json
 
-PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed\nfail: bool = False  # stop with an error'
+PARAMETERS = """out: str = ""  # folder
+seed: int = 0  # seed
+fail: bool = False  # stop with an error
+spoil: str = ""  # file to overwrite
+sleep: float = 0.0  # seconds"""
 BODY = """
+import time
+from pathlib import Path
 from bowerbird.runs import Stage
 stage = Stage.begin("{name}", out)
 log = stage.folder / "log.txt"
 log.open("a").write("{name} ")
 assert not fail, "asked to fail"
+time.sleep(sleep)
+if spoil:
+    Path(spoil).write_text("{{}}")
 stage.write("{result}", {{"seed": seed}})
 """
 
@@ -54,7 +64,8 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
 
     assert run(two_notebooks, seed=1)[3:] == ["03_denoising", "05_sbo_lstm"], "another seed is another run"
     record = read_json(two_notebooks / "run" / "records" / "05_sbo_lstm.json")
-    assert record["parameters"]["seed"] == 1 and record["files"] == ["results/settings.json"]
+    assert record["parameters"]["seed"] == 1
+    assert {"results/settings.json", "notebooks/05_sbo_lstm.ipynb", "notebooks/05_sbo_lstm.html"} < set(record["files"])
     assert {"commit", "versions", "device", "seconds", "fingerprint", "data"} <= set(record)
     summary = read_json(two_notebooks / "run" / "run.json")
     assert set(summary["seconds"]) == {"03_denoising", "05_sbo_lstm"}
@@ -64,8 +75,72 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
 def test_the_record_of_a_run_says_with_what_each_stage_was_run(two_notebooks):
     run(two_notebooks)
     run(two_notebooks, seed=1, until="03_denoising")
-    parameters = read_json(two_notebooks / "run" / "run.json")["parameters"]
-    assert {name: values["seed"] for name, values in parameters.items()} == {"03_denoising": 1, "05_sbo_lstm": 0}
+    record = read_json(two_notebooks / "run" / "run.json")
+    seeds = {name: values["seed"] for name, values in record["parameters"].items()}
+    assert seeds == {"03_denoising": 1, "05_sbo_lstm": 0}
+    made = {key: record["mixed"]["05_sbo_lstm"][key] for key in ("profile", "seed", "data")}
+    assert list(record["mixed"]) == ["05_sbo_lstm"] and made == {"profile": "smoke", "seed": 0, "data": "synthetic"}
+    page = two_notebooks / "run" / "index.html"
+    assert "Mixed" in page.read_text() and "05_sbo_lstm (smoke, synthetic, seed 0)" in page.read_text()
+    run(two_notebooks, seed=1)
+    assert "mixed" not in read_json(two_notebooks / "run" / "run.json") and "Mixed" not in page.read_text()
+
+
+def test_a_run_broken_off_says_that_its_stages_are_not_one_run(two_notebooks):
+    run(two_notebooks)
+    with pytest.raises(pipeline.StageFailed):
+        run(two_notebooks, seed=1, settings=("05_sbo_lstm.fail=true",))
+    record = read_json(two_notebooks / "run" / "run.json")
+    assert record["seed"] == 1 and set(record["mixed"]) == {"03_denoising", "05_sbo_lstm"}
+    assert "Mixed" in (two_notebooks / "run" / "index.html").read_text()
+
+
+def test_whatever_was_changed_is_made_again_and_said(two_notebooks, capsys):
+    """A changed, cut or lost file of any kind, and a record that is none."""
+    run(two_notebooks)
+    folder = two_notebooks / "run"
+    stage = Stage("05_sbo_lstm", folder)
+    files, fingerprint = stage.record()["files"], stage.record()["fingerprint"]
+    assert len(files) == 5, "a result, a notebook, its two pages, and the list of files"
+    for path in (folder / place for place in files):
+        whole = path.read_bytes()
+        for change in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b""):
+            path.write_bytes(change)
+            assert pipeline._again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
+        path.unlink()
+        assert pipeline._again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
+        path.write_bytes(whole)
+    assert pipeline._again(stage, fingerprint) is None and pipeline._again(stage, "another") == ""
+
+    whole = stage.record_path.read_bytes()
+    for record in (b"[]", b"{}", b"null", b"\xff\xfe", b'{"fingerprint": "x", "files": {}}', whole[:-40]):
+        stage.record_path.write_bytes(record)
+        assert pipeline._again(stage, fingerprint) == "its record is damaged"
+    (folder / "results" / "denoising.json").write_text('{"seed": 1}')
+    capsys.readouterr()
+    assert run(two_notebooks)[2:] == ["03_denoising", "05_sbo_lstm"]
+    said = capsys.readouterr().out
+    assert "03_denoising       made again: results/denoising.json changed or lost" in said
+    assert "05_sbo_lstm        made again: its record is damaged" in said
+    assert read_json(folder / "results" / "denoising.json") == {"seed": 0} and stage.record()["files"] == files
+
+
+def test_what_is_changed_while_a_run_is_at_work_is_not_vouched_for(two_notebooks, tables, write):
+    """The second stage changes what the first has written, then the attachments; the same command mends both."""
+    first, data = two_notebooks / "run" / "results" / "denoising.json", write(tables)
+    products = next(data.glob("附件2*"))
+    for spoilt in (first, products):
+        with pytest.raises(
+            pipeline.StageFailed, match=r"(?s)05_sbo_lstm: .*(json|附件2) changed while the run was at work"
+        ):
+            run(two_notebooks, data=str(data), settings=(f"05_sbo_lstm.spoil={spoilt}",))
+        assert not Stage("05_sbo_lstm", two_notebooks / "run").record()
+        if spoilt == products:
+            write(tables, encoding="utf-8-sig")  # the run before read other bytes
+    stages = run(two_notebooks, data=str(data))
+    assert stages[-2:] == ["03_denoising", "05_sbo_lstm"]
+    sums = {label: file["sha256"] for label, file in read_json(first.parents[1] / "run.json")["data_files"].items()}
+    assert sums["附件2"] == hashlib.sha256(products.read_bytes()).hexdigest()
 
 
 def test_a_failure_names_notebook_cell_and_cause_and_the_next_call_goes_on_there(two_notebooks):
@@ -106,6 +181,22 @@ def test_wrong_input_is_refused_before_anything_runs(two_notebooks):
         with pytest.raises(error):
             run(two_notebooks, **options)
     assert not (two_notebooks / "run").exists()
+
+
+def test_a_cell_has_a_time_limit_and_the_run_goes_on_with_more(two_notebooks):
+    with pytest.raises(pipeline.StageFailed, match=r"05_sbo_lstm, cell 2: took longer than 0.05 minutes; .*--cell-min"):
+        run(two_notebooks, settings=("05_sbo_lstm.sleep=60.0",), cell_minutes=0.05)
+    assert (two_notebooks / "run" / "notebooks" / "05_sbo_lstm.failed.ipynb").is_file()
+    assert run(two_notebooks, cell_minutes=10) == ["03_denoising", "05_sbo_lstm", "05_sbo_lstm"]
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ParameterError, match=f"--cell-minutes is {wrong}"):
+            run(two_notebooks, cell_minutes=wrong)
+
+
+@pytest.mark.parametrize("name", ["{3F2504E0} {out}", "100 %s %", 'it\'s "so" #1', "运行 结果\\n"])
+def test_any_name_of_a_folder_will_do(two_notebooks, name):
+    (two_notebooks / name).mkdir()
+    assert run(two_notebooks / name, until="03_denoising") == ["03_denoising"]
 
 
 def test_until_stops_after_the_named_notebook(two_notebooks):

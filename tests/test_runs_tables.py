@@ -9,7 +9,7 @@ from bowerbird.runs.tables import MAKERS, one, read_tables
 def test_a_table_written_by_a_stage_is_read_again_and_others_are_left_alone(tmp_path):
     stage = Stage("01_data", tmp_path)
     (tmp_path / "records").mkdir()
-    stage.files_path.write_text("[]")
+    stage.files_path.write_text("{}")
     stage.table("merge_counts", pd.DataFrame({"n_days": [166]}))
     stage.table("aggregation", pd.DataFrame({"x": [1]}))
     tables = read_tables(tmp_path)

@@ -95,22 +95,89 @@ def test_wilson_is_scipys(k, n):
     assert wilson(k / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-4)
 
 
-def test_an_interrupted_comparison_goes_on(tmp_path):
-    methods = {name: METHODS[name] for name in (TUNED, "random search")}
-    posed = []
+class Counted:
+    """A method that counts its searches, and is interrupted in one of them."""
 
-    def problem(seed):
-        posed.append(seed)
-        if len(posed) == 6:
+    def __init__(self, method, stop=None):
+        self.method, self.stop, self.n = METHODS[method], stop, 0
+
+    def __call__(self, problem, max_evaluations, seed):
+        self.n += 1
+        if self.n == self.stop:
             raise KeyboardInterrupt
-        return shifted_problem("sphere", seed)
+        return self.method(problem, max_evaluations, seed)
 
+
+def test_an_interrupted_comparison_goes_on(tmp_path):
+    tuned, drawn = Counted(TUNED), Counted("random search", stop=3)
+    problems, methods = {"sphere": PROBLEMS["sphere"]}, {TUNED: tuned, "random search": drawn}
     with pytest.raises(KeyboardInterrupt):
-        compare({"sphere": problem}, methods, range(4), 20, folder=tmp_path)
-    resumed = compare({"sphere": problem}, methods, range(4), 20, folder=tmp_path)
-    assert len(posed) == 9, "five searches were kept, one was lost, three were left"
-    pd.testing.assert_frame_equal(resumed, compare({"sphere": PROBLEMS["sphere"]}, methods, range(4), 20))
+        compare(problems, methods, range(4), 20, folder=tmp_path)
+    resumed = compare(problems, methods, range(4), 20, folder=tmp_path)
+    assert (tuned.n, drawn.n) == (4, 5), "five searches were kept, one was lost, three were left"
+    pd.testing.assert_frame_equal(resumed, compare(problems, {name: METHODS[name] for name in methods}, range(4), 20))
     assert resumed.groupby(["method", "seed"]).size().tolist() == [20] * 8
+
+
+def small_panel() -> Panel:
+    rng = np.random.default_rng(0)
+    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(16)] for column in (*SERIES_KEY, *ATTRIBUTES)})
+    series["product_no"] = [f"product_{i}" for i in range(16)]
+    dates = pd.date_range("2022-12-01", periods=70, name="date")
+    return Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
+
+
+def target_problem(target):
+    """The same name and space whatever the data."""
+    return lambda seed: Problem("p", {"x": Float(0, 1)}, lambda x: float(np.abs(x["x"] - target).sum()))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        target_problem(np.array([0.8])),
+        lambda seed: Problem("p", {"x": Float(0, 1)}, lambda x: (x["x"] - 0.2) ** 2),
+        lambda seed: replace(target_problem(np.array([0.2]))(seed), space={"x": Float(0, 2)}),
+        lambda seed: replace(target_problem(np.array([0.2]))(seed), noise=0.1),
+    ],
+    ids=["data", "objective", "space", "noise"],
+)
+def test_a_kept_search_is_found_for_its_own_problem_alone(tmp_path, other):
+    method = {"random search": Counted("random search")}
+    kept, again = (compare({"p": target_problem(np.array([0.2]))}, method, [0], 9, folder=tmp_path) for _ in "12")
+    pd.testing.assert_frame_equal(kept, again)
+    assert method["random search"].n == 1, "found again"
+    fresh = compare({"p": other}, {"random search": METHODS["random search"]}, [0], 9)
+    pd.testing.assert_frame_equal(compare({"p": other}, method, [0], 9, folder=tmp_path), fresh)
+    assert method["random search"].n == 2, "searched anew"
+
+
+def test_a_kept_search_of_the_network_is_found_for_its_own_panel_alone():
+    """Other demand, other attributes of the series, other series drawn: each is another problem."""
+    panel = small_panel()
+    demand = panel.demand.copy()
+    demand[3, 7] += 1
+    others = [
+        study.lstm_problem(replace(panel, demand=demand), 0),
+        study.lstm_problem(replace(panel, series=panel.series.assign(**{ATTRIBUTES[0]: "other"})), 0),
+        study.lstm_problem(panel, 1),
+        study.lstm_problem(panel, 0, epochs=5),
+    ]
+    identities = [study._identity(problem) for problem in (study.lstm_problem(panel, 0), *others)]
+    assert len(set(identities)) == len(identities)
+    assert study._identity(study.lstm_problem(small_panel(), 0)) == identities[0]
+
+
+def test_a_damaged_kept_search_is_made_again(tmp_path):
+    problem, method = {"p": target_problem(np.array([0.2]))}, {"random search": METHODS["random search"]}
+    whole = compare(problem, method, [0], 9, folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    for damaged in (b"", b"[]", content[: len(content) // 2], content.replace(b"0.", b"1.", 1)):
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="is damaged; the search is made again"):
+            pd.testing.assert_frame_equal(compare(problem, method, [0], 9, folder=tmp_path), whole)
+        assert path.read_bytes() == content
 
 
 def test_a_missing_package_leaves_its_methods_out_and_says_so(monkeypatch):
@@ -138,12 +205,7 @@ def test_at_length_both_find_the_sphere():
 
 
 def test_the_real_loss_is_the_tuning_stages():
-    rng = np.random.default_rng(0)
-    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(16)] for column in (*SERIES_KEY, *ATTRIBUTES)})
-    series["product_no"] = [f"product_{i}" for i in range(16)]
-    dates = pd.date_range("2022-12-01", periods=70, name="date")
-    panel = Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
-
+    panel = small_panel()
     problem = study.lstm_problem(panel, 3, n_series=10, epochs=1)
     low, high = limits(problem.space)
     x = decode(problem.space, ((low + high) / 2)[None])[0]

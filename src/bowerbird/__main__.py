@@ -24,6 +24,7 @@ def cli():
 @click.option("--until", default="", help="Last notebook to run, e.g. 05_sbo_lstm.")
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
+@click.option("--cell-minutes", default=720.0, help="Time limit of a notebook's cell, in minutes.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
@@ -67,11 +68,12 @@ def check(folder):
 
 @cli.command()
 @click.argument("run")
-def report(run):
+@click.option("--replace", is_flag=True, help="Replace a report of another profile or of other data.")
+def report(run, replace):
     """Copy what is worth keeping of a run to reports/."""
     from bowerbird.runs.kept import keep
 
-    click.echo(keep(run))
+    click.echo(keep(run, replace))
 
 
 @cli.command()

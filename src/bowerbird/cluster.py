@@ -15,12 +15,13 @@ import importlib.metadata
 import os
 import platform
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,13 +58,18 @@ def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor 
             pool.client = client
             yield pool
     elif workers > 1:
-        import torch
-
-        context = get_context("spawn")
-        with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:  # as `choose_device` sets them
+        with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
             yield pool
     else:
         yield None
+
+
+def _begin_worker() -> None:
+    """One thread, as `choose_device` sets it; the worker ends when the process that started it is gone."""
+    import torch
+
+    torch.set_num_threads(1)
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
 
 def use(address: str) -> None:

@@ -46,6 +46,7 @@ def begin_from_run(
             f"would be scored on what it has seen: give {unseen:%Y-%m-%d} or a later day"
         )
     rules = replace(rules, correlation=stage.read("lstm_summary")["correlation between days"])
+    Stage("05_sbo_lstm", Path(run)).original("results/forecaster.zip")  # refused if changed since
     forecaster = load(Path(run) / "results" / "forecaster.zip")
     begin(store, panel.until(int((first - panel.dates[0]).days)), forecaster, rules, key)
 

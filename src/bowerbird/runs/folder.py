@@ -1,8 +1,13 @@
 """A run's folder: where a stage reads what earlier stages made and leaves, whole or not at all, what it makes itself.
 
 runs/<profile>-<data>/  attachments/ (the twin)  results/  tables/  figures/  notebooks/  records/  run.json  index.html
+
+records/<stage>.files.json holds the SHA-256 of every file the stage wrote, records/<stage>.json the record of a
+completed stage. A file counts as the stage's while its checksum is the one recorded, and not because it is there.
 """
 
+import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +19,7 @@ import pandas as pd
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
+from bowerbird.data.files import sha256
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.figures.captions import CAPTIONS
 from bowerbird.runs.escaping import markdown_safe, neutralised
@@ -104,6 +110,25 @@ def read_json(path: Path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def digest(content) -> str:
+    """Checksum of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def write_record(path: Path, record: dict) -> None:
+    """Write JSON atomically with its own checksum, for `read_record`."""
+    write_json(path, record | {"checksum": digest(record)})
+
+
+def read_record(path: Path) -> dict:
+    """What `write_record` wrote; {} if the file is lost or was changed in any way: it then proves nothing."""
+    try:
+        record = read_json(path)
+        return record if record.pop("checksum") == digest(record) else {}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return {}
+
+
 @dataclass(frozen=True)
 class Stage:
     """One notebook's view of the run's folder.
@@ -138,7 +163,7 @@ class Stage:
         """
         stage = cls(name, Path(out) if out else run_folder("smoke", data))
         stage.record_path.unlink(missing_ok=True)
-        write_json(stage.files_path, [])
+        write_json(stage.files_path, {})
         return stage
 
     @property
@@ -148,8 +173,49 @@ class Stage:
 
     @property
     def files_path(self) -> Path:
-        """The files the stage has written so far."""
+        """The files the stage has written so far, with their checksums."""
         return self.folder / "records" / f"{self.name}.files.json"
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files the stage has written so far: path in the run's folder -> SHA-256."""
+        try:
+            files = read_json(self.files_path)
+        except (OSError, ValueError, RecursionError):  # lost or damaged: it proves nothing
+            return {}
+        return files if isinstance(files, dict) else {}
+
+    def finish(self, about: dict, pages: tuple[Path, ...] = ()) -> None:
+        """Write the record of the completed stage: `about` it, and the checksums of all it wrote and of its pages."""
+        files = {self._place(path): sha256(path) for path in (self.files_path, *pages)}
+        write_record(self.record_path, {**about, "files": self.files | files})
+
+    def record(self) -> dict:
+        """The record of the completed stage; {} if there is none, or it is damaged."""
+        return read_record(self.record_path)
+
+    def changed(self) -> list[str]:
+        """Files of the record that are no longer there, or no longer what the stage wrote."""
+        return [place for place, known in self.record().get("files", {}).items() if not self._holds(place, known)]
+
+    def original(self, place: str) -> bytes | None:
+        """The bytes of a file as the stage wrote it; None if it has written no such file.
+
+        Raises
+        ------
+        MissingResult
+            The file has changed since, or is lost.
+        """
+        if place not in (files := self.files):
+            return None
+        path = self.folder / place
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != files[place]:
+            raise MissingResult(
+                f"{path} is not what {self.name} wrote (another checksum, or lost); run notebooks/{self.name}.ipynb "
+                "again with the same data and out: the same `reproduce` makes it again"
+            )
+        return content
 
     def write(self, name: str, result: pd.DataFrame | dict) -> Path:
         """Leave a result for later stages: a table as parquet (csv for the plan), a dict as JSON.
@@ -192,21 +258,14 @@ class Stage:
         Raises
         ------
         MissingResult
-            Not made yet, or damaged; the message says which notebook or command makes it.
+            Not made yet, or changed since; the message says which notebook or command makes it.
         """
-        for as_dict in (False, True):
-            path = self._result_path(name, as_dict)
-            if path.is_file():
-                try:
-                    if as_dict:
-                        return read_json(path)
-                    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-                except ValueError as error:  # no JSON, no parquet, no csv
-                    reason = str(error).partition("\n")[0]
-                    raise MissingResult(
-                        f"{path} cannot be read ({reason}); remove it and run its notebook again"
-                    ) from error
+        paths = [self._result_path(name, as_dict) for as_dict in (False, True)]
         maker = RESULTS[name]
+        for path in paths:
+            if (content := Stage(maker, self.folder).original(self._place(path))) is not None:
+                read = {".json": json.load, ".csv": pd.read_csv, ".parquet": pd.read_parquet}[path.suffix]
+                return read(io.BytesIO(content))
         raise MissingResult(
             f"{self.folder}: {name!r} has not been made yet; run notebooks/{maker}.ipynb with the same data and out, "
             f"or `python -m bowerbird reproduce --profile smoke --until {maker}`"
@@ -249,10 +308,16 @@ class Stage:
         return figure
 
     def wrote(self, path: Path) -> Path:
-        """Record a file in the run's folder as this stage's: if it is lost, the stage is run again."""
-        files = read_json(self.files_path)
-        write_json(self.files_path, sorted({*files, str(path.relative_to(self.folder))}))
+        """Record a file in the run's folder as this stage's: if it is lost or changed, the stage is run again."""
+        write_json(self.files_path, dict(sorted((self.files | {self._place(path): sha256(path)}).items())))
         return path
+
+    def _place(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _holds(self, place: str, known: str) -> bool:
+        path = self.folder / place
+        return path.is_file() and sha256(path) == known
 
     def _result_path(self, name: str, as_dict: bool) -> Path:
         if name not in RESULTS:

@@ -5,6 +5,7 @@ and its like become pages beside it. All text is escaped, for names come from fi
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import mistune
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from bowerbird.figures.captions import CAPTIONS
 from bowerbird.paper import verdict
-from bowerbird.runs import atomic_path, read_json
+from bowerbird.runs import Stage, atomic_path, read_json
 
 RESULT_FILES = {
     "forecasts.csv": "units a day for every series, with quantiles",
@@ -59,6 +60,9 @@ INDEX = (
     + """<h1>Meng, Zhao &amp; Bi (2024), reproduced</h1>
 <p>Profile <b>{{ run.profile }}</b>, data <b>{{ run.data }}</b>, seed {{ run.seed }}, {{ run.device }},
  {{ run.seconds_total }} s in all, commit {{ run.commit[:10] }}{{ run.commit[40:] }}.</p>
+{% if run.mixed %}<p><b>Mixed:</b> this is not one run. Other parameters, data or code than above made
+ {% for name, made in run.mixed.items() %}{{ name }} ({{ made.profile }}, {{ made.data }}, seed {{ made.seed }})
+{{- "; " if not loop.last }}{% endfor %}. Give <code>reproduce</code> without <code>--until</code>.</p>{% endif %}
 <nav><ul>{% if headline %}<li><a href="#headline">Paper beside ours</a></li>{% endif %}
 {% if counts %}<li><a href="#verdict">Verdict</a></li>{% endif %}
 <li><a href="#notebooks">Notebooks</a></li><li><a href="#figures">Figures</a></li>
@@ -120,11 +124,18 @@ def write(folder: Path) -> Path:
     Path of the page.
     """
     run = read_json(folder / "run.json")
-    pages = {name: about for name, about in TEXT_PAGES.items() if (folder / f"{name}.md").is_file()}
+    names = {path.name.removesuffix(".files.json") for path in (folder / "records").glob("*.files.json")}
+    stages = [Stage(name, folder) for name in sorted({*run["seconds"], *names})]
+    changed = {folder / place for stage in stages for place in stage.changed()}  # such files are shown nowhere
+
+    def shown(path: Path) -> bool:
+        return path.is_file() and path not in changed
+
+    pages = {name: about for name, about in TEXT_PAGES.items() if shown(folder / f"{name}.md")}
     for name in pages:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
         _save(folder / f"{name}.html", TEXT, title=name.capitalize(), body=to_html(text))
-    headline, judged = _table(folder, "headline"), _table(folder, "verdict")
+    headline, judged = _table(folder, "headline", shown), _table(folder, "verdict", shown)
     return _save(
         folder / "index.html",
         INDEX,
@@ -133,9 +144,9 @@ def write(folder: Path) -> Path:
         headline="" if headline.empty else Markup(headline.to_html(index=False, border=0)),
         counts={} if judged.empty else verdict.counts(judged),
         pages=pages,
-        notebooks=_notebooks(folder, run["seconds"]),
+        notebooks=_notebooks(folder, stages, run["seconds"], shown),
         captions=CAPTIONS,
-        results={name: about for name, about in RESULT_FILES.items() if (folder / name).is_file()} | _last_day(folder),
+        results={name: about for name, about in RESULT_FILES.items() if shown(folder / name)} | _last_day(folder),
         record=_record(run),
     )
 
@@ -156,21 +167,23 @@ def _save(path: Path, template: str, **content) -> Path:
     return path
 
 
-def _table(folder: Path, name: str) -> pd.DataFrame:
+def _table(folder: Path, name: str, shown: Callable[[Path], bool]) -> pd.DataFrame:
     path = folder / "tables" / f"{name}.csv"
-    return pd.read_csv(path, dtype=str).fillna("") if path.is_file() else pd.DataFrame()
+    return pd.read_csv(path, dtype=str).fillna("") if shown(path) else pd.DataFrame()
 
 
-def _notebooks(folder: Path, seconds: dict[str, float]) -> list[dict]:
+def _notebooks(
+    folder: Path, stages: list[Stage], seconds: dict[str, float], shown: Callable[[Path], bool]
+) -> list[dict]:
     """Every notebook of the run in order: its title, links, seconds, and the figures and tables it has left."""
-    figures = {path.stem for path in (folder / "figures").glob("*.png")}
-    tables = {path.stem for path in (folder / "tables").glob("*.csv")}
-    files = {path.name.split(".")[0]: read_json(path) for path in (folder / "records").glob("*.files.json")}
+    figures = {path.stem for path in (folder / "figures").glob("*.png") if shown(path)}
+    tables = {path.stem for path in (folder / "tables").glob("*.csv") if shown(path)}
     entries = []
-    for name in sorted({*seconds, *files}):
+    for stage in stages:
+        name = stage.name
         pages = {f"{name}.html": "with code", f"{name}.nocode.html": "without code", f"{name}.ipynb": "notebook"}
-        written = [Path(file) for file in files.get(name, [])]
-        title, about = _title(folder / "notebooks" / f"{name}.ipynb")
+        written = [Path(place) for place in stage.files]
+        title, about = _title(folder / "notebooks" / f"{name}.ipynb", shown)
         entry = {
             "title": title,
             "about": about,
@@ -179,7 +192,7 @@ def _notebooks(folder: Path, seconds: dict[str, float]) -> list[dict]:
             "figures": _in_order({file.stem for file in written if file.parent.name == "figures"} & figures),
             "tables": [file.stem for file in written if file.suffix == ".csv" and file.stem in tables],
         }
-        entry["links"] = {path: words for path, words in entry["links"].items() if (folder / path).is_file()}
+        entry["links"] = {path: words for path, words in entry["links"].items() if shown(folder / path)}
         figures.difference_update(entry["figures"])
         tables.difference_update(entry["tables"])
         entries.append(entry)
@@ -194,9 +207,9 @@ def _in_order(figures: set[str]) -> list[str]:
     return [name for name in CAPTIONS if name in figures] + sorted(figures - CAPTIONS.keys())
 
 
-def _title(notebook: Path) -> tuple[str, str]:
+def _title(notebook: Path, shown: Callable[[Path], bool]) -> tuple[str, str]:
     """The heading of a notebook and the paragraph below it; its file's name where there is no such cell."""
-    if notebook.is_file():
+    if shown(notebook):
         first = "".join(read_json(notebook)["cells"][0]["source"])
         if found := re.match(r"# (.+)\n+((?:.+\n?)*)", first):
             return found[1], " ".join(found[2].split())

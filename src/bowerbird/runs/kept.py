@@ -4,8 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-from bowerbird.errors import MissingResult
-from bowerbird.runs import project_root, read_json, write_json
+from bowerbird.errors import MissingResult, ParameterError
+from bowerbird.runs import Stage, project_root, read_json, read_record, write_json
 
 KEPT_TABLES = (
     "headline", "verdict", "table_1", "table_1_readings", "table_1_corrected", "table_1_seeds", "table_2",
@@ -31,13 +31,15 @@ KEPT_FIGURES = (
 KEPT_PAGES = ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md")
 
 
-def keep(run: str) -> Path:
+def keep(run: str, replace: bool = False) -> Path:
     """Copy what is worth keeping of a finished run to reports/<run's name>/: pages, tables, figures, run.json.
 
     Parameters
     ----------
     run : str
         The run's folder.
+    replace : bool
+        Replace what reports/ holds under this name even if it was made of another profile or other data.
 
     Returns
     -------
@@ -46,25 +48,42 @@ def keep(run: str) -> Path:
     Raises
     ------
     MissingResult
-        The run is not complete, or its stages were run with different seeds.
+        The run is not complete, its stages were made with different parameters, or a file has changed since.
+    ParameterError
+        reports/ holds a report of another kind under this name.
     """
     source = Path(run).resolve()  # "." has no name, and reports/ itself is not to be replaced
     if not (source / "run.json").is_file() or not (source / "tables" / "headline.csv").is_file():
         raise MissingResult(f"{source}: no finished run there; run `make reproduce` or give another folder")
-    record = read_json(source / "run.json")
+    if not (record := read_record(source / "run.json")):
+        raise MissingResult(f"{source}: run.json changed since the run; give `reproduce` again")
     if len(seeds := {parameters["seed"] for parameters in record["parameters"].values()}) > 1:
         raise MissingResult(f"{source}: its stages were run with the seeds {sorted(seeds)}; run it again with one")
+    if mixed := record.get("mixed"):
+        raise MissingResult(
+            f"{source}: mixed, {', '.join(mixed)} were made with other parameters, data or code; give `reproduce` "
+            "again, without --until"
+        )
+    stages = [Stage(name, source) for name in record["parameters"]]
+    for stage in stages:
+        if stage.record().get("parameters") != record["parameters"][stage.name] or stage.changed():
+            what = ", ".join(stage.changed()) or "its record"
+            raise MissingResult(f"{source}: {stage.name}: {what} changed since the run; give `reproduce` again")
+    written = {place for stage in stages for place in stage.record()["files"]}
     target = project_root() / "reports" / source.name
+    if target.exists() and not replace and (theirs := _kind(target)) != (ours := _kind(source)):
+        raise ParameterError(
+            f"{target} holds {theirs or 'no report'}, and this run is {ours}; give its folder another name, or "
+            "--replace to replace what is there"
+        )
     partial = target.with_name(f".{target.name}")
     shutil.rmtree(partial, ignore_errors=True)
-    for folder, names, suffixes in (("tables", KEPT_TABLES, (".csv", ".md")), ("figures", KEPT_FIGURES, (".png",))):
-        (partial / folder).mkdir(parents=True)
-        for path in (source / folder / f"{name}{suffix}" for name in names for suffix in suffixes):
-            if path.is_file():
-                shutil.copy2(path, partial / folder)
-    for page in KEPT_PAGES:
-        if (source / page).is_file():
-            shutil.copy2(source / page, partial)
+    places = [f"tables/{name}{suffix}" for name in KEPT_TABLES for suffix in (".csv", ".md")]
+    places += [f"figures/{name}.png" for name in KEPT_FIGURES]
+    for place in (*places, *KEPT_PAGES):
+        if place in written:
+            (partial / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / place, partial / place)
     for parameters in record["parameters"].values():  # a report says which data, not where they lay
         parameters.pop("out", None)
         if parameters.get("data", "synthetic") != "synthetic":
@@ -74,3 +93,14 @@ def keep(run: str) -> Path:
     shutil.rmtree(target, ignore_errors=True)  # only now: an interrupted copy leaves the old report
     partial.rename(target)
     return target
+
+
+def _kind(folder: Path) -> str:
+    """Profile and data of a run or a report, for a message; "" where there is no record of them."""
+    try:
+        record = read_json(folder / "run.json")
+        files = record.get("data_files", {}) if record["data"] != "synthetic" else {}
+        sums = "".join(f", {label} {file['sha256'][:12]}" for label, file in sorted(files.items()))
+        return f"profile {record['profile']}, data {record['data']}{sums}"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""

@@ -1,15 +1,13 @@
 """Run the notebooks in order through papermill; skip what is up to date, stop with a clear word at what fails."""
 
-import hashlib
 import importlib.metadata
-import json
-import os
+import math
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +15,16 @@ from pathlib import Path
 import click
 import nbformat
 import papermill
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.data.attachments import read_attachments
+from bowerbird.data.files import find_file, sha256
+from bowerbird.data.schema import ATTACHMENTS
 from bowerbird.device import choose_device, describe
-from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.runs import IN_JUPYTER, Stage, index_page, notebook_html, project_root, read_json, run_folder, write_json
+from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
+from bowerbird.runs import Stage, digest, index_page, notebook_html, project_root, run_folder, write_record
+from bowerbird.runs.kernel import OwnKernel, own_environment
 from bowerbird.runs.lock import only_run
 from bowerbird.runs.parameters import load_profile, notebook_paths, parse_setting, resolve
 
@@ -66,14 +67,14 @@ class Job:
     device: str
     folder: Path
     parameters: dict[str, dict]
-    data_digest: str
     manifest: dict
+    cell_minutes: float
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
-    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False,
+    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, cell_minutes: float = 720,
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them.
 
@@ -92,6 +93,8 @@ def reproduce(
         NOTEBOOK.PARAMETER=VALUE, over the profile.
     quiet : bool
         No progress bars.
+    cell_minutes : float
+        Time limit of a notebook's cell; a cell that takes longer ends the run.
 
     Returns
     -------
@@ -108,20 +111,23 @@ def reproduce(
     """
     notebooks = notebook_paths()
     chosen = _up_to(notebooks, until)
-    job = _prepare(profile, data, device, seed, out, settings, notebooks)
-    with only_run(job.folder):
+    job = _prepare(profile, data, device, seed, out, settings, notebooks, cell_minutes)
+    with own_environment(), only_run(job.folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {job.folder}")
+        told = not (job.folder / "run.json").is_file()  # nothing that could be out of date
         for number, path in enumerate(chosen, 1):
             label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
-            job.fingerprints[path.stem] = _fingerprint(path, job)
-            if _up_to_date(Stage(path.stem, job.folder), job.fingerprints[path.stem]):
+            again = _again(Stage(path.stem, job.folder), job.fingerprints[path.stem])
+            if again is None:
                 click.echo(f"{label} up to date")
                 continue
+            if again:
+                click.echo(f"{label} made again: {again}")
+            if not told:  # if this run is broken off, the page of the last one says no longer that all is one run
+                told = _write_pages(job)
             seconds = _run(path, job, label, quiet)
             click.echo(f"{label} {seconds:6.1f} s")
-        with _told(f"{job.folder}"):
-            _write_run_json(job)
-            index_page.write(job.folder)
+        _write_pages(job)
     return job.folder
 
 
@@ -132,8 +138,10 @@ def _up_to(notebooks: list[Path], until: str) -> list[Path]:
     return notebooks[: names.index(until) + 1] if until else notebooks
 
 
-def _prepare(profile, data, device, seed, out, settings, notebooks) -> Job:
+def _prepare(profile, data, device, seed, out, settings, notebooks, cell_minutes) -> Job:
     choose_device(device)
+    if not 0 < cell_minutes < math.inf:
+        raise ParameterError(f"--cell-minutes is {cell_minutes}; give a number of minutes above 0")
     changes = load_profile(profile)
     for text in settings:
         notebook, name, value = parse_setting(text)
@@ -146,17 +154,17 @@ def _prepare(profile, data, device, seed, out, settings, notebooks) -> Job:
     common = {"data": data, "out": str(folder), "seed": seed, "device": device}
     source = f"profile {profile}" + (" with --set" if settings else "")
     parameters = resolve(notebooks, changes, common, source)
-    return Job(profile, data, seed, device, folder, parameters, _digest(manifest), manifest)
-
-
-def _digest(content) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    job = Job(profile, data, seed, device, folder, parameters, manifest, cell_minutes)
+    package = package_digest()
+    for path in notebooks:
+        job.fingerprints[path.stem] = _fingerprint(path, job, package)
+    return job
 
 
 def package_digest() -> str:
     """Checksum of the package's source: a stage made by other code is run again."""
     root = Path(__file__).parents[1]
-    return _digest({str(p.relative_to(root)): p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))})
+    return digest({str(p.relative_to(root)): p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))})
 
 
 def versions() -> dict[str, str]:
@@ -164,28 +172,28 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def _fingerprint(path: Path, job: Job) -> str:
+def _fingerprint(path: Path, job: Job, package: str) -> str:
     cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
     parameters = {k: v for k, v in job.parameters[path.stem].items() if k not in ("data", "out")}
     upstream = [job.fingerprints[name] for name in READS[path.stem]]
-    return _digest([cells, parameters, job.data_digest, package_digest(), versions(), upstream])
+    return digest([cells, parameters, digest(job.manifest), package, versions(), upstream])
 
 
-def _up_to_date(stage: Stage, fingerprint: str) -> bool:
-    if not stage.record_path.is_file():
-        return False
-    try:
-        record = read_json(stage.record_path)
-    except ValueError:  # a damaged record proves nothing
-        return False
-    return record["fingerprint"] == fingerprint and all((stage.folder / file).is_file() for file in record["files"])
+def _again(stage: Stage, fingerprint: str) -> str | None:
+    """Why a stage is run again: "" if nothing need be said, None if it is up to date."""
+    record = stage.record()
+    if not record:
+        return "its record is damaged" if stage.record_path.is_file() else ""
+    if record["fingerprint"] != fingerprint:
+        return ""
+    changed = stage.changed()
+    return f"{', '.join(changed[:3])}{' …' if changed[3:] else ''} changed or lost" if changed else None
 
 
 def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
     stage = Stage(path.stem, job.folder)
     folder = job.folder / "notebooks"
     running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
-    os.environ.pop(IN_JUPYTER, None)  # a run started from a notebook is read by nobody while it runs
     started = time.perf_counter()
     with _told(path.stem):
         stage.record_path.unlink(missing_ok=True)
@@ -193,42 +201,76 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
         failed.unlink(missing_ok=True)
         try:
             papermill.execute_notebook(
-                str(path), str(running), job.parameters[path.stem], kernel_name="python3",
+                _escaped(path), _escaped(running), job.parameters[path.stem], kernel_name="python3",
                 progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
-                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"],
+                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"], kernel_manager_class=OwnKernel,
+                start_timeout=600, iopub_timeout=60, execution_timeout=max(1, round(60 * job.cell_minutes)),
             )  # fmt: skip
+            _check_unchanged(path.stem, job)
         except PapermillExecutionError as error:
-            running.replace(failed)
-            raise StageFailed(
-                f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}\n"
-                f"The notebook as far as it came: {failed}\n{GO_ON}"
-            ) from error
-        except DeadKernelError as error:
-            running.replace(failed)
-            raise StageFailed(
-                f"{path.stem}: the notebook's process ended without a word: it was killed, or the machine ran out of "
-                f"memory\nThe notebook as far as it came: {failed}\n{GO_ON}"
-            ) from error
+            where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
+            raise _failed(where, running, failed) from error
+        except CellTimeoutError as error:
+            where = (
+                f"{path.stem}, cell {_last_cell(running)}: took longer than {job.cell_minutes:g} minutes; give it more "
+                "with --cell-minutes"
+            )
+            raise _failed(where, running, failed) from error
+        except RuntimeError as error:  # as nbclient tells of a kernel that died, or never came to life
+            where = (
+                f"{path.stem}: the notebook's process ended without a word in cell {_last_cell(running)}: it was "
+                f"killed, or the machine ran out of memory ({error})"
+            )
+            raise _failed(where, running, failed) from error
         except BaseException:
             running.unlink(missing_ok=True)
             raise
         done = folder / f"{path.stem}.ipynb"
         running.replace(done)
-        notebook_html.write(done)
+        page = notebook_html.write(done)
         seconds = time.perf_counter() - started
-        write_json(
-            stage.record_path,
+        stage.finish(
             {
                 "stage": path.stem,
                 "fingerprint": job.fingerprints[path.stem],
+                "profile": job.profile,
                 "parameters": job.parameters[path.stem],
                 "seconds": round(seconds, 1),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 **_circumstances(job),
-                "files": read_json(stage.files_path) if stage.files_path.is_file() else [],
             },
+            (done, page, page.with_suffix(".nocode.html")),
         )
     return seconds
+
+
+def _escaped(path: Path) -> str:
+    """A path as papermill takes it, which puts parameters where braces are."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _failed(where: str, running: Path, failed: Path) -> StageFailed:
+    running.replace(failed)
+    return StageFailed(f"{where}\nThe notebook as far as it came: {failed}\n{GO_ON}")
+
+
+def _last_cell(running: Path) -> int:
+    """Number of the cell that was at work when a notebook was last saved."""
+    cells = nbformat.read(running, as_version=4).cells
+    return max((k for k, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time")), default=0)
+
+
+def _check_unchanged(stage: str, job: Job) -> None:
+    """Refuse what a stage has made if the files it was to read are no longer those the run began with."""
+    now = {}
+    if job.data != "synthetic":
+        found = {spec.label: find_file(Path(job.data), spec) for spec in ATTACHMENTS}
+        now = {label: {"file": p.name, "sha256": sha256(p)} for label, p in found.items() if p}
+    changed = [f"{job.data}: {label}" for label in job.manifest | now if job.manifest.get(label) != now.get(label)]
+    for name in READS[stage]:
+        changed += [str(job.folder / place) for place in Stage(name, job.folder).changed()]
+    if changed:
+        raise StageFailed(f"{stage}: {', '.join(changed)} changed while the run was at work\n{GO_ON}")
 
 
 @contextmanager
@@ -244,9 +286,9 @@ def _told(place: str) -> Iterator[None]:
 
 def _circumstances(job: Job) -> dict:
     manifest = job.manifest
-    twin_manifest = job.folder / "results" / "manifest.json"
-    if not manifest and twin_manifest.is_file():
-        manifest = read_json(twin_manifest)
+    if not manifest:
+        with suppress(MissingResult):  # of a twin that is not made yet
+            manifest = Stage("01_data", job.folder).read("manifest")
     return {
         "seed": job.seed,
         "data": "synthetic" if job.data == "synthetic" else "attachments",
@@ -270,18 +312,27 @@ def _commit() -> str:
     return (commit or "unknown") + (" with uncommitted changes" if changed else "")
 
 
-def _write_run_json(job: Job) -> None:
-    records = [Stage(name, job.folder).record_path for name in READS]
-    stages = {record.stem: read_json(record) for record in records if record.is_file()}
-    write_json(
-        job.folder / "run.json",
-        {
-            "command": " ".join(["python -m bowerbird", *sys.argv[1:]]),
-            "profile": job.profile,
-            **_circumstances(job),
-            "parameters": {name: record["parameters"] for name, record in stages.items()},
-            "seconds": {name: record["seconds"] for name, record in stages.items()},
-            "seconds_total": round(sum(record["seconds"] for record in stages.values()), 1),
-            "stage_commits": {name: record["commit"] for name, record in stages.items()},
-        },
-    )
+def _write_pages(job: Job) -> bool:
+    """Write run.json and index.html for what the folder holds now."""
+    with _told(f"{job.folder}"):
+        stages = {name: record for name in READS if (record := Stage(name, job.folder).record())}
+        mixed = {
+            name: {key: record[key] for key in ("profile", "seed", "data", "commit")}
+            for name, record in stages.items()
+            if record["fingerprint"] != job.fingerprints[name]
+        }
+        write_record(
+            job.folder / "run.json",
+            {
+                "command": " ".join(["python -m bowerbird", *sys.argv[1:]]),
+                "profile": job.profile,
+                **_circumstances(job),
+                **({"mixed": mixed} if mixed else {}),  # stages that another command made
+                "parameters": {name: record["parameters"] for name, record in stages.items()},
+                "seconds": {name: record["seconds"] for name, record in stages.items()},
+                "seconds_total": round(sum(record["seconds"] for record in stages.values()), 1),
+                "stage_commits": {name: record["commit"] for name, record in stages.items()},
+            },
+        )
+        index_page.write(job.folder)
+    return True

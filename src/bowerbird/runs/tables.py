@@ -4,11 +4,13 @@ A run's folder and its copy under reports/ hold them alike, so whatever is compu
 from a committed report.
 """
 
+import io
 from pathlib import Path
 
 import pandas as pd
 
 from bowerbird.errors import MissingResult
+from bowerbird.runs import Stage
 
 MAKERS = {
     "merge_counts": "01_data",
@@ -59,9 +61,22 @@ def read_tables(folder: Path) -> Tables:
     Returns
     -------
     Tables, by name.
+
+    Raises
+    ------
+    MissingResult
+        A table of a run has changed since its notebook wrote it.
     """
-    paths = {name: Path(folder) / "tables" / f"{name}.csv" for name in MAKERS}
-    return Tables({name: pd.read_csv(path) for name, path in paths.items() if path.is_file()})
+    folder, tables = Path(folder), Tables()
+    for name, maker in MAKERS.items():
+        place = f"tables/{name}.csv"
+        if (folder / "records").is_dir():  # a run; a report has no records
+            content = Stage(maker, folder).original(place)
+        else:
+            content = (folder / place).read_bytes() if (folder / place).is_file() else None
+        if content is not None:
+            tables[name] = pd.read_csv(io.BytesIO(content))
+    return tables
 
 
 def one(table: pd.DataFrame, column: str, where: str):

@@ -4,12 +4,14 @@ Every method gets the same problems with the same seeds and the same number of e
 of the candidate that a method would hand over, the best it has observed so far.
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from functools import partial
+from dataclasses import is_dataclass, replace
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 
 import numpy as np
 import pandas as pd
@@ -18,8 +20,8 @@ from tqdm import tqdm
 
 from bowerbird import sbo
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError
-from bowerbird.runs import atomic_path
+from bowerbird.runs import digest, read_record, write_record
+from bowerbird.runs.code import code_digest, forecasters_digest
 from bowerbird.sbo.benchmark_functions import FUNCTIONS, Problem, shifted_problem
 from bowerbird.sbo.space import Choice, Float, Integer, Space, decode, limits
 
@@ -129,8 +131,8 @@ def compare(
     max_evaluations : int
         Budget of each search; smaller budgets are its beginnings, for none of the methods looks at the budget.
     folder : Path or str, optional
-        Where finished searches are kept, so that an interrupted comparison goes on. A problem or method that changed
-        under the same name wants another folder.
+        Where finished searches are kept, so that an interrupted comparison goes on. A search is found again only for
+        the same problem (its space, data and code) and method.
     progress : bool
         Show a bar.
 
@@ -142,26 +144,63 @@ def compare(
     todo = [(seed, problem, method) for seed in seeds for problem in problems for method in methods]
     parts = []
     for seed, problem, method in tqdm(todo, disable=not progress, unit="search", mininterval=10):
-        path = Path(folder) / f"{problem}-{method}-{seed}-{max_evaluations}.npy" if folder else None
-        if path is not None and path.is_file():
-            best = _kept(path)
+        posed, kept = problems[problem](seed), {}
+        if folder:
+            key = _identity([posed, methods[method], _code()])[:16]
+            path = Path(folder) / f"{problem}-{method}-{seed}-{max_evaluations}-{key}.json"
+            kept = read_record(path)
+            if path.is_file() and not kept:
+                warnings.warn(f"{path} is damaged; the search is made again", stacklevel=2)
+        if kept:
+            best = np.array(kept["best"], dtype=float)
         else:
-            posed = problems[problem](seed)
             best = best_so_far(posed, methods[method](posed, max_evaluations, seed), max_evaluations)
-            if path is not None:
-                with atomic_path(path) as temporary:
-                    np.save(temporary, best)
+            if folder:
+                write_record(path, {"best": best.tolist()})
         evaluation = np.arange(1, max_evaluations + 1)
         part = {"problem": problem, "method": method, "seed": seed, "evaluation": evaluation, "best": best}
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
 
 
-def _kept(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ParameterError(f"{path} is no kept search; remove it, and it is made again") from error
+@cache
+def _code() -> list[str]:
+    """Checksums of the package's code that a search depends on."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return [forecasters_digest(), *(code_digest(path.read_text(encoding="utf-8")) for path in modules)]
+
+
+def _identity(thing, within: tuple[int, ...] = ()) -> str:
+    """Checksum of what a problem or a method is: its numbers, tables and functions, with all that they hold."""
+    if id(thing) in within:  # a function that names itself
+        return ""
+    match thing:
+        case np.ndarray() if thing.dtype != object:
+            parts = [thing.dtype.str, thing.shape, hashlib.sha256(thing.tobytes()).hexdigest()]
+        case pd.DataFrame() | pd.Series() | pd.Index():
+            parts = [list(getattr(thing, "columns", ())), pd.util.hash_pandas_object(thing).to_numpy()]
+        case FunctionType():
+            cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+            ours = thing.__module__.startswith("bowerbird.")  # its globals are in `_code`
+            used = {} if ours else {name: thing.__globals__.get(name) for name in thing.__code__.co_names}
+            parts = [thing.__code__, cells, thing.__defaults__, thing.__kwdefaults__, used]
+        case CodeType():
+            parts = [thing.co_code, thing.co_names, thing.co_consts]
+        case MethodType():
+            parts = [thing.__func__, thing.__self__]
+        case partial():
+            parts = [thing.func, thing.args, thing.keywords]
+        case dict():
+            parts = list(thing.items())
+        case list() | tuple():
+            parts = thing
+        case set() | frozenset():
+            parts = sorted(map(repr, thing))
+        case _ if is_dataclass(thing) and not isinstance(thing, type):
+            parts = [type(thing).__qualname__, vars(thing)]
+        case _:
+            return repr(thing)
+    return digest([type(thing).__name__, *(_identity(part, (*within, id(thing))) for part in parts)])
 
 
 def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> np.ndarray:
