@@ -56,9 +56,6 @@ def is_contest(attachments: Attachments) -> bool:
 
 def obstacles(attachments: Attachments) -> dict[str, str]:
     """What `reproduce` will stop at: notebook -> the fault and its cure."""
-    from bowerbird.contest.new_items import align  # the contest's questions stand on the data, not under them
-    from bowerbird.contest.promotion import lifts
-
     panel = build_panel(attachments, fill_gaps="zero")
     found = {}
     if not panel.demand.any():
@@ -71,11 +68,6 @@ def obstacles(attachments: Attachments) -> dict[str, str]:
         build_panel(attachments)
     except BowerbirdError as error:
         found["01_data"] = str(error)
-    try:
-        align(build_panel(attachments, "new_items", fill_gaps="nan"), panel)
-        lifts(panel, build_panel(attachments, "promotion", fill_gaps="nan"))
-    except BowerbirdError as error:
-        found["07b_new_items_and_618"] = f"{error}; to end before it give --until 07_forecast"
     return dict(sorted(found.items()))
 
 
