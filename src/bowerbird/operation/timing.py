@@ -18,11 +18,10 @@ from bowerbird.operation.store import open_store
 
 def enlarged(panel: Panel, n_series: int) -> Panel:
     """A panel of `n_series` series: the panel's own again and again, each time as other products."""
-    rows = np.arange(n_series) % panel.n_series
-    larger = panel.select(rows)
-    copy = np.arange(n_series) // panel.n_series
-    names = larger.series["product_no"] + np.where(copy > 0, [f"_{number}" for number in copy], "")
-    return replace(larger, series=larger.series.assign(product_no=names))
+    copy, rows = np.divmod(np.arange(n_series), panel.n_series)
+    series = panel.series.iloc[rows].reset_index(drop=True)
+    names = series["product_no"] + np.where(copy > 0, [f"_{number}" for number in copy], "")
+    return replace(panel, series=series.assign(product_no=names), demand=panel.demand[rows])
 
 
 def seconds_by_day(
