@@ -479,7 +479,13 @@ def test_a_checkpoint_that_is_none_or_no_longer_fits_is_refused(tmp_path):
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ParameterError, match=r"evaluation 18: holds .* but the search comes to"):
         minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)
-    for text in ('{"search": {"se', "[1, 2]", "{}"):
+    whole = json.dumps(content)
+    for damaged in (whole[:-40], whole.replace("evaluations", "evaluation"), whole.replace("[", "{", 1)):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.warns(UserWarning, match=r"search\.json is damaged; the search starts anew"):
+            again = minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)
+        assert again.value == minimize(mixed, MIXED, max_evaluations=30).value
+    for text in ("[1, 2]", "{}", "a file of one's own"):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(ParameterError, match=r"search\.json is not a search's"):
             minimize(mixed, MIXED, max_evaluations=30, checkpoint=path)

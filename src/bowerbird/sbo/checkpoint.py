@@ -5,6 +5,7 @@ takes the outcomes it already paid for from here. Bit for bit it is then the sea
 """
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ import numpy as np
 from bowerbird.errors import ParameterError
 from bowerbird.runs import atomic_path
 from bowerbird.sbo.space import lasting_name
+
+BEGINNING = b'{"search":'
+"""How a checkpoint's file begins; any other file is left alone."""
 
 
 def save(path: Path | str, identity: dict, rows: list[tuple]) -> None:
@@ -42,7 +46,7 @@ def load(path: Path | str, identity: dict) -> list[tuple[dict, float, str]]:
 
     Returns
     -------
-    list of (candidate, value, failure), in order; empty where there is no file.
+    list of (candidate, value, failure), in order; empty where there is no file, or only a damaged checkpoint.
 
     Raises
     ------
@@ -54,10 +58,14 @@ def load(path: Path | str, identity: dict) -> list[tuple[dict, float, str]]:
         raise ParameterError(f"checkpoint {path} is a folder; give the name of a file in it")
     if not path.is_file():
         return []
+    raw = path.read_bytes()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        theirs, evaluations = content["search"], content["evaluations"]
+        content = json.loads(raw)
+        theirs, evaluations = content["search"], [(x, value, failure) for x, value, failure in content["evaluations"]]
     except (ValueError, KeyError, TypeError) as error:
+        if raw.startswith(BEGINNING):
+            warnings.warn(f"checkpoint {path} is damaged; the search starts anew", stacklevel=2)
+            return []
         raise ParameterError(f"checkpoint {path} is not a search's ({error!r}); give another file name") from error
     for name, ours in identity.items():
         if theirs.get(name) != ours:
