@@ -69,7 +69,7 @@ def odds_of_blind_starts(starts: pd.DataFrame, inertia: float) -> pd.DataFrame:
         "all ten frequencies": int((off == 0).sum()),
         "within 4 records": int((off <= 4).sum()),
         "within 26 records": int((off <= 26).sum()),
-        "share with lower inertia": float((relative < 1 - 1e-5).mean()),
+        "share with lower inertia": float((relative < 1).mean()),
         "nearest random_state": int(best["random_state"]),
         "its records off": int(best["records off"]),
         "its cells equal": int(best["cells equal"]),
