@@ -16,7 +16,7 @@ import pytest
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.operation.delivery import Delivery
-from bowerbird.operation.store import FILE_NAME, StoreError, create_store, open_store
+from bowerbird.operation.store import FILE_NAME, FORMAT, StoreError, create_store, open_store
 
 DATES = pd.date_range("2023-04-01", periods=6, name="date")
 DAY = pd.Timestamp("2023-04-07")
@@ -124,7 +124,7 @@ def test_what_is_no_store_is_refused(folder, tmp_path):
         open_store(tmp_path)
     with open_store(folder) as store:
         store.connection.execute("UPDATE facts SET value = '99' WHERE name = 'format'")
-    with pytest.raises(StoreError, match="format 99, this version reads 1"):
+    with pytest.raises(StoreError, match=f"format 99, this version reads {FORMAT}"):
         open_store(folder)
 
 

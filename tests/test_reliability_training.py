@@ -53,7 +53,7 @@ def test_infinite_demand_reaches_no_training(infinite):
     """A panel refuses it, with the series and the day."""
     demand = panel().demand
     demand[2, 20] = infinite
-    with pytest.raises(ParameterError, match="series 2 is infinite on 2022-12-21; give units, or NaN"):
+    with pytest.raises(ParameterError, match=f"demand of series s/p2/w is {infinite} on 2022-12-21; give units"):
         replace(panel(), demand=demand)
 
 

@@ -25,9 +25,9 @@ VERDICT_PAGE = f"""# The verdict
 
 | verdict | numbers | reason |
 |:--|--:|:--|
-| exact | 132 | {HOSTILE} |
+| reproduced | 112 | {HOSTILE} |
 | explained | 12 | ![a picture](https://example.org/y.png) [a link](javascript:alert(2)) |
-| refuted | 4 | tests/test_paper_errata.py::test_{"eq_9_as_printed_" * 20} |
+| not found | 2 | tests/test_paper_errata.py::test_{"eq_9_as_printed_" * 20} |
 """
 
 
@@ -37,7 +37,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     stage = Stage.begin("02_dm_clustering", str(folder))
     stage.table("headline", pd.DataFrame({"quantity": ["records <clustered>"], "paper": ["340798"]}))
-    stage.table("verdict", pd.DataFrame({"verdict": ["exact"] * 3 + ["refuted"], "reason": HOSTILE}))
+    stage.table("verdict", pd.DataFrame({"verdict": ["reproduced"] * 3 + ["not found"], "reason": HOSTILE}))
     stage.page("VERDICT.md", VERDICT_PAGE)
     (folder / "figures").mkdir()
     picture = folder / "figures" / "sbo_bowers.png"
@@ -139,7 +139,7 @@ def test_what_files_say_is_text(run):
 def test_what_the_page_says(run):
     page = (run / "index.html").read_text(encoding="utf-8")
     assert "<td>340798</td>" in page and "records &lt;clustered&gt;" in page
-    assert "<dt>exact</dt><dd>3</dd>" in page and "<dt>refuted</dt><dd>1</dd>" in page
+    assert "<dt>reproduced</dt><dd>3</dd>" in page and "<dt>not found</dt><dd>1</dd>" in page
     assert "02 · DM &amp; clusters" in page and "what made its tables." in page and "2.5 s" in page
     assert "operation/store/days/2023-05-16/index.html" in page and "numpy 2.4.6" in page
     curve, by_hand, bowers = (page.index(text) for text in ("<b>dm_one_curve</b>", "Others", "<b>sbo_bowers</b>"))
