@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from bowerbird.checks import above, at_least, finite, fits, inside, together
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.base_stock_search import base_stock_search
 from bowerbird.inventory.bullwhip import bullwhip_ratios, moving_average_bullwhip
-from bowerbird.inventory.checks import above, at_least, finite, fits, inside, together
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import (
     Demand,

@@ -13,7 +13,7 @@ import numpy as np
 import pywt
 from scipy import ndimage
 
-from bowerbird.checks import finite, whole
+from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
 
 TRUNCATE = 4.0
@@ -130,7 +130,7 @@ def _shrink(series: np.ndarray, wavelet: str, level: int) -> np.ndarray:
 
 
 def _complete(series) -> np.ndarray:
-    series = finite("series", series)
+    series = finite_or_missing("series", series)
     if series.ndim == 0 or series.size == 0:
         raise ParameterError(f"series has shape {series.shape}; give an array (n_series, n_days) with at least one day")
     missing = np.count_nonzero(np.isnan(series))

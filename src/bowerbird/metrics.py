@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import poisson
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from bowerbird.checks import at_least, finite
+from bowerbird.checks import at_least, finite_or_missing
 from bowerbird.errors import ParameterError
 
 CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
@@ -99,7 +99,7 @@ def rmsse(actual, forecast, train) -> float:
     Hyndman & Koehler, Int. J. Forecasting 22, 2006; M5 Accuracy competition, 2020 (there with weights over series).
     """
     _known_days(actual, forecast)
-    actual, forecast, train = (np.atleast_2d(finite("train", a)) for a in (actual, forecast, train))
+    actual, forecast, train = (np.atleast_2d(finite_or_missing("train", a)) for a in (actual, forecast, train))
     if train.shape[:-1] != actual.shape[:-1]:
         raise ParameterError(f"train has shape {train.shape}, actual {actual.shape}; give both one row for each series")
     errors = np.square(actual - forecast)
@@ -279,7 +279,7 @@ def classification_scores(actual, forecast, definition: str, edges=None, average
     elif definition == "demand or none":
         true, predicted, average = _half_up(actual) > 0, _half_up(forecast) > 0, "binary"
     else:
-        edges = finite("edges", edges)
+        edges = finite_or_missing("edges", edges)
         if edges.ndim != 1 or edges.size == 0 or not (np.diff(edges) > 0).all():
             raise ParameterError(f"edges is {edges.tolist()}; give increasing numbers, each once")
         true, predicted = np.searchsorted(edges, actual), np.searchsorted(edges, forecast)
@@ -290,7 +290,7 @@ def classification_scores(actual, forecast, definition: str, edges=None, average
 
 def _known_days(actual, forecast) -> tuple[np.ndarray, np.ndarray]:
     """Demand and forecast of the days whose demand is known, in one line each."""
-    actual, forecast = finite("actual", actual), finite("forecast", forecast)
+    actual, forecast = finite_or_missing("actual", actual), finite_or_missing("forecast", forecast)
     if actual.shape != forecast.shape:
         raise ParameterError(f"actual has shape {actual.shape}, forecast {forecast.shape}; give the same days of both")
     known = ~np.isnan(actual)

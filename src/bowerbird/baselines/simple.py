@@ -8,7 +8,7 @@ was never observed is forecast as zero.
 
 import numpy as np
 
-from bowerbird.checks import finite, whole
+from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
 
 LONGEST = 10_000  # days of a forecast
@@ -172,7 +172,7 @@ def best_constant(actual) -> np.ndarray:
 
 
 def _table(demand) -> np.ndarray:
-    demand = finite("demand", demand)
+    demand = finite_or_missing("demand", demand)
     if demand.ndim != 2 or demand.size == 0:
         raise ParameterError(
             f"demand has shape {demand.shape}; give (n_series, n_days) with at least one series and day"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bowerbird.checks import finite, whole
+from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
 
 FAR_TIMES, FAR_UNITS = 5, 100
@@ -34,7 +34,7 @@ class Cleaned:
 
 def series_table(demand, n_train: int | None = None) -> np.ndarray:
     """Demand as float64 (n_series, n_days), NaN where it is missing or masked; `n_train` is checked with it."""
-    demand = finite("demand", demand)
+    demand = finite_or_missing("demand", demand)
     if demand.ndim != 2 or not demand.size:
         raise ParameterError(f"demand, shape {demand.shape}: give (n_series, n_days), none of them 0")
     if n_train is not None:
@@ -190,7 +190,7 @@ def stock_outs(demand: np.ndarray, least_days: int = 7, least_mean: float = 2.0)
     bool array (n_series, n_days)
     """
     demand = series_table(demand)
-    whole("least_days", least_days), finite("least_mean", least_mean)
+    whole("least_days", least_days), finite_or_missing("least_mean", least_mean)
     found = np.zeros(demand.shape, dtype=bool)
     for row in np.flatnonzero(pd.DataFrame(demand).mean(axis=1) > least_mean):
         sold = np.flatnonzero(demand[row] > 0)

@@ -117,7 +117,10 @@ def stop_early(
 def _first_origin(panel: Panel, settings: Settings, n_origins: int) -> int:
     first = panel.n_days - settings.horizon - n_origins + 1  # days known at the first validation origin
     if first <= settings.warm_up + settings.horizon:
-        raise ParameterError(f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins")
+        needed = settings.warm_up + 2 * settings.horizon + n_origins
+        raise ParameterError(
+            f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins; give {needed}"
+        )
     return first
 
 

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import above, at_least
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least
 from bowerbird.inventory.demand_watch import CUT, LIFE_DAYS, Watch, watch
 
 ALERT_COLUMNS = (*SERIES_KEY, "date", "kind", "measure", "value", "threshold", "units", "worth", "reason", "action")

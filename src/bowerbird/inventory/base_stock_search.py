@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import at_least, finite, fits, one, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 from bowerbird.inventory.serial_system import SerialSystem
 
 

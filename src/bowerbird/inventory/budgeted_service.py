@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import above, at_least, fits, one, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, fits, one, spread_over
 from bowerbird.inventory.demand import Demand
 
 

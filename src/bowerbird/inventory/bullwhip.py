@@ -11,8 +11,8 @@ times; if each forecasts the orders it receives, by products.
 
 import numpy as np
 
+from bowerbird.checks import at_least, finite, one, together, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, one, together, whole
 
 
 def moving_average_bullwhip(lead_time, window: int, *, correlation: float = 0.0):

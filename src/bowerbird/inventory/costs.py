@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.inventory.checks import above, at_least
+from bowerbird.checks import above, at_least
 from bowerbird.inventory.newsvendor import critical_ratio
 
 ASSUMED_PRICE = 1.0

@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import nbinom, norm, poisson
 
+from bowerbird.checks import above, at_least, finite, fits, inside, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, finite, fits, inside, spread_over, whole
 
 TAIL = 1e-12
 """Probability left out beyond the last unit of a table made from a distribution without an upper end."""

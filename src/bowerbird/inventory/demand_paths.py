@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import poisson
 
+from bowerbird.checks import at_least, fits, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, fits, whole
 from bowerbird.inventory.demand import Demand
 
 GUIDE_BITS = 12

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import at_least, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, spread_over
 
 CHUNK = 2000
 """Items planned side by side; bounds the memory that a large catalogue takes."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import above, at_least, together
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, together
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
+from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, spread_over, whole
 from bowerbird.inventory.demand import Demand, demand_over_days
 from bowerbird.inventory.economic_order import economic_order_with_backorders
 from bowerbird.inventory.newsvendor import level_cost

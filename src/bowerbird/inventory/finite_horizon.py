@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, one, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, one, spread_over, whole
 from bowerbird.inventory.demand import Demand, normal_demand
 from bowerbird.inventory.newsvendor import level_cost, normal_shortage
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import at_least, fits, one, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, fits, one, spread_over, whole
 
 
 @dataclass(frozen=True)

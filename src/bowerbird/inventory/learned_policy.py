@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from scipy.stats import norm
 
+from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, spread_over, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.policy import Levels
 

@@ -6,8 +6,8 @@ that costs less. Every item may have another price on every day, so that prices 
 
 import numpy as np
 
+from bowerbird.checks import at_least, finite, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, spread_over
 
 
 def lost_sales_lot_sizes(demand, holding_cost, order_cost, unit_cost, lost_sale_cost) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, vstack
 
+from bowerbird.checks import at_least, one
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, one
 from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
 from bowerbird.inventory.lot_sizing_problem import LotPlan, LotSizing, plan_of
 

@@ -17,8 +17,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, csr_array
 
+from bowerbird.checks import at_least, one, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, one, whole
 from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
 from bowerbird.inventory.lot_sizing import integer_program
 from bowerbird.inventory.lot_sizing_problem import LotPlan, LotSizing, plan_of

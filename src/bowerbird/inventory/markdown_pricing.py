@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.stats import poisson
 
+from bowerbird.checks import at_least, finite, fits, one, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, fits, one, whole
 
 
 @dataclass(frozen=True)

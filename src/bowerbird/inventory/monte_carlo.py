@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from bowerbird.inventory.checks import fits, spread_over, whole
+from bowerbird.checks import fits, spread_over, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.measures import (

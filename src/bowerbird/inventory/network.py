@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import at_least, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, spread_over
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ warehouse it is. What the rules cost beyond `network_plan` on the same demand is
 
 import numpy as np
 
+from bowerbird.checks import at_least
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least
 from bowerbird.inventory.network import Network
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import nbinom, norm, poisson
 
+from bowerbird.checks import above, at_least, finite, inside, spread_over, together, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, finite, inside, spread_over, together, whole
 from bowerbird.inventory.demand import Demand, negative_binomial_parameters
 
 

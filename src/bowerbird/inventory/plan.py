@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import at_least
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bowerbird.checks import above, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.budgeted_service import best_service, expected_sales, marginal_analysis
-from bowerbird.inventory.checks import above, whole
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import Demand, poisson_demand, sampled_demand
 from bowerbird.inventory.exact_levels import exact_levels, levels_cost

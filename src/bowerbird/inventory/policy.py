@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from bowerbird.checks import above, at_least, fits, inside, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, fits, inside, spread_over, whole
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.newsvendor import critical_ratio, normal_shortage, sample_newsvendor
 

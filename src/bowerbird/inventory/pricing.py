@@ -14,8 +14,8 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammaln
 from scipy.stats import poisson
 
+from bowerbird.checks import MOST_STEPS, above, at_least, fits, one, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, fits, one, whole
 
 MOST_CUSTOMERS = 20_000
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.inventory.checks import above, at_least, finite, fits, spread_over, together
+from bowerbird.checks import above, at_least, finite, fits, spread_over, together
 from bowerbird.inventory.demand import Demand
 from bowerbird.inventory.economic_order import economic_order_quantity, economic_order_with_backorders
 from bowerbird.inventory.newsvendor import level_cost, normal_newsvendor, normal_shortage

@@ -7,8 +7,8 @@ level, rule-based optimisation). Each rule gives `Levels` that `simulate` walks,
 
 import numpy as np
 
+from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.safety_stock import order_up_to_level
 

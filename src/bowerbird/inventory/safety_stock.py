@@ -8,7 +8,7 @@ takes. Demand is independent from day to day. For demand that is not normal take
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.inventory.checks import at_least, inside, together
+from bowerbird.checks import at_least, inside, together
 
 
 def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.0, lead_time_std=0.0) -> np.ndarray:

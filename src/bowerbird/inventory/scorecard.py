@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from bowerbird import metrics
+from bowerbird.checks import finite
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import finite
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.measures import Totals, summary, totals
 from bowerbird.inventory.simulate import Walk

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from bowerbird import sbo
-from bowerbird.inventory.checks import above, spread_over
+from bowerbird.checks import above, spread_over
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand_paths import SamplePaths
 from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bowerbird.checks import above, at_least, finite, fits, one, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import above, at_least, finite, fits, one, whole
 from bowerbird.inventory.demand import Demand, demand_over_days
 
 

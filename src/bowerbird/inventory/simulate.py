@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bowerbird.checks import at_least, finite, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, spread_over, whole
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import block_array, eye_array, kron
 
+from bowerbird.checks import at_least, finite, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.checks import at_least, finite, spread_over
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird import paper
-from bowerbird.checks import finite
+from bowerbird.checks import finite_or_missing
 from bowerbird.data.panel import Panel
 from bowerbird.data.scaling import fit_scaler
 from bowerbird.errors import ParameterError
@@ -150,7 +150,7 @@ def class_scores(actual: np.ndarray, forecast: np.ndarray, quartiles: np.ndarray
     ParameterError
         The shapes differ, or there is no day, or an unknown one.
     """
-    actual, forecast = (finite(name, x).ravel() for name, x in (("actual", actual), ("forecast", forecast)))
+    actual, forecast = (finite_or_missing(name, x).ravel() for name, x in (("actual", actual), ("forecast", forecast)))
     if actual.shape != forecast.shape or not actual.size or np.isnan(actual + forecast).any():
         raise ParameterError(
             f"actual holds {actual.size} days, forecast {forecast.size}; give equally many, one at least, none missing"
