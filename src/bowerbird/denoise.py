@@ -1,4 +1,4 @@
-"""Gaussian and Symlet filtering (section 4.3, step 1), over the whole series as the paper does, or causally.
+"""Gaussian and Symlet filtering (section 4.3, step 1), over the whole series as the section says, or causally.
 
 Over the whole series, a filtered day mixes in later days. Filter first and split afterwards, as section 4.3 says, and
 the training days have seen the test days: the future leaks. With `causal=True` the value at day t rests on days up to t

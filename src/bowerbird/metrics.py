@@ -163,7 +163,7 @@ def coverage(actual, low, high) -> float:
     ----------
     actual, low, high : arrays of one shape
         Units a day; the ends of a central interval, such as the 0.1 and 0.9 quantiles for one of 80 %. Demand counts
-        in whole units, so an honest interval of whole units covers more than its nominal share.
+        in whole units, so a calibrated interval of whole units covers more than its nominal share.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Join the attachments: the merge the paper evidently made, the correct one, and the panels."""
+"""Join the attachments: the merge that gives the paper's total, the correct one, and the panels."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What evidently made Tables 1 and 2: plain K-means on label codes of duplicated day-records.
+"""What reproduces Tables 1 and 2: plain K-means on label codes of duplicated day-records.
 
 The printed frequencies are no multiples of 166 days, so records were clustered, not curves; the printed centres are
 means of codes numbered by first appearance; the printed total is that of the naive merge. None of it is good practice:
