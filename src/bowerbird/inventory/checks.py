@@ -11,7 +11,7 @@ __all__ = ["MOST_STEPS", "above", "at_least", "finite", "fits", "inside", "one",
 LARGEST = 10**15  # of a number; whole numbers beyond are not told apart, and products of them leave the range of floats
 SMALLEST = 1e-100  # of a number that something is divided by
 MOST_CELLS = 50_000_000  # of a table or grid: 400 MB of floats
-MOST_STEPS = 4e9  # of a search: some ten seconds
+MOST_STEPS = 5e10  # of a search: some minutes, for a whole catalogue
 
 
 def finite(name: str, values, endless: bool = False) -> np.ndarray:
