@@ -29,6 +29,9 @@ from bowerbird.inventory.newsvendor import level_cost
 CHUNK = 64
 """Items solved side by side: as many as keep their arrays in the processor's cache."""
 
+MOST_STEPS_OF_ALL = 5e10
+"""Steps of the search for a whole catalogue: some minutes."""
+
 
 @dataclass(frozen=True)
 class ExactLevels:
@@ -127,8 +130,10 @@ def exact_levels(
     width = np.ceil(1.1 * quantity + 3 * np.sqrt(problem.ends[-1].variance)) + 3
     left = np.flatnonzero(demand.probability[:, 0] < 1)
     while len(left):
-        steps = 12 * (width[left] * (width[left] + demand.probability.shape[1])).sum()  # for each S and s, some passes
-        fits(f"order_cost and holding_cost: a search over {width[left].max():,.0f} units", steps, MOST_STEPS)
+        steps = 12 * width[left] * (width[left] + demand.probability.shape[1])  # for each S and s, some passes
+        searched = f"order_cost and holding_cost: a search over {width[left].max():,.0f} units"
+        fits(searched, steps.max(), MOST_STEPS)
+        fits(f"{searched} for {len(left)} items", steps.sum(), MOST_STEPS_OF_ALL)
         left = left[np.argsort(width[left], kind="stable")]
         found = []
         for rows in np.split(left, range(CHUNK, len(left), CHUNK)):
