@@ -150,7 +150,7 @@ def test_what_the_page_says(run):
 def test_markdown_pages_are_tables(run):
     page = (run / "VERDICT.html").read_text(encoding="utf-8")
     assert "<h1>The verdict</h1>" in page and page.count('<div class="scroll"><table>') == 1
-    assert re.search(r"<td[^>]*>132</td>", page) and "a picture" in page
+    assert re.search(r"<td[^>]*>112</td>", page) and "a picture" in page
 
 
 def test_every_figure_of_the_notebooks_has_a_caption_and_every_caption_a_figure():
