@@ -261,3 +261,8 @@ def test_seasonal_forecasts_repeat_a_weekly_pattern():
 def test_errors_name_the_cure(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def test_no_window_to_choose_from_is_refused():
+    with pytest.raises(ParameterError, match="windows is empty; give at least one number of days"):
+        best_window_median([[1, 2, 3]], 1, windows=())

@@ -57,7 +57,9 @@ def best_window_median(
     -------
     float64 array (n_series, horizon)
     """
-    demand, windows = _table(demand), [whole("windows", window, 1) for window in windows] or [21]
+    demand, windows = _table(demand), [whole("windows", window, 1) for window in windows]
+    if not windows:
+        raise ParameterError("windows is empty; give at least one number of days")
     n_origins, validation_days = whole("n_origins", n_origins), whole("validation_days", validation_days, 1)
     errors = np.zeros((len(windows), len(demand)))
     for k in range(1, n_origins + 1):
