@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bowerbird.data.attachments import parse_dates
-from bowerbird.data.files import find_file, read_text_table, sha256
+from bowerbird.data.files import find_file, read_text_table
 from bowerbird.data.schema import ATTACHMENTS
 from bowerbird.errors import DataError
+from bowerbird.files import sha256
 
 FIRST, *_, FIFTH, SIXTH = ATTACHMENTS
 COLUMNS = ("product_no", "category1")

@@ -6,9 +6,9 @@ from click.testing import CliRunner
 
 from bowerbird.__main__ import cli
 from bowerbird.data.attachments import read_attachments
-from bowerbird.data.files import sha256
 from bowerbird.data.summary import describe, is_contest, obstacles
 from bowerbird.data.twin import write_twin
+from bowerbird.files import sha256
 
 
 def lines_of(text: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ import papermill
 import pytest
 
 from bowerbird.figures.captions import CAPTIONS
-from bowerbird.runs import RESULTS, pipeline, project_root, read_json
+from bowerbird.files import read_json
+from bowerbird.runs import RESULTS, pipeline, project_root
 from bowerbird.runs.kept import KEPT_PAGES
 from bowerbird.runs.parameters import declared, notebook_paths
 from bowerbird.runs.tables import MAKERS

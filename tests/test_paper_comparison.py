@@ -6,9 +6,10 @@ import pytest
 
 from bowerbird import paper
 from bowerbird.dm.as_run import RECORD_COLUMNS
+from bowerbird.files import read_json
 from bowerbird.metrics import CLASS_DEFINITIONS
 from bowerbird.paper import comparison, deviations, documents, errata, verdict
-from bowerbird.runs import project_root, read_json
+from bowerbird.runs import project_root
 from bowerbird.runs.tables import read_tables
 
 COMMITTED = sorted(path.parent for path in (project_root() / "reports").glob("*/VERDICT.md"))

@@ -21,13 +21,13 @@ from bowerbird.data.schema import SERIES_KEY
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.figures import denoising, forecasting, inventory
+from bowerbird.files import markdown_safe, neutralised
 from bowerbird.forecaster import Settings, fit, load, save
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.ladder import Method, Protocol, make_forecasts
 from bowerbird.runs import RESULTS, Stage, index_page, notebook_html, pipeline, project_root
-from bowerbird.runs.escaping import markdown_safe, neutralised
 from bowerbird.runs.parameters import notebook_paths
 from bowerbird.sbo import Float, minimize, study
 from bowerbird.sbo.benchmark_functions import Problem

@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
+from bowerbird import files
 from bowerbird.__main__ import cli
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
-from bowerbird.runs import Stage, atomic_path, pipeline, read_json, sweep
-from bowerbird.runs import lock as run_lock
-from bowerbird.runs.lock import RunInUse, only_run
+from bowerbird.files import RunInUse, atomic_path, only_run, read_json, sweep
+from bowerbird.runs import Stage, pipeline
 
 KILLS = int(os.environ.get("BOWERBIRD_KILLS", "20"))
 """How often the slow drill kills a run of real notebooks."""
@@ -149,7 +149,7 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
 
 HOLDING = """
     import sys
-    from bowerbird.runs.lock import only_run
+    from bowerbird.files import only_run
     with only_run(sys.argv[1]):
         print("holds", flush=True)
         sys.stdin.read()
@@ -175,11 +175,11 @@ def test_a_second_run_into_one_folder_is_refused(held, record_property):
     assert isinstance(second.exception, RunInUse)
     for words in (str(folder), f"process {process.pid}", "machine ", "since 20", "wait for it to end", "--out"):
         assert words in str(second.exception)
-    assert sorted(path.name for path in folder.iterdir()) == [run_lock.FILE_NAME], "the second run left nothing"
+    assert sorted(path.name for path in folder.iterdir()) == [files.LOCK_NAME], "the second run left nothing"
     process.send_signal(signal.SIGKILL)
     process.wait()
     with only_run(folder):
-        assert json.loads((folder / run_lock.FILE_NAME).read_text())["process"] == os.getpid()
+        assert json.loads((folder / files.LOCK_NAME).read_text())["process"] == os.getpid()
         with pytest.raises(RunInUse, match=str(os.getpid())), only_run(folder):
             pass
     with only_run(folder):  # free again
@@ -199,9 +199,9 @@ def test_a_file_system_without_locks_is_no_hindrance(tmp_path, monkeypatch):
     def refused(file, how):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(run_lock.fcntl, "flock", refused)
+    monkeypatch.setattr(files.fcntl, "flock", refused)
     with only_run(tmp_path / "run"):
-        assert (tmp_path / "run" / run_lock.FILE_NAME).is_file()
+        assert (tmp_path / "run" / files.LOCK_NAME).is_file()
 
 
 # No room, no permission

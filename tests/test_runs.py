@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.runs import Stage, atomic_path, read_record, run_folder, write_record
+from bowerbird.files import atomic_path, read_record, write_record
+from bowerbird.runs import Stage, run_folder
 from bowerbird.runs.tables import read_tables
 
 

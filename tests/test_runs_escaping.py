@@ -7,7 +7,7 @@ import mistune
 import pandas as pd
 import pytest
 
-from bowerbird.runs.escaping import markdown_safe
+from bowerbird.files import markdown_safe
 
 
 @pytest.mark.parametrize("text", [r"\<img src=x onerror=alert(1)>", r"\[x](http://evil)", r"a\|b", r"\\<b>"])

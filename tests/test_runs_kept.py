@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.runs import Stage, kept, project_root, write_record
+from bowerbird.files import write_record
+from bowerbird.runs import Stage, kept, project_root
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird.errors import ParameterError
-from bowerbird.runs import kernel, pipeline, read_json
+from bowerbird.files import read_json
+from bowerbird.runs import kernel, pipeline
 
 PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'
 

@@ -8,7 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.runs import Stage, pipeline, read_json
+from bowerbird.files import read_json
+from bowerbird.runs import Stage, pipeline
 
 PARAMETERS = """out: str = ""  # folder
 seed: int = 0  # seed

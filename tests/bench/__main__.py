@@ -17,7 +17,8 @@ from bowerbird.data.attachments import read_attachments
 from bowerbird.data.merge import build_panel
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
-from bowerbird.runs import atomic_path, project_root
+from bowerbird.files import atomic_path
+from bowerbird.runs import project_root
 from bowerbird.runs.pipeline import versions
 
 HEAD = """# Speed

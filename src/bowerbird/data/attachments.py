@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.files import LARGEST_NUMBER, find_file, read_text_table, sha256
+from bowerbird.data.files import LARGEST_NUMBER, find_file, read_text_table
 from bowerbird.data.schema import ATTACHMENTS, LABELS, AttachmentSpec
 from bowerbird.errors import DataError
+from bowerbird.files import sha256
 
 EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
 CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"

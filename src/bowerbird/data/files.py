@@ -2,7 +2,6 @@
 
 import codecs
 import contextlib
-import hashlib
 import io
 import re
 import warnings
@@ -131,11 +130,6 @@ def _header_row(rows, columns: tuple[str, ...]) -> int | None:
     """Number of the first row that holds all the columns, None where none does."""
     return next((row for row, cells in enumerate(rows, 1) if set(columns) <= {_plain(cell) for cell in cells}), None)
 
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

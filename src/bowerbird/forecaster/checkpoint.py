@@ -11,10 +11,10 @@ import torch
 
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import BowerbirdError
+from bowerbird.files import atomic_path
 from bowerbird.forecaster.network import Network
 from bowerbird.forecaster.settings import Settings
 from bowerbird.forecaster.training import Forecaster
-from bowerbird.runs import atomic_path
 
 NOT_OURS = (
     OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
+from bowerbird.files import atomic_path
 from bowerbird.ladder.quantile_forecast import QuantileForecast, as_quantile_forecast
-from bowerbird.runs import atomic_path
 from bowerbird.runs.code import forecasters_digest
 
 

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
+from bowerbird.files import atomic_path, neutralised
 from bowerbird.operation.rules import Rules
 from bowerbird.operation.store import Store
-from bowerbird.runs import atomic_path
-from bowerbird.runs.escaping import neutralised
 
 SHOWN = 15
 """Rows of a table on the page; the csv holds all."""

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.attachments import read_attachment, refuse
-from bowerbird.data.files import SUFFIXES, sha256
+from bowerbird.data.files import SUFFIXES
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS
 from bowerbird.errors import DataError, ParameterError
+from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.pseudonyms import pseudonymise
-from bowerbird.runs import atomic_path
 
 KEY = list(SERIES_KEY)
 SHIPMENTS = next(spec for spec in ATTACHMENTS if spec.name == "shipments")

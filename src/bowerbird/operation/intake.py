@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.cleaning import far_outside
-from bowerbird.data.files import sha256
 from bowerbird.errors import DataError, ParameterError
+from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.day import finish_day, run_day
 from bowerbird.operation.delivery import KEY, Delivery, find_deliveries, read_day
 from bowerbird.operation.pseudonyms import fingerprint
 from bowerbird.operation.rules import Rules
 from bowerbird.operation.store import Store, StoreError
-from bowerbird.runs import atomic_path
 
 ONE_DAY = pd.Timedelta(days=1)
 NAMED = 5

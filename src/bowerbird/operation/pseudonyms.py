@@ -17,7 +17,7 @@ from bowerbird.data.attachments import Attachments
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.runs import atomic_path
+from bowerbird.files import atomic_path
 
 LEAST_KEY_BYTES = 16
 DIGITS = 16  # hexadecimal digits kept, 64 bits: two of a million ids meet with a chance of 3e-8

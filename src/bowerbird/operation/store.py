@@ -18,8 +18,8 @@ import pandas as pd
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError
+from bowerbird.files import sweep
 from bowerbird.operation.delivery import Delivery
-from bowerbird.runs import sweep
 
 FILE_NAME = "store.duckdb"
 FORMAT = 2

@@ -9,9 +9,6 @@ completed stage. A file counts as the stage's while its checksum is the one reco
 import hashlib
 import io
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +16,18 @@ import pandas as pd
 from IPython import get_ipython
 from IPython.display import Markdown, display
 
-from bowerbird.data.files import sha256
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.figures.captions import CAPTIONS
-from bowerbird.runs.escaping import markdown_safe, neutralised
+from bowerbird.files import (
+    atomic_path,
+    markdown_safe,
+    neutralised,
+    read_json,
+    read_record,
+    sha256,
+    write_json,
+    write_record,
+)
 
 RESULTS = {
     "panel": "01_data",
@@ -65,68 +70,6 @@ def run_folder(profile: str, data: str) -> Path:
     """Default folder of a run: runs/<profile>-<data>, data being "synthetic" or the name of the attachments' folder."""
     label = data if data == "synthetic" else Path(data).resolve().name
     return project_root() / "runs" / f"{profile}-{label}"
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; rename it to `path` if the block succeeds, remove it if not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # keeps the suffix, which some writers go by
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # the name must not reach the disk before what it names
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sweep(folder: Path) -> None:
-    """Remove the temporaries of `atomic_path` that a killed process left behind."""
-    for path in Path(folder).rglob(".[0-9]*.*"):
-        number = path.name.split(".")[1]
-        if number.isdecimal() and path.is_file() and not _runs(int(number)):
-            path.unlink(missing_ok=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def write_json(path: Path, content) -> None:
-    """Write JSON atomically, readable by people."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def digest(content) -> str:
-    """Checksum of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def write_record(path: Path, record: dict) -> None:
-    """Write JSON atomically with its own checksum, for `read_record`."""
-    write_json(path, record | {"checksum": digest(record)})
-
-
-def read_record(path: Path) -> dict:
-    """What `write_record` wrote; {} if the file is lost or was changed in any way: it then proves nothing."""
-    try:
-        record = read_json(path)
-        return record if record.pop("checksum") == digest(record) else {}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        return {}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from bowerbird.figures.captions import CAPTIONS
+from bowerbird.files import atomic_path, read_json
 from bowerbird.paper import verdict
-from bowerbird.runs import Stage, atomic_path, read_json
+from bowerbird.runs import Stage
 
 RESULT_FILES = {
     "forecasts.csv": "units a day for every series, with quantiles",

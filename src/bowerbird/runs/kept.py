@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.runs import Stage, project_root, read_json, read_record, write_json
+from bowerbird.files import read_json, read_record, write_json
+from bowerbird.runs import Stage, project_root
 
 KEPT_TABLES = (
     "headline", "verdict", "table_1", "table_1_readings", "table_1_corrected", "table_1_seeds", "table_2",

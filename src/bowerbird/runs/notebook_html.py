@@ -12,7 +12,7 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell, new_output
 
-from bowerbird.runs import atomic_path
+from bowerbird.files import atomic_path
 
 FORMULA = re.compile(
     r"(`+).+?\1"  # code, in which a dollar is a dollar

@@ -19,13 +19,13 @@ from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.data.attachments import read_attachments
-from bowerbird.data.files import find_file, sha256
+from bowerbird.data.files import find_file
 from bowerbird.data.schema import ATTACHMENTS
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
-from bowerbird.runs import Stage, digest, index_page, notebook_html, project_root, run_folder, write_record
+from bowerbird.files import digest, only_run, sha256, write_record
+from bowerbird.runs import Stage, index_page, notebook_html, project_root, run_folder
 from bowerbird.runs.kernel import OwnKernel, own_environment
-from bowerbird.runs.lock import only_run
 from bowerbird.runs.parameters import load_profile, notebook_paths, parse_setting, resolve
 
 READS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bowerbird.errors import ParameterError
-from bowerbird.runs import atomic_path
+from bowerbird.files import atomic_path
 from bowerbird.sbo.space import lasting_name
 
 BEGINNING = b'{"search":'

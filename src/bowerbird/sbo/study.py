@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from bowerbird import sbo
 from bowerbird.data.panel import Panel
-from bowerbird.runs import digest, read_record, write_record
+from bowerbird.files import digest, read_record, write_record
 from bowerbird.runs.code import code_digest, forecasters_digest
 from bowerbird.sbo.benchmark_functions import FUNCTIONS, Problem, shifted_problem
 from bowerbird.sbo.space import Choice, Float, Integer, Space, decode, limits
