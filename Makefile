@@ -27,7 +27,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
 	@echo "make check       validate a folder of attachments (DATA=folder)"
-	@echo "make lint        ruff"
+	@echo "make lint        ruff and the layers of imports"
 	@echo "make clean       remove runs/ and caches; 'make clean ALL=1' removes $(VENV) too"
 	@echo
 	@echo "Variables: PROFILE=smoke|demo|full  DATA=synthetic|<folder of attachments>  DEVICE=auto|cpu|cuda  SEED=0  OUT=<folder>"
@@ -77,6 +77,7 @@ check: setup
 
 lint: setup
 	$(PY) -m ruff check src tests notebooks
+	$(VENV)/bin/lint-imports
 
 clean:
 	rm -rf runs .pytest_cache .ruff_cache .hypothesis build

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.baselines import exponential_smoothing
-from bowerbird.baselines.forgetting import ForgettingFactors
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import exponential_smoothing
+from bowerbird.evaluation.forgetting import ForgettingFactors
 
 
 def panel(demand, start="2023-03-06") -> Panel:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.baselines.lag_features import design_at, training_design
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.lag_features import design_at, training_design
 
 
 def panel(n_days=80, seed=0) -> Panel:

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from bowerbird import metrics
-from bowerbird.baselines import recent_mean
-from bowerbird.baselines.boosting import Boosting
-from bowerbird.baselines.lag_features import Design, training_design
-from bowerbird.baselines.libraries import LinearLags, Statsforecast, TreeRegression
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.ladder.methods import Denoised, OnDemand, all_methods
+from bowerbird.evaluation.baselines import recent_mean
+from bowerbird.evaluation.boosting import Boosting
+from bowerbird.evaluation.lag_features import Design, training_design
+from bowerbird.evaluation.libraries import LinearLags, Statsforecast, TreeRegression
+from bowerbird.evaluation.methods import Denoised, OnDemand, all_methods
 from bowerbird.library import require
 
 QUICK = {"first_origin": 30, "every": 10}

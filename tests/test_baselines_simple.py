@@ -3,7 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from bowerbird.baselines import (
+from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import (
     best_constant,
     best_window_median,
     croston_sba,
@@ -17,8 +18,7 @@ from bowerbird.baselines import (
     tsb,
     zero,
 )
-from bowerbird.errors import ParameterError
-from bowerbird.ladder.quantile_forecast import recent_distribution
+from bowerbird.evaluation.quantile_forecast import recent_distribution
 
 NAN = np.nan
 BASELINES = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import QuantileRegressor
 
-from bowerbird.baselines import historical_mean, recent_mean, recent_median
-from bowerbird.baselines.stacking import PARTS, Stack, least_absolute_weights
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import historical_mean, recent_mean, recent_median
+from bowerbird.evaluation.stacking import PARTS, Stack, least_absolute_weights
 
 EQUAL = np.full(3, 1 / 3)
 

@@ -19,12 +19,12 @@ from test_ladder import panel as ladder_panel
 from bowerbird import cluster, sbo
 from bowerbird.dm import PolynomialRegressionMixture, em
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.ladder import make_forecasts
+from bowerbird.evaluation.methods import simple_methods
 from bowerbird.forecaster.tuning import tune
 from bowerbird.inventory import monte_carlo as simulation
 from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand_paths import PoissonPaths
-from bowerbird.ladder import make_forecasts
-from bowerbird.ladder.methods import simple_methods
 
 distributed = pytest.importorskip("distributed")
 SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}

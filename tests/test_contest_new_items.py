@@ -13,8 +13,8 @@ from bowerbird.data.merge import build_panel
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.figures import contest
 from bowerbird.metrics import one_minus_wmape
+from bowerbird.studies import new_items as contest
 
 N_DAYS, HORIZON = 120, 15
 DAYS = pd.date_range("2023-01-16", periods=N_DAYS, name="date")

@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 from canvas import assert_whole
 
-from bowerbird.contest import promotion, promotion_study
+from bowerbird.contest import promotion
 from bowerbird.contest.shrinkage import shrink
 from bowerbird.data.merge import build_panel
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.data.twin import PROMOTION_DAYS, Twin, make_twin
 from bowerbird.errors import ParameterError
-from bowerbird.figures import contest
+from bowerbird.studies import new_items as contest
+from bowerbird.studies import new_items as promotion_study
 
 KEY = list(SERIES_KEY)
 DAYS = pd.date_range("2022-12-01", "2023-05-15", name="date")

@@ -13,9 +13,10 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm import EmptyClusterWarning, PolynomialRegressionMixture, VarianceFloorWarning, em, statistics, study
+from bowerbird.dm import EmptyClusterWarning, PolynomialRegressionMixture, VarianceFloorWarning, em, statistics
 from bowerbird.dm.basis import BASES, Basis
 from bowerbird.errors import ParameterError
+from bowerbird.studies import clustering as study
 
 GOLDEN = Path(__file__).parent / "golden"
 NEVER = -1.0  # a tolerance no change falls below: EM runs for exactly max_iter iterations

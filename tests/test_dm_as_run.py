@@ -15,9 +15,9 @@ from bowerbird.dm.as_run import (
     settle_from_print,
     stop_like_print,
 )
-from bowerbird.dm.as_run_study import LOOKED_FOR
 from bowerbird.errors import ParameterError
 from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
+from bowerbird.studies.clustering import LOOKED_FOR
 
 # warehouse, seller, product, date, category1, qty; the other attributes follow category1
 MERGED = [

@@ -5,7 +5,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import r2_score
 
 from bowerbird.dm.as_run import RECORD_COLUMNS, Records, k_means
-from bowerbird.dm.as_run_study import (
+from bowerbird.studies.clustering import (
     blind_starts,
     choices,
     demand_explained,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.dm.study import completion, fit, numbers_of_clusters, on_scale, scales, sizes_over_seeds
 from bowerbird.errors import ParameterError
+from bowerbird.studies.clustering import completion, fit, numbers_of_clusters, on_scale, scales, sizes_over_seeds
 
 
 def demand(n=120, n_days=60, seed=0):

@@ -6,12 +6,14 @@ import pytest
 from canvas import assert_whole
 
 from bowerbird.data.panel import Panel
-from bowerbird.figures import clusters, data, denoising, forecasting, inventory, search, table_3
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.inventory.forecast_worth import at_equal_service
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.sbo import Float, minimize
+from bowerbird.studies import clustering as clusters
+from bowerbird.studies import data, denoising, inventory, search, table_3
+from bowerbird.studies import lstm as forecasting
+from bowerbird.studies.inventory import at_equal_service
 
 RNG = np.random.default_rng(0)
 DATES = pd.date_range("2022-12-01", periods=90, name="date")
@@ -80,7 +82,7 @@ FIGURES = {
     "criteria": lambda: clusters.criteria(
         pd.DataFrame({"K": [2, 4, 8], "BIC": [9e4, 8e4, 7e4], "AIC": [9e4, 7e4, 6e4], "ICL": [9e4, 8e4, 8e4]})
     ),
-    "blind starts": lambda: clusters.blind_starts(
+    "blind starts": lambda: clusters.draw_blind_starts(
         pd.DataFrame({"records off": np.r_[0, 4, 10 ** np.linspace(2, 5, 22)], "inertia": np.linspace(0.9, 1.6, 24)}),
         1.0,
     ),
@@ -89,7 +91,7 @@ FIGURES = {
     "leak": lambda: denoising.leak(DATES, dict.fromkeys(NAMES, DEMAND), dict.fromkeys(NAMES, DEMAND + 1), 76),
     "bowers": lambda: search.bowers(SEARCH.history, sphere, SPACE, [0, 1, 2]),
     "convergence": lambda: search.convergence(RUNS),
-    "win rates": lambda: search.win_rates(
+    "win rates": lambda: search.draw_win_rates(
         pd.DataFrame({"evaluations": 60, "against": ["random", "TPE"], "won": 0.6, "low": 0.5, "high": 0.8}), "SBO"
     ),
     "tuning": lambda: search.tuning({"SBO, paper": SEARCH.history, "SBO, tuned": SEARCH.history}),

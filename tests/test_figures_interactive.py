@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bowerbird import sbo
 from bowerbird.errors import ParameterError
-from bowerbird.figures import interactive
+from bowerbird.studies import interactive
 
 RNG = np.random.default_rng(0)
 HISTORY = [RNG.dirichlet(np.ones(3), size=20) for _ in range(7)]

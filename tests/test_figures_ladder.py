@@ -6,8 +6,8 @@ import pytest
 from canvas import assert_whole
 
 from bowerbird.errors import ParameterError
-from bowerbird.figures import ladder as figures
-from bowerbird.ladder.levels import LEVELS, PERIODS
+from bowerbird.evaluation.levels import LEVELS, PERIODS
+from bowerbird.studies import forecasts as figures
 
 METHODS = {
     "zero": ("simple", 0.0), "SES(.1)": ("simple", 0.54), "forgetting factors (document 002)": ("simple", 0.52),

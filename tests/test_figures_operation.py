@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from canvas import assert_whole
 
-from bowerbird.figures import operation
+from bowerbird.studies import operation
 
 WAYS = [
     "no update",

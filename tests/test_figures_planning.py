@@ -5,17 +5,18 @@ import pandas as pd
 import pytest
 from canvas import assert_whole
 
-from bowerbird.figures import planning, prices_and_alerts
-from bowerbird.inventory.alerts import DEFAULTS, demand_alerts
 from bowerbird.inventory.demand import poisson_demand
-from bowerbird.inventory.demand_watch import watch
-from bowerbird.inventory.dynamic_lot_size import lot_for_lot, wagner_whitin
-from bowerbird.inventory.finite_horizon import finite_horizon
-from bowerbird.inventory.lot_sizing import lot_sizing_plan
-from bowerbird.inventory.lot_sizing_problem import LotSizing
-from bowerbird.inventory.lot_sizing_relaxation import relaxed_plan
-from bowerbird.inventory.markdown_pricing import markdown_plan
-from bowerbird.inventory.transfer import EndOfLife
+from bowerbird.planning.alerts import DEFAULTS, demand_alerts
+from bowerbird.planning.demand_watch import watch
+from bowerbird.planning.dynamic_lot_size import lot_for_lot, wagner_whitin
+from bowerbird.planning.finite_horizon import finite_horizon
+from bowerbird.planning.lot_sizing import lot_sizing_plan
+from bowerbird.planning.lot_sizing_problem import LotSizing
+from bowerbird.planning.lot_sizing_relaxation import relaxed_plan
+from bowerbird.planning.markdown_pricing import markdown_plan
+from bowerbird.planning.transfer import EndOfLife
+from bowerbird.studies import planning
+from bowerbird.studies import planning as prices_and_alerts
 
 RNG = np.random.default_rng(0)
 NAME = "seller_12/product_1200/wh_43"

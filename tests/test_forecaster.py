@@ -6,19 +6,19 @@ import pytest
 import torch
 from scipy.stats import nbinom
 
-from bowerbird.baselines import historical_mean
 from bowerbird.data.calendar import CALENDAR_FEATURES
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.evaluation.baselines import historical_mean
 from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update
-from bowerbird.forecaster.explanation import explain, permutation_importance
 from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, daily_inputs, own_inputs, running_level
 from bowerbird.forecaster.intervals import calibrate
 from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.settings import CELLS
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
+from bowerbird.studies.lstm import explain, permutation_importance
 
 SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
 ORIGIN = 60

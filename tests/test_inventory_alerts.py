@@ -4,14 +4,7 @@ import pytest
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.alerts import (
-    ALERT_COLUMNS,
-    KINDS,
-    Thresholds,
-    demand_alerts,
-    largest_shortfall,
-    stock_alerts,
-)
+from bowerbird.planning.alerts import ALERT_COLUMNS, KINDS, Thresholds, demand_alerts, largest_shortfall, stock_alerts
 
 DATES = pd.date_range("2022-12-01", periods=140)
 

@@ -2,15 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.inventory.alerts import Thresholds
-from bowerbird.inventory.alerts_study import (
-    FOUND_WITHIN,
-    Planted,
-    plant,
-    precision_and_recall,
-    stock_precision_and_recall,
-)
-from bowerbird.inventory.demand_watch import WARM_UP
+from bowerbird.planning.alerts import Thresholds
+from bowerbird.planning.demand_watch import WARM_UP
+from bowerbird.studies.planning import FOUND_WITHIN, Planted, plant, precision_and_recall, stock_precision_and_recall
 
 
 @pytest.fixture(scope="module")

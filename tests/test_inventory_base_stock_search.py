@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.base_stock_search import base_stock_search, simulated_serial_cost
 from bowerbird.inventory.demand import poisson_demand
-from bowerbird.inventory.network import Network
-from bowerbird.inventory.network_flow import network_plan
-from bowerbird.inventory.network_policy import base_stock_cost
-from bowerbird.inventory.serial_system import SerialSystem, serial_cost, serial_optimum
+from bowerbird.planning.base_stock_search import base_stock_search, simulated_serial_cost
+from bowerbird.planning.network import Network
+from bowerbird.planning.network_flow import network_plan
+from bowerbird.planning.network_policy import base_stock_cost
+from bowerbird.planning.serial_system import SerialSystem, serial_cost, serial_optimum
 
 SYSTEM = SerialSystem(poisson_demand(3.0), [1.0, 0.5, 0.25], [2, 1, 3], 10.0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.budgeted_service import best_service, expected_sales, marginal_analysis
 from bowerbird.inventory.demand import Demand, poisson_demand
+from bowerbird.planning.budgeted_service import best_service, expected_sales, marginal_analysis
 
 
 def random_demand(rng, n_items, n_units) -> Demand:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.bullwhip import (
+from bowerbird.planning.bullwhip import (
     bullwhip_ratios,
     chain_orders,
     exponential_smoothing_bullwhip,

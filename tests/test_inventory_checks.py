@@ -5,8 +5,6 @@ import pytest
 
 from bowerbird.checks import above, at_least, finite, fits, inside, together
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.base_stock_search import base_stock_search
-from bowerbird.inventory.bullwhip import bullwhip_ratios, moving_average_bullwhip
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import (
     Demand,
@@ -19,9 +17,6 @@ from bowerbird.inventory.demand import (
 from bowerbird.inventory.demand_paths import PoissonPaths, SamplePaths
 from bowerbird.inventory.economic_order import economic_order_quantity, economic_production_quantity
 from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.finite_horizon import finite_horizon
-from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
-from bowerbird.inventory.markdown_pricing import markdown_plan
 from bowerbird.inventory.newsvendor import (
     negative_binomial_newsvendor,
     normal_newsvendor,
@@ -30,11 +25,16 @@ from bowerbird.inventory.newsvendor import (
     sample_newsvendor,
 )
 from bowerbird.inventory.policy import normal_levels, periodic_review_levels
-from bowerbird.inventory.pricing import exponential_pricing, intensity_pricing
 from bowerbird.inventory.reorder_quantity import exact_reorder_quantity, normal_reorder_quantity_cost
-from bowerbird.inventory.replenishment_rules import periodic_levels
 from bowerbird.inventory.simulate import simulate
-from bowerbird.inventory.transfer import transfer
+from bowerbird.planning.base_stock_search import base_stock_search
+from bowerbird.planning.bullwhip import bullwhip_ratios, moving_average_bullwhip
+from bowerbird.planning.finite_horizon import finite_horizon
+from bowerbird.planning.lost_sales_lot_size import lost_sales_lot_sizes
+from bowerbird.planning.markdown_pricing import markdown_plan
+from bowerbird.planning.pricing import exponential_pricing, intensity_pricing
+from bowerbird.planning.replenishment_rules import periodic_levels
+from bowerbird.planning.transfer import transfer
 
 COSTS = {"holding_cost": 1.0, "shortage_cost": 9.0}
 DEMAND = poisson_demand([3.0, 5.0])

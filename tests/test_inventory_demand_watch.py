@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand_watch import CUT, DRIFT, SILENT, WARM_UP, anscombe, watch
+from bowerbird.planning.demand_watch import CUT, DRIFT, SILENT, WARM_UP, anscombe, watch
 
 
 def poisson_series(mean=8.0, n_series=4, n_days=120, seed=0):

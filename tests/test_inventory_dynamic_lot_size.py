@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import dynamic_lot_size as module
-from bowerbird.inventory.dynamic_lot_size import lot_for_lot, silver_meal, wagner_whitin
+from bowerbird.planning import dynamic_lot_size as module
+from bowerbird.planning.dynamic_lot_size import lot_for_lot, silver_meal, wagner_whitin
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from scipy.stats import norm
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, normal_demand, poisson_demand, total_demand
 from bowerbird.inventory.exact_levels import exact_levels
-from bowerbird.inventory.finite_horizon import finite_horizon, normal_finite_horizon
 from bowerbird.inventory.newsvendor import normal_newsvendor, poisson_newsvendor
+from bowerbird.planning.finite_horizon import finite_horizon, normal_finite_horizon
 
 PROBLEM_4_29 = {
     "holding_cost": 1, "shortage_cost": 25, "purchase_cost": 1, "discount": 0.98,

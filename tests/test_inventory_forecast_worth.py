@@ -4,18 +4,11 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import forecast_worth
-from bowerbird.inventory.forecast_worth import (
-    PERFECT,
-    at_equal_service,
-    error_paths,
-    past_errors,
-    saving,
-    worth_of_forecasts,
-)
+from bowerbird.evaluation.ladder import Key, mean_point
+from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.inventory.measures import holding_cost
-from bowerbird.ladder import Key, mean_point
-from bowerbird.ladder.quantile_forecast import QuantileForecast
+from bowerbird.studies import inventory as forecast_worth
+from bowerbird.studies.inventory import PERFECT, at_equal_service, error_paths, past_errors, saving, worth_of_forecasts
 
 ORIGINS, HORIZON = (30, 40, 50), 10
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.guaranteed_service import ServiceTree, guaranteed_service
+from bowerbird.planning.guaranteed_service import ServiceTree, guaranteed_service
 
 CAMERA = {  # Figure 6.14: name, processing time, holding cost
     "Raw_Material": (2, 0.01), "Process_Wafers": (3, 0.03), "Package_Test_Wafers": (2, 0.04), "Imager_Base": (4, 0.06),

@@ -5,10 +5,10 @@ from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.learned_policy import FEATURES, LevelRule, rule_inputs, soft_walk, train_rule
 from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost
 from bowerbird.inventory.newsvendor import poisson_newsvendor
 from bowerbird.inventory.simulate import simulate
+from bowerbird.planning.learned_policy import FEATURES, LevelRule, rule_inputs, soft_walk, train_rule
 
 torch.set_num_threads(1)
 

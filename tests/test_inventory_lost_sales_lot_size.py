@@ -3,8 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bowerbird.inventory.dynamic_lot_size import wagner_whitin
-from bowerbird.inventory.lost_sales_lot_size import lost_sales_lot_sizes
+from bowerbird.planning.dynamic_lot_size import wagner_whitin
+from bowerbird.planning.lost_sales_lot_size import lost_sales_lot_sizes
 
 
 def cost_of(orders, lost, demand, h, K, c, p):

@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import linprog
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.dynamic_lot_size import wagner_whitin
-from bowerbird.inventory.lot_sizing import integer_program, lot_sizing_plan
-from bowerbird.inventory.lot_sizing_problem import LotSizing
+from bowerbird.planning.dynamic_lot_size import wagner_whitin
+from bowerbird.planning.lot_sizing import integer_program, lot_sizing_plan
+from bowerbird.planning.lot_sizing_problem import LotSizing
 
 
 def cheapest_by_trying_all(problem: LotSizing) -> float:

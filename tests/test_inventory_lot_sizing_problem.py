@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.lot_sizing_problem import LotSizing, plan_of
+from bowerbird.planning.lot_sizing_problem import LotSizing, plan_of
 
 
 def test_document_004_section_4_1_total_cost_is_1100_not_1200():

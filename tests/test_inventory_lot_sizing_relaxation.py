@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.lot_sizing import lot_sizing_plan
-from bowerbird.inventory.lot_sizing_problem import LotSizing
-from bowerbird.inventory.lot_sizing_relaxation import relaxed_plan
+from bowerbird.planning.lot_sizing import lot_sizing_plan
+from bowerbird.planning.lot_sizing_problem import LotSizing
+from bowerbird.planning.lot_sizing_relaxation import relaxed_plan
 
 
 def problem(n_items, n_days=20, use=0.85, seed=0, **more) -> LotSizing:

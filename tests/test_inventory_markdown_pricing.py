@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.markdown_pricing import markdown_plan
+from bowerbird.planning.markdown_pricing import markdown_plan
 
 
 def random_problem(seed):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.network import Network
+from bowerbird.planning.network import Network
 
 SMALL = {
     "demand": np.ones((2, 1, 3)),

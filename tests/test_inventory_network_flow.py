@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from bowerbird.inventory.network import Network
-from bowerbird.inventory.network_flow import network_plan, plan_of_each_alone
+from bowerbird.planning.network import Network
+from bowerbird.planning.network_flow import network_plan, plan_of_each_alone
 
 
 def random_network(seed, n_suppliers=2, n_warehouses=3, n_merchants=4, n_products=2, n_days=8, **more) -> Network:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.network import Network
-from bowerbird.inventory.network_flow import network_plan
-from bowerbird.inventory.network_policy import base_stock_cost
 from bowerbird.inventory.simulate import simulate
+from bowerbird.planning.network import Network
+from bowerbird.planning.network_flow import network_plan
+from bowerbird.planning.network_policy import base_stock_cost
 
 
 def random_network(seed, **more) -> Network:

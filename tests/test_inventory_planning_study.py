@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import planning_study
-from bowerbird.inventory.base_stock_search import base_stock_search
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import poisson_demand, sampled_demand
 from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.network_flow import network_plan
-from bowerbird.inventory.network_policy import base_stock_cost
 from bowerbird.inventory.newsvendor import poisson_newsvendor
-from bowerbird.inventory.pricing import exponential_pricing
+from bowerbird.planning.base_stock_search import base_stock_search
+from bowerbird.planning.network_flow import network_plan
+from bowerbird.planning.network_policy import base_stock_cost
+from bowerbird.planning.pricing import exponential_pricing
+from bowerbird.studies import planning as planning_study
 
 
 def test_samples_beat_the_normal_where_demand_is_skewed_and_match_it_where_it_is_normal():

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.pricing import exponential_pricing, fixed_price, intensity_pricing
+from bowerbird.planning.pricing import exponential_pricing, fixed_price, intensity_pricing
 
 
 def test_gallego_van_ryzin_1994_a_20_t_1():

@@ -3,7 +3,9 @@ import pytest
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.economic_order import economic_order_quantity
-from bowerbird.inventory.replenishment_rules import (
+from bowerbird.inventory.safety_stock import order_up_to_level
+from bowerbird.inventory.simulate import simulate
+from bowerbird.planning.replenishment_rules import (
     available_share,
     days_of_cover_levels,
     dynamic_levels,
@@ -13,8 +15,6 @@ from bowerbird.inventory.replenishment_rules import (
     periodic_order_quantity,
     stock_cost,
 )
-from bowerbird.inventory.safety_stock import order_up_to_level
-from bowerbird.inventory.simulate import simulate
 
 
 def test_document_003_periodic_order():

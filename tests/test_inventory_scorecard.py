@@ -3,8 +3,8 @@ import pytest
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.scorecard import SIDES, compare, cost_at_fill_rate, pareto_front, scorecard
 from bowerbird.inventory.simulate import simulate
+from bowerbird.studies.inventory import SIDES, compare, cost_at_fill_rate, pareto_front, scorecard
 
 COSTS = Costs(holding=1.0, shortage=7.0, order=4.0)
 DEMAND = np.array([[2, 3, 2, 4, 1]])

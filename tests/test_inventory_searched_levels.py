@@ -8,7 +8,7 @@ from scipy.stats import poisson
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.monte_carlo import monte_carlo
-from bowerbird.inventory.searched_levels import search_levels
+from bowerbird.planning.searched_levels import search_levels
 
 
 def long_run_cost(s, S, mean, holding, shortage, order):

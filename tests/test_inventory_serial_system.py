@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.base_stock_search import simulated_serial_cost
 from bowerbird.inventory.demand import Demand, normal_demand, poisson_demand
 from bowerbird.inventory.newsvendor import poisson_newsvendor
-from bowerbird.inventory.serial_system import SerialSystem, newsvendor_bounds, serial_cost, serial_optimum
+from bowerbird.planning.base_stock_search import simulated_serial_cost
+from bowerbird.planning.serial_system import SerialSystem, newsvendor_bounds, serial_cost, serial_optimum
 
 
 def example_6_1() -> SerialSystem:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.markdown_pricing import markdown_plan
-from bowerbird.inventory.transfer import end_of_life, transfer
+from bowerbird.planning.markdown_pricing import markdown_plan
+from bowerbird.planning.transfer import end_of_life, transfer
 
 INF = np.inf
 

@@ -5,13 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird import baselines, metrics
+from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.ladder import Key, Method, Protocol, average, make_forecasts, protocols
-from bowerbird.ladder import scores as ladder_scores
-from bowerbird.ladder.quantile_forecast import QuantileForecast, as_quantile_forecast, recent_distribution
-from bowerbird.ladder.scores import hindsight_combination, ladder_table, paired_differences, wide_table
+from bowerbird.evaluation import baselines
+from bowerbird.evaluation import scores as ladder_scores
+from bowerbird.evaluation.ladder import Key, Method, Protocol, average, make_forecasts, protocols
+from bowerbird.evaluation.quantile_forecast import QuantileForecast, as_quantile_forecast, recent_distribution
+from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
 
 
 def panel(n_series=40, n_days=90, seed=0) -> Panel:
@@ -281,7 +282,7 @@ def test_quantile_forecasts():
 
 def test_the_issues_rows_on_the_original_attachments(original):
     from bowerbird.data.merge import build_panel
-    from bowerbird.ladder.methods import simple_methods
+    from bowerbird.evaluation.methods import simple_methods
 
     printed = {  # 1 - WMAPE under P15, P25, R; bias likewise
         "seasonal naive 7": (0.410, 0.415, 0.432, -0.01, 0.07, 0.01),
@@ -311,7 +312,7 @@ def test_the_issues_rows_on_the_original_attachments(original):
 def test_every_method_can_go_to_another_process():
     import pickle
 
-    from bowerbird.ladder.methods import all_methods
+    from bowerbird.evaluation.methods import all_methods
 
     for method in all_methods(seeds=(0,)):
         assert pickle.loads(pickle.dumps(method)).name == method.name
@@ -320,6 +321,6 @@ def test_every_method_can_go_to_another_process():
 def test_forecasts_that_other_code_made_are_made_again(tmp_path, monkeypatch):
     data, first, second = panel(), Counting(), Counting()
     make_forecasts(data, [Method("m", first)], SHORT, tmp_path)
-    monkeypatch.setattr("bowerbird.ladder.forecasts.forecasters_digest", lambda: "other code")
+    monkeypatch.setattr("bowerbird.evaluation.ladder.forecasters_digest", lambda: "other code")
     make_forecasts(data, [Method("m", second)], SHORT, tmp_path)
     assert second.calls == first.calls

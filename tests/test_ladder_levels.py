@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.baselines import exponential_smoothing, recent_median
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.ladder.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
+from bowerbird.evaluation.baselines import exponential_smoothing, recent_median
+from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
 
 SERIES = pd.DataFrame({
     "seller_no": ["seller_1", "seller_1", "seller_2", "seller_2"],

@@ -10,9 +10,9 @@ import pandas as pd
 import papermill
 import pytest
 
-from bowerbird.figures.captions import CAPTIONS
 from bowerbird.files import read_json
 from bowerbird.runs import RESULTS, pipeline, project_root
+from bowerbird.runs.captions import CAPTIONS
 from bowerbird.runs.kept import KEPT_PAGES
 from bowerbird.runs.parameters import declared, notebook_paths
 from bowerbird.runs.tables import MAKERS

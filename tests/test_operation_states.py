@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bowerbird import baselines
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation import baselines
 from bowerbird.operation.states import WINDOWS, SimpleState, start
 
 UNITS = st.one_of(st.just(0.0), st.just(np.nan), st.integers(0, 50).map(float))

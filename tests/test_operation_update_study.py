@@ -11,9 +11,9 @@ from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, update
-from bowerbird.operation import timing
 from bowerbird.operation.rules import Rules
-from bowerbird.operation.update_study import NEVER, STATE, WEEKLY, by_evening, carried_on, compare_updates, update_table
+from bowerbird.studies import operation as timing
+from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, carried_on, compare_updates, update_table
 
 N_KNOWN, AHEAD = 60, 3
 

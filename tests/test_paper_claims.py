@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from bowerbird.data.panel import Panel
-from bowerbird.ladder import Key, Protocol
-from bowerbird.ladder.quantile_forecast import QuantileForecast
-from bowerbird.paper import claims
-from bowerbird.paper.comparison import NOT_COMPARABLE
+from bowerbird.evaluation.ladder import Key, Protocol
+from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.runs.tables import Tables
+from bowerbird.verdict import claims
+from bowerbird.verdict.comparison import NOT_COMPARABLE
 
 OTHERS = {
     "with DM clusters": (0.01, -0.02, 0.03), "denoised": (-0.05, -0.08, -0.02), "LSTM, untuned": (0.02, 0.01, 0.03),

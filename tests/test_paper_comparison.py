@@ -8,9 +8,11 @@ from bowerbird import paper
 from bowerbird.dm.as_run import RECORD_COLUMNS
 from bowerbird.files import read_json
 from bowerbird.metrics import CLASS_DEFINITIONS
-from bowerbird.paper import comparison, deviations, documents, errata, verdict
+from bowerbird.paper import documents, errata
 from bowerbird.runs import project_root
 from bowerbird.runs.tables import read_tables
+from bowerbird.verdict import comparison, deviations
+from bowerbird.verdict import verdicts as verdict
 
 COMMITTED = sorted(path.parent for path in (project_root() / "reports").glob("*/VERDICT.md"))
 
@@ -96,7 +98,7 @@ class TestACommittedReportIsWhatTheCodeMakes:
     def test_the_verdict(self, folder):
         real = read_json(folder / "run.json")["data"] == "attachments"
         judged = verdict.verdicts(read_tables(folder), real)
-        from bowerbird.paper import claims
+        from bowerbird.verdict import claims
 
         stated = claims.claims_table(read_tables(folder), real)
         page = verdict.page(judged, read_tables(folder), real, stated)

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from bowerbird.forecaster.tuning import tune
-from bowerbird.paper import deviations
 from bowerbird.runs import project_root
 from bowerbird.runs.tables import Tables, read_tables
+from bowerbird.verdict import deviations
 
 REPORTS = sorted(path.parent for path in (project_root() / "reports").glob("*/DEVIATIONS.md"))
 

@@ -21,9 +21,9 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.basis import Basis
 from bowerbird.forecaster.lstm_cell import LSTMCell
 from bowerbird.inventory.economic_order import economic_order_quantity, economic_order_with_backorders
-from bowerbird.inventory.replenishment_rules import stock_cost
 from bowerbird.paper import errata
 from bowerbird.paper.documents import DOCUMENTS
+from bowerbird.planning.replenishment_rules import stock_cost
 from bowerbird.runs import project_root
 
 SALES = np.array([100.0, 120, 130, 110, 140])  # the companions' worked series

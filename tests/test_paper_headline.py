@@ -5,8 +5,9 @@ import pandas as pd
 from test_paper_verdict import tables
 
 from bowerbird import paper
-from bowerbird.paper import claims, comparison, headline, verdict
 from bowerbird.runs import project_root
+from bowerbird.verdict import claims, comparison, headline
+from bowerbird.verdict import verdicts as verdict
 
 
 def headline_of(real=True, **changes):

@@ -8,8 +8,9 @@ from test_paper_comparison import protocols
 from bowerbird import paper
 from bowerbird.dm.as_run import RECORD_COLUMNS
 from bowerbird.errors import MissingResult
-from bowerbird.paper import comparison, headline, verdict
 from bowerbird.runs.tables import Tables
+from bowerbird.verdict import comparison, headline
+from bowerbird.verdict import verdicts as verdict
 
 
 def tables(

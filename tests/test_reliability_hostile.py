@@ -20,17 +20,19 @@ from bowerbird.data.merge import build_panel
 from bowerbird.data.schema import SERIES_KEY
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
-from bowerbird.figures import denoising, forecasting, inventory
+from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
 from bowerbird.files import markdown_safe, neutralised
 from bowerbird.forecaster import Settings, fit, load, save
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
-from bowerbird.ladder import Method, Protocol, make_forecasts
 from bowerbird.runs import RESULTS, Stage, index_page, notebook_html, pipeline, project_root
 from bowerbird.runs.parameters import notebook_paths
-from bowerbird.sbo import Float, minimize, study
-from bowerbird.sbo.benchmark_functions import Problem
+from bowerbird.sbo import Float, minimize
+from bowerbird.studies import denoising, inventory
+from bowerbird.studies import lstm as forecasting
+from bowerbird.studies import search as study
+from bowerbird.studies.search import Problem
 
 SCRIPT, IMAGE = "<script>alert('x')</script>", '"><img src=x onerror=y>'
 HOSTILE = [SCRIPT, IMAGE, "=cmd|' /C calc'!A0", "@SUM(A1)", "+1+1", "-2+3|x", "$\\frac{$", "[a](javascript:b)", "＝A1"]

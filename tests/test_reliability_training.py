@@ -13,10 +13,10 @@ import torch
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.errors import ParameterError, TrainingFailed
+from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
+from bowerbird.evaluation.neural_methods import Neural
 from bowerbird.forecaster import Settings, fit, predict, training
 from bowerbird.forecaster.tuning import validation_loss
-from bowerbird.ladder import Method, Protocol, make_forecasts
-from bowerbird.ladder.neural_methods import Neural
 from bowerbird.sbo import Float, Integer, minimize
 
 SMALL = Settings(hidden_size=4, epochs=2, batch_size=4, horizon=4, warm_up=8, skip_festival=False)

@@ -15,8 +15,8 @@ import pytest
 from headless import CHROMIUM, Browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bowerbird.figures.captions import CAPTIONS
 from bowerbird.runs import Stage, index_page, notebook_html, project_root
+from bowerbird.runs.captions import CAPTIONS
 
 BEGUN = {"profile": "demo", "data": "<b>synthetic</b>", "seed": 0, "device": "cpu", "seconds_total": 1.0,
          "commit": "unknown", "seconds": {"00_start_here": 1.0}}  # fmt: skip

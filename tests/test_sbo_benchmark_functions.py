@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from bowerbird.sbo.benchmark_functions import (
-    FUNCTIONS,
-    TUNING,
-    WIDTHS,
-    Problem,
-    shifted,
-    shifted_problem,
-    tuning_problem,
-)
 from bowerbird.sbo.space import Choice, Float, decode, limits
+from bowerbird.studies.search import FUNCTIONS, TUNING, WIDTHS, Problem, shifted, shifted_problem, tuning_problem
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -10,10 +10,24 @@ from scipy.stats import binomtest
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
 from bowerbird.forecaster import Settings, tuning
-from bowerbird.sbo import minimize, study
-from bowerbird.sbo.benchmark_functions import FUNCTIONS, TUNING, Problem, shifted_problem, tuning_problem
+from bowerbird.sbo import minimize
 from bowerbird.sbo.space import Choice, Float, Integer, decode, limits
-from bowerbird.sbo.study import METHODS, TUNED, available, best_so_far, compare, ranks, wilson, win_rates
+from bowerbird.studies import search as study
+from bowerbird.studies.search import (
+    FUNCTIONS,
+    METHODS,
+    TUNED,
+    TUNING,
+    Problem,
+    available,
+    best_so_far,
+    compare,
+    ranks,
+    shifted_problem,
+    tuning_problem,
+    wilson,
+    win_rates,
+)
 
 PROBLEMS = {name: (lambda seed, name=name: shifted_problem(name, seed)) for name in FUNCTIONS} | {
     name: (lambda seed, name=name: tuning_problem(name, seed)) for name in TUNING

@@ -7,7 +7,7 @@ import pytest
 from test_table_3 import panel_of
 
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.table_3.prefix_denoising import prefix_denoising
+from bowerbird.studies.table_3 import prefix_denoising
 from bowerbird.table_3.protocols import Protocol, make_forecasts
 
 

@@ -7,7 +7,6 @@ from test_table_3 import SMALL, panel_of
 
 from bowerbird.errors import ParameterError
 from bowerbird.metrics import CLASS_DEFINITIONS, bias, classification_scores, one_minus_wmape
-from bowerbird.paper import comparison
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
 from bowerbird.table_3.scores import (
     NORMALIZATIONS,
@@ -18,6 +17,7 @@ from bowerbird.table_3.scores import (
     series_scales,
     total_score,
 )
+from bowerbird.verdict import comparison
 
 RAW = Protocol(wavelet=False, width=0.0)
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from test_table_3 import panel_of
 
+from bowerbird.studies.table_3 import crossings, design, lstm_design, run
 from bowerbird.table_3.protocols import Protocol
 from bowerbird.table_3.scores import score
-from bowerbird.table_3.study import crossings, design, lstm_design, run
 
 
 @pytest.fixture(scope="module")

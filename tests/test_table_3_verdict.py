@@ -8,10 +8,10 @@ from test_table_3 import SMALL, panel_of
 from bowerbird import paper
 from bowerbird.data.merge import build_panel
 from bowerbird.metrics import CLASS_DEFINITIONS
+from bowerbird.studies.table_3 import crossings, design, lstm_design, run
 from bowerbird.table_3.protocols import Protocol
 from bowerbird.table_3.scores import CLASS_MEASURES, NORMALIZATIONS, score
-from bowerbird.table_3.study import crossings, design, lstm_design, run
-from bowerbird.table_3.verdict import deviations, draws, families, verdict, with_and_without_later_days
+from bowerbird.verdict.conclusions import deviations, draws, families, verdict, with_and_without_later_days
 
 
 @pytest.fixture(scope="module")

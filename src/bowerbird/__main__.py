@@ -29,8 +29,8 @@ def cli():
 def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
-    from bowerbird.paper import headline
     from bowerbird.runs import pipeline
+    from bowerbird.verdict import headline
 
     if cluster:
         use(cluster)

@@ -9,22 +9,22 @@ import numpy as np
 from peers import peer_seconds
 from timing import row, seconds
 
-from bowerbird.inventory.base_stock_search import base_stock_search, simulated_serial_cost
-from bowerbird.inventory.budgeted_service import best_service, marginal_analysis
 from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand import negative_binomial_demand, poisson_demand
 from bowerbird.inventory.demand_paths import PoissonPaths
-from bowerbird.inventory.dynamic_lot_size import wagner_whitin
 from bowerbird.inventory.exact_levels import exact_levels
-from bowerbird.inventory.finite_horizon import normal_finite_horizon
-from bowerbird.inventory.lot_sizing import lot_sizing_plan
-from bowerbird.inventory.lot_sizing_problem import LotSizing
-from bowerbird.inventory.lot_sizing_relaxation import relaxed_plan
 from bowerbird.inventory.monte_carlo import monte_carlo
-from bowerbird.inventory.network import Network
-from bowerbird.inventory.network_flow import network_plan
 from bowerbird.inventory.reorder_quantity import exact_reorder_quantity
-from bowerbird.inventory.serial_system import SerialSystem
+from bowerbird.planning.base_stock_search import base_stock_search, simulated_serial_cost
+from bowerbird.planning.budgeted_service import best_service, marginal_analysis
+from bowerbird.planning.dynamic_lot_size import wagner_whitin
+from bowerbird.planning.finite_horizon import normal_finite_horizon
+from bowerbird.planning.lot_sizing import lot_sizing_plan
+from bowerbird.planning.lot_sizing_problem import LotSizing
+from bowerbird.planning.lot_sizing_relaxation import relaxed_plan
+from bowerbird.planning.network import Network
+from bowerbird.planning.network_flow import network_plan
+from bowerbird.planning.serial_system import SerialSystem
 
 
 def rows() -> list[dict]:

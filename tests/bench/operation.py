@@ -6,8 +6,9 @@ from timing import row, seconds
 
 from bowerbird.data.panel import Panel
 from bowerbird.forecaster import Settings, fit, predict
-from bowerbird.operation import network_state, timing
+from bowerbird.operation import network_state
 from bowerbird.operation.rules import Rules
+from bowerbird.studies import operation as timing
 
 
 def rows(panel: Panel) -> list[dict]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.baselines import exponential_smoothing, recent_mean, recent_median
 from bowerbird.data.panel import Panel
 from bowerbird.data.schema import ATTRIBUTES
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import exponential_smoothing, recent_mean, recent_median
 
 SEEN_DAYS, LEVEL_DAYS = 30, 14
 """Days of a window that a method is shown, days its level is taken from."""

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bowerbird.code import forecasters_digest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.runs.code import forecasters_digest
 from bowerbird.sbo import Choice, Float, Integer, Result, minimize
 
 SPACE = {

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.schema import SERIES_KEY
-from bowerbird.inventory.alerts import demand_alerts, stock_alerts
 from bowerbird.operation.forecasts import forecast_after, sample_paths
 from bowerbird.operation.rules import Rules
 from bowerbird.operation.stock import Stock
 from bowerbird.operation.store import Store
+from bowerbird.planning.alerts import demand_alerts, stock_alerts
 
 TOLD = ("kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
 

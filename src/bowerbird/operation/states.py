@@ -1,15 +1,15 @@
 """How do the simple forecasters take in one more day? Each keeps a few numbers a series, and moves them in one step.
 
 SES and TSB need their last levels alone; a median needs the days of its window. Nothing is computed again from the
-whole history, and the forecasts are the same bits as those of `bowerbird.baselines` on all days.
+whole history, and the forecasts are the same bits as those of `bowerbird.evaluation.baselines` on all days.
 """
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from bowerbird.baselines import recent_median
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import recent_median
 
 WINDOWS = (7, 14, 21, 28)
 """Days of the median windows."""

@@ -1,10 +1,4 @@
-"""The paper: what it prints, what became of it, and where we depart from it.
-
-`printed` holds every number and its place (what others use can be had from here: `paper.TABLE_1`), `comparison` sets
-its tables and Figure 1 beside ours, `headline` is the table that a run ends with, `verdict` judges number by number,
-`deviations` says what we did otherwise and its effect. `errata` and `companion_errata` list the slips of the five
-documents, `documents` what each asks for and where that lives.
-"""
+"""What the paper and its companions print, the slips in them, and what each document asks for."""
 
 from bowerbird.paper.printed import (
     DISAGREEMENTS,

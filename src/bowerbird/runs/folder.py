@@ -17,7 +17,6 @@ from IPython import get_ipython
 from IPython.display import Markdown, display
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.figures.captions import CAPTIONS
 from bowerbird.files import (
     atomic_path,
     markdown_safe,
@@ -28,6 +27,7 @@ from bowerbird.files import (
     write_json,
     write_record,
 )
+from bowerbird.runs.captions import CAPTIONS
 
 RESULTS = {
     "panel": "01_data",

@@ -13,10 +13,9 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
-from bowerbird.figures.captions import CAPTIONS
 from bowerbird.files import atomic_path, read_json
-from bowerbird.paper import verdict
 from bowerbird.runs import Stage
+from bowerbird.runs.captions import CAPTIONS
 
 RESULT_FILES = {
     "forecasts.csv": "units a day for every series, with quantiles",
@@ -143,7 +142,7 @@ def write(folder: Path) -> Path:
         title=f"{run['profile']} · {run['data']}",
         run=run,
         headline="" if headline.empty else Markup(headline.to_html(index=False, border=0)),
-        counts={} if judged.empty else verdict.counts(judged),
+        counts={} if judged.empty else judged["verdict"].value_counts().to_dict(),
         pages=pages,
         notebooks=_notebooks(folder, stages, run["seconds"], shown),
         captions=CAPTIONS,

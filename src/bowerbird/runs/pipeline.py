@@ -15,9 +15,11 @@ from pathlib import Path
 import click
 import nbformat
 import papermill
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
+from bowerbird.code import code_digest
 from bowerbird.data.attachments import read_attachments
 from bowerbird.data.files import find_file
 from bowerbird.data.schema import ATTACHMENTS
@@ -155,16 +157,9 @@ def _prepare(profile, data, device, seed, out, settings, notebooks, cell_minutes
     source = f"profile {profile}" + (" with --set" if settings else "")
     parameters = resolve(notebooks, changes, common, source)
     job = Job(profile, data, seed, device, folder, parameters, manifest, cell_minutes)
-    package = package_digest()
     for path in notebooks:
-        job.fingerprints[path.stem] = _fingerprint(path, job, package)
+        job.fingerprints[path.stem] = _fingerprint(path, job)
     return job
-
-
-def package_digest() -> str:
-    """Checksum of the package's source: a stage made by other code is run again."""
-    root = Path(__file__).parents[1]
-    return digest({str(p.relative_to(root)): p.read_text(encoding="utf-8") for p in sorted(root.rglob("*.py"))})
 
 
 def versions() -> dict[str, str]:
@@ -172,11 +167,14 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def _fingerprint(path: Path, job: Job, package: str) -> str:
+def _fingerprint(path: Path, job: Job) -> str:
+    """Checksum of all that a stage's results depend on: a stage made from anything else is run again."""
     cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
+    plain = TransformerManager().transform_cell  # a reader's %timeit as Python
+    code = code_digest([plain(source) for kind, source in cells if kind == "code"])
     parameters = {k: v for k, v in job.parameters[path.stem].items() if k not in ("data", "out")}
     upstream = [job.fingerprints[name] for name in READS[path.stem]]
-    return digest([cells, parameters, digest(job.manifest), package, versions(), upstream])
+    return digest([cells, parameters, digest(job.manifest), code, versions(), upstream])
 
 
 def _again(stage: Stage, fingerprint: str) -> str | None:

@@ -1,0 +1,1 @@
+"""The inventory algorithms of the companion articles, each beside the rule of thumb that its article names."""

@@ -1,0 +1,134 @@
+"""Figures of the ladder: methods under three protocols, differences that are more than chance, accuracy by level."""
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.errors import ParameterError
+from bowerbird.evaluation.levels import LEVELS, PERIODS
+from bowerbird.studies.style import BLUE, BROWN, GREEN, GREY, ORANGE, PINK, PURPLE, RED, SKY, new_figure
+
+KINDS = {
+    "simple": BLUE, "combination": GREEN, "denoised": SKY, "statistical": PURPLE, "learning": BROWN, "neural": ORANGE,
+    "ensemble": PINK,
+}  # fmt: skip
+"""Colour of each kind of method; others are grey."""
+
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+
+
+def ladder(table: pd.DataFrame, lowest: float = 0.4):
+    """1 - WMAPE of every method under each protocol with its 95 % interval over series, and the bias of the last one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `ladder.scores.ladder_table`.
+    lowest : float
+        Left end of the axis; what scores less, such as zero, stands at the edge with its number.
+    """
+    protocols = list(table["protocol"].unique())
+    bound = table[table["kind"] == "hindsight"].set_index("protocol")["1-WMAPE"]
+    rows = table[table["kind"] != "hindsight"]
+    order = rows[rows["protocol"] == protocols[-1]].sort_values("1-WMAPE")["method"].tolist()
+    figure, axes = new_figure(
+        1, len(protocols) + 1, width=11.5, height=0.235 * len(order) + 1.3, sharey=True,
+        width_ratios=[1] * len(protocols) + [0.8],
+    )  # fmt: skip
+    highest = max(rows["high"].max(), bound.max() if len(bound) else 0) + 0.02
+    for axis, protocol in zip(axes, [*protocols, protocols[-1]], strict=True):
+        part = rows[rows["protocol"] == protocol].set_index("method").reindex(order)
+        colours = [KINDS.get(kind, GREY) for kind in part["kind"]]
+        position = np.arange(len(order))
+        if axis is axes[-1]:
+            axis.barh(position, part["bias"].clip(-0.3, 0.3), color=colours, height=0.6)
+            axis.axvline(0, color="black", lw=0.8)
+            axis.set(title=f"bias, {protocol}", xlabel="share of demand", xlim=(-0.3, 0.3))
+            continue
+        shown = part["1-WMAPE"].clip(lower=lowest)
+        axis.hlines(position, part["low"].clip(lower=lowest), part["high"].clip(lower=lowest), color=colours, lw=2)
+        axis.scatter(shown, position, color=colours, s=22, zorder=3)
+        for row, value in enumerate(part["1-WMAPE"]):
+            if value < lowest:
+                axis.text(lowest + 0.008, row, f"{value:.2f}", fontsize=7, va="center")
+        if protocol in bound:
+            axis.axvline(bound[protocol], color=RED, ls="--", lw=1.2)
+        best = part["1-WMAPE"].max()
+        axis.set(title=f"{protocol}: best {best:.3f}", xlabel="1 − WMAPE, 95 % interval", xlim=(lowest - 0.01, highest))
+    axes[0].set_yticks(np.arange(len(order)), order, fontsize=7.5)
+    axes[0].set_ylim(-0.7, len(order) - 0.3)
+    present = [kind for kind in KINDS if kind in set(rows["kind"])]
+    handles = [axes[0].plot([], [], "o", color=KINDS[kind], label=kind)[0] for kind in present]
+    if len(bound):
+        handles.append(axes[0].plot([], [], color=RED, ls="--", label="best constant in hindsight")[0])
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+    return figure
+
+
+def differences(table: pd.DataFrame):
+    """How far one method is ahead of others, with the paired bootstrap's 95 % interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `ladder.scores.paired_differences`.
+    """
+    protocols, others = list(table["protocol"].unique()), list(table["other"].unique())
+    figure, axes = new_figure(
+        1, len(protocols), width=10, height=0.3 * len(others) + 1.3, sharey=True, sharex=True, squeeze=False
+    )
+    for axis, protocol in zip(axes[0], protocols, strict=True):
+        part = table[table["protocol"] == protocol].set_index("other").reindex(others[::-1])
+        position = np.arange(len(part))
+        colours = np.where(part["low"] > 0, "ahead", np.where(part["high"] < 0, "behind", "chance"))
+        colours = [{"ahead": GREEN, "behind": RED, "chance": GREY}[verdict] for verdict in colours]
+        axis.hlines(position, part["low"], part["high"], color=colours, lw=2.5)
+        axis.scatter(part["difference"], position, color=colours, s=26, zorder=3)
+        axis.axvline(0, color="black", lw=0.8)
+        axis.set(title=protocol, xlabel="difference in 1 − WMAPE")
+        axis.set_yticks(position, part.index, fontsize=8)
+    figure.suptitle(f"How far ahead is {table['method'].iloc[0]}? Grey: not more than chance", fontsize=10)
+    return figure
+
+
+def levels(table: pd.DataFrame, by: str = "method"):
+    """1 - WMAPE at every level, a panel for each period, and beside it the bias, which no sum takes away.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `levels.accuracy_by_level` or `levels.levels_study`, of one or several methods.
+    by : str
+        The column that tells them apart, "method" or "how".
+    """
+    names = list(table[by].unique())
+    if len(names) > len(MARKERS):
+        raise ParameterError(f"the table has {len(names)} kinds of {by}; choose {len(MARKERS)} or fewer")
+    colours = (BLUE, ORANGE, GREEN, PURPLE, BROWN, PINK, GREY)
+    periods = [period for period in PERIODS if period in set(table["period"])]
+    figure, axes = new_figure(
+        1, len(periods) + 1, width=11.5, height=3.6, squeeze=False, width_ratios=[1] * len(periods) + [0.75]
+    )
+    position, lowest = np.arange(len(LEVELS)), table["1-WMAPE"].min() - 0.03
+    for axis, period in zip(axes[0], periods, strict=False):
+        part = table[table["period"] == period]
+        for k, name in enumerate(names):
+            score = part[part[by] == name].groupby("level")["1-WMAPE"].mean().reindex(list(LEVELS))
+            axis.plot(position, score, color=colours[k], marker=MARKERS[k], ms=5, lw=1.2, label=name)
+        axis.set_xticks(position, list(LEVELS), fontsize=8, rotation=25)
+        axis.set(title={"day": "by day", "week": "by week", "horizon": "sum over the horizon"}[period])
+        axis.set_ylim(lowest, 1)
+        axis.label_outer()
+    axes[0, 0].set_ylabel("1 − WMAPE")
+    total = table[(table["level"] == "total") & (table["period"] == "horizon")].groupby(by)["bias"].mean()[names]
+    axes[0, -1].barh(position := np.arange(len(names)), total, color=colours[: len(names)], height=0.6)
+    axes[0, -1].set_yticks(position, names, fontsize=8)
+    axes[0, -1].axvline(0, color="black", lw=0.8)
+    axes[0, -1].set(title="bias of the total", xlabel="share of demand", ylim=(len(names) - 0.5, -0.5))
+    axes[0, -1].locator_params(axis="x", nbins=4)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)), frameon=False, fontsize=8)
+    figure.suptitle(
+        "Errors of single days cancel in sums, a bias does not: at the total over the horizon the score is 1 − |bias|",
+        fontsize=10,
+    )
+    return figure

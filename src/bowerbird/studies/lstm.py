@@ -1,0 +1,124 @@
+"""Figures of notebooks 05 and 07: fans of forecasts, calibration of their quantiles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bowerbird.data.panel import Panel
+from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.prediction import pooled
+from bowerbird.forecaster.training import Forecaster
+from bowerbird.metrics import one_minus_wmape
+from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
+
+
+def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 60):
+    """Recent demand of some series, the forecast's median and its 80 % interval, and what came where it is known."""
+    n_columns = min(3, len(rows))
+    n_rows = -(-len(rows) // n_columns)
+    figure, axes = new_figure(n_rows, n_columns, width=10.5, height=2.3 * n_rows, squeeze=False)
+    low, high = forecast.quantile(0.1), forecast.quantile(0.9)
+    origin = panel.dates.searchsorted(forecast.dates[0])
+    for axis in axes.flat[len(rows) :]:
+        axis.set_visible(False)
+    for axis, row in zip(axes.flat, rows, strict=False):
+        past = slice(max(0, origin - history_days), origin)
+        axis.plot(panel.dates[past], panel.demand[row, past], color=GREY, lw=0.9, label="demand")
+        known = panel.demand[row, origin : origin + len(forecast.dates)]
+        axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="what came")
+        axis.fill_between(forecast.dates, low[row], high[row], color=BLUE, alpha=0.25, lw=0, label="80 % interval")
+        axis.plot(forecast.dates, forecast.point[row], color=BLUE, lw=2, label="forecast")
+        key = panel.keys[row].replace("product_", "p_").replace("seller_", "s_")
+        axis.set_title(key, fontsize=8, parse_math=False)  # an id may hold a $
+        axis.set_ylim(bottom=0)
+        format_days(axis)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    figure.supylabel("units a day", fontsize=9)
+    return figure
+
+
+def calibration(levels: np.ndarray, coverage: np.ndarray):
+    """Share of held-out days below each forecast quantile, against the quantile's own level."""
+    figure, axis = new_figure(width=3.8, height=3.6)
+    axis.plot([0, 1], [0, 1], color=GREY, ls="--")
+    axis.plot(levels, coverage, "o-", color=BLUE)
+    axis.set(title="Calibration of the quantiles", xlabel="level of the quantile", ylabel="share of days at or below")
+    return figure
+
+
+def permutation_importance(
+    forecaster: Forecaster, panel: Panel, actual: np.ndarray, *, repeats: int = 3, seed: int = 0
+) -> pd.DataFrame:
+    """How much worse the point forecast gets when a group of inputs is swapped between series at random.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    panel : Panel
+        Days up to the origin.
+    actual : array (n_series, horizon)
+        Demand that came, in units.
+    repeats, seed : int
+
+    Returns
+    -------
+    DataFrame, most important first: input, loss of 1 - WMAPE (mean over the repeats), its sd.
+
+    Source
+    ------
+    Breiman, Random forests, 2001.
+    """
+    data = forecaster.gather(panel)
+    last = slice(panel.n_days - 1, panel.n_days)
+    whole = one_minus_wmape(actual, pooled(forecaster, data, last)[2][:, 0])
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name in dict.fromkeys(data.names):
+        columns = _columns(data, name)
+        lost = []
+        for _ in range(repeats):
+            daily = data.daily.clone()
+            daily[:, :, columns] = daily[torch.tensor(rng.permutation(panel.n_series))][:, :, columns]
+            point = pooled(forecaster, replace(data, daily=daily), last)[2][:, 0]
+            lost.append(whole - one_minus_wmape(actual, point))
+        rows.append({"input": name, "loss of 1-WMAPE": np.mean(lost), "sd": np.std(lost)})
+    return pd.DataFrame(rows).sort_values("loss of 1-WMAPE", ascending=False, ignore_index=True)
+
+
+def explain(forecaster: Forecaster, panel: Panel, row: int) -> pd.DataFrame:
+    """Which inputs moved one series' forecast: each group in turn set to what is usual over all series.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    panel : Panel
+        Days up to the origin.
+    row : int
+        The series.
+
+    Returns
+    -------
+    DataFrame, strongest first: input, effect in units over the horizon (forecast less the forecast without it), effect
+    in percent. Effects need not add up: inputs act together.
+    """
+    whole = forecaster.gather(panel)
+    data = replace(whole, **{name: getattr(whole, name)[[row]] for name in ("demand", "daily", "static", "level")})
+    last = slice(panel.n_days - 1, panel.n_days)
+    total = pooled(forecaster, data, last)[2].sum()
+    usual = forecaster.networks[0].mean
+    rows = []
+    for name in dict.fromkeys(data.names):
+        columns = _columns(data, name)
+        daily = data.daily.clone()
+        daily[:, :, columns] = usual[columns]
+        without = pooled(forecaster, replace(data, daily=daily), last)[2].sum()
+        effect = total - without
+        rows.append({"input": name, "effect, units": effect, "effect, %": 100 * effect / max(without, 1e-9)})
+    return pd.DataFrame(rows).sort_values("effect, units", key=np.abs, ascending=False, ignore_index=True)
+
+
+def _columns(data, name: str) -> list[int]:
+    return [column for column, group in enumerate(data.names) if group == name]

@@ -1,0 +1,261 @@
+"""Figures of notebook 10: what updating is worth, and what a day costs."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bowerbird import metrics
+from bowerbird.data.panel import Panel
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
+from bowerbird.forecaster.forecast import Forecast
+from bowerbird.operation import network_state, states
+from bowerbird.operation.day import STEPS, begin, finish_day
+from bowerbird.operation.delivery import read_day, write_deliveries
+from bowerbird.operation.forecasts import days_run
+from bowerbird.operation.network_state import NetworkState
+from bowerbird.operation.rules import Rules
+from bowerbird.operation.store import open_store
+from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
+
+
+def updates(scores: pd.DataFrame, table: pd.DataFrame):
+    """Left, 1 - WMAPE of the days after each evening; right, the difference to the state update with its interval."""
+    figure, (left, right) = new_figure(1, 2, width=10.5, height=3.6, width_ratios=[3, 2])
+    for name, colour in zip(scores, COLOURS, strict=False):
+        simple, style = name.endswith("daily"), "--" if name.startswith("weekly") else "-"  # two lines may coincide
+        left.plot(
+            scores.index,
+            scores[name],
+            style,
+            marker="" if simple else "o",
+            ms=3,
+            lw=1 if simple else 1.8,
+            color=colour,
+            label=name,
+        )
+    left.set(title="Accuracy of the days ahead, by evening", ylabel="1 − WMAPE")
+    format_days(left)
+    others = table[table["difference"] != 0]
+    place = np.arange(len(others))[::-1]
+    centre = others["difference"].to_numpy()
+    spread = np.abs(np.stack([centre - others["low"], others["high"] - centre]))
+    right.errorbar(centre, place, xerr=spread, fmt="o", color=BLUE, capsize=3)
+    right.axvline(0, color=GREY, ls="--")
+    right.set_yticks(place, others["updating"])
+    right.set(title="Against the state update", xlabel="difference in 1 − WMAPE; right of 0: better")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def seconds_a_day(table: pd.DataFrame):
+    """Seconds of every day's run, step on step; the days on which the network was fine-tuned carry a star."""
+    figure, axis = new_figure(width=7.2, height=3.2)
+    days, below = np.arange(1, len(table) + 1), np.zeros(len(table))
+    for name, colour in zip(table.columns[2:-1], COLOURS, strict=False):
+        axis.bar(days, table[name], bottom=below, color=colour, label=name)
+        below = below + table[name].to_numpy()
+    tuned = table["fine-tuned"].to_numpy()
+    axis.plot(days[tuned], below[tuned] * 1.03, "*", color=GREY, ms=10, label="fine-tuned")
+    axis.set(title="What a day costs", xlabel="day of operation", ylabel="seconds", xticks=days)
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    return figure
+
+
+NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
+SIMPLE = ("SES", "TSB", "median 21")
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Forecasts from every evening of the held-out days.
+
+    Attributes
+    ----------
+    dates : DatetimeIndex, n_origins
+        The evenings: last day known to the forecast.
+    actual : array (n_series, n_origins, ahead)
+        Demand of the days after each evening, units.
+    forecasts : dict of arrays (n_series, n_origins, ahead)
+        By way of updating, point forecasts in units.
+    """
+
+    dates: pd.DatetimeIndex
+    actual: np.ndarray
+    forecasts: dict[str, np.ndarray]
+
+
+def compare_updates(
+    panel: Panel, forecaster: Forecaster, n_known: int, *,
+    ahead: int = 7, refit_days: int = 7, epochs: int = 1, seed: int = 0,
+) -> Rolling:  # fmt: skip
+    """Forecast the next days from every evening, by each way of updating.
+
+    Parameters
+    ----------
+    panel : Panel
+        Known and held-out days.
+    forecaster : Forecaster
+        Trained on the first `n_known` days alone.
+    n_known : int
+        Days known on the first evening.
+    ahead : int
+        Days forecast from each evening, at most the forecaster's horizon.
+    refit_days, epochs : int
+        Days from one fine-tuning to the next, 0 for none, and passes over the series each time.
+    seed : int
+
+    Returns
+    -------
+    Rolling, from all evenings with `ahead` more days in the panel.
+
+    Raises
+    ------
+    ParameterError
+        Fewer held-out days than `ahead`, or a shorter horizon; `refit_days` below 0.
+    """
+    n_origins = panel.n_days - n_known - ahead + 1
+    horizon = forecaster.settings.horizon
+    if n_origins < 1 or not 1 <= ahead <= horizon:
+        raise ParameterError(
+            f"ahead is {ahead}, with {panel.n_days - n_known} days held out and a horizon of {horizon}; "
+            "give at least 1 and at most both"
+        )
+    if refit_days < 0:
+        raise ParameterError(f"refit_days is {refit_days}; give at least 0, which is for no fine-tuning")
+    origins = range(n_known, n_known + n_origins)  # days known
+
+    # Beyond its horizon the first evening's forecast repeats its last week
+    path = predict(forecaster, panel.until(n_known)).point  # (n_series, horizon)
+    week = min(7, horizon)
+    days = np.arange(n_origins + ahead - 1)
+    days = np.where(days < horizon, days, horizon - week + (days - horizon) % week)
+    never = np.stack([path[:, days[o - n_known : o - n_known + ahead]] for o in origins], axis=1)
+
+    known = panel.until(origins[-1])
+    state = predict_rolling(forecaster, known, n_known).point[..., :ahead]
+    weekly, tuned = state.copy(), forecaster
+    for start in range(refit_days, n_origins, refit_days) if refit_days else ():
+        tuned = update(tuned, panel.until(n_known + start), epochs=epochs, seed=seed + start)
+        evenings = slice(start, min(start + refit_days, n_origins))
+        until = panel.until(n_known + evenings.stop - 1)
+        weekly[:, evenings] = predict_rolling(tuned, until, n_known + start).point[..., :ahead]
+
+    simple, of = states.start(panel.demand[:, : n_known - 1]), {name: [] for name in SIMPLE}
+    for o in origins:
+        simple = simple.advance(panel.demand[:, o - 1])
+        for name, values in of.items():
+            values.append(np.repeat(simple.forecasts()[name][:, None], ahead, axis=1))
+    forecasts = {NEVER: never, STATE: state, WEEKLY: weekly}
+    forecasts |= {f"{name}, updated daily": np.stack(values, axis=1) for name, values in of.items()}
+    actual = np.stack([panel.demand[:, o : o + ahead] for o in origins], axis=1)
+    return Rolling(panel.dates[n_known - 1 : n_known - 1 + n_origins], actual, forecasts)
+
+
+def carried_on(forecaster: Forecaster, panel: Panel, n_known: int) -> tuple[Forecast, NetworkState]:
+    """The network's forecast after the panel's last day, its state carried on day by day from the first `n_known`."""
+    state, forecast = network_state.start(forecaster, panel.until(n_known))
+    for day in range(n_known, panel.n_days):
+        demand = panel.demand[:, day]
+        state, forecast = network_state.advance(forecaster, state, panel.series, panel.dates[day], demand)
+    return forecast, state
+
+
+def update_table(rolling: Rolling, n_draws: int = 500, seed: int = 0) -> pd.DataFrame:
+    """Scores of every way, and how far its 1 - WMAPE lies from the state update's.
+
+    Parameters
+    ----------
+    rolling : Rolling
+    n_draws : int
+        Bootstrap samples of the series, the same for all ways.
+    seed : int
+
+    Returns
+    -------
+    DataFrame: updating, 1-WMAPE, bias, RMSE, difference (to the state update), low, high (its 95 % interval).
+    """
+    flat = {name: forecast.reshape(len(forecast), -1) for name, forecast in rolling.forecasts.items()}
+    actual = rolling.actual.reshape(len(rolling.actual), -1)
+    error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
+    n_series, total = len(actual), np.nansum(actual, axis=1)
+    drawn = np.random.default_rng(seed).multinomial(n_series, np.full(n_series, 1 / n_series), n_draws)  # times drawn
+    rows = []
+    for name, forecast in flat.items():
+        scores = metrics.scores(actual, forecast)
+        # difference of two 1 - WMAPE on the same series: sum of the differences of their errors / sum of demand
+        gain = error[STATE] - error[name]
+        low, high = np.quantile(drawn @ gain / np.maximum(drawn @ total, 1), [0.025, 0.975])
+        rows.append(
+            {
+                "updating": name, **{key: scores[key] for key in ("1-WMAPE", "bias", "RMSE")},
+                "difference": gain.sum() / total.sum(), "low": low, "high": high,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def by_evening(rolling: Rolling) -> pd.DataFrame:
+    """1 - WMAPE of the days after each evening, a column a way of updating, indexed by the evening's date."""
+    return pd.DataFrame(
+        {
+            name: [metrics.one_minus_wmape(rolling.actual[:, k], forecast[:, k]) for k in range(len(rolling.dates))]
+            for name, forecast in rolling.forecasts.items()
+        },
+        index=rolling.dates,
+    )
+
+
+def enlarged(panel: Panel, n_series: int) -> Panel:
+    """A panel of `n_series` series: the panel's own again and again, each time as other products."""
+    copy, rows = np.divmod(np.arange(n_series), panel.n_series)
+    series = panel.series.iloc[rows].reset_index(drop=True)
+    names = series["product_no"] + np.where(copy > 0, [f"_{number}" for number in copy], "")
+    return replace(panel, series=series.assign(product_no=names), demand=panel.demand[rows])
+
+
+def seconds_by_day(
+    panel: Panel, forecaster: Forecaster, n_known: int, folder: Path | str, rules: Rules = Rules()
+) -> pd.DataFrame:
+    """Run the days after the first `n_known` from files, with a clock.
+
+    Parameters
+    ----------
+    panel : Panel
+    forecaster : Forecaster
+        Trained on the first `n_known` days, of these series or of others.
+    n_known : int
+    folder : path
+        For the files and the store; must hold no store.
+    rules : Rules
+
+    Returns
+    -------
+    DataFrame, one row a day: date, fine-tuned, read and append, update, decide, alert, report (seconds), and their sum.
+    """
+    folder = Path(folder)
+    paths = write_deliveries(panel, folder / "deliveries", panel.dates[n_known])
+    begin(folder / "store", panel.until(n_known), forecaster, rules)
+    rows = []
+    with open_store(folder / "store") as store:
+        finish_day(store)
+        series = store.series
+        for path in paths:
+            started = time.perf_counter()
+            delivery = read_day(path, series, rules.fill_gaps)
+            with store.step(delivery.date, "append"):
+                store.add_day(delivery)
+            clock = {"read and append": time.perf_counter() - started}
+            for name, work in STEPS.items():
+                started = time.perf_counter()
+                with store.step(delivery.date, name):
+                    work(store, delivery.date)
+                clock[name] = time.perf_counter() - started
+            tuned = bool(rules.refit_days) and days_run(store, delivery.date) % rules.refit_days == 0
+            rows.append(
+                {"date": f"{delivery.date:%Y-%m-%d}", "fine-tuned": tuned, **clock, "seconds": sum(clock.values())}
+            )
+    return pd.DataFrame(rows)

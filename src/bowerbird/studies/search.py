@@ -1,0 +1,621 @@
+"""Figures of notebooks 04 and 05: the Satin Bowerbird Optimizer at work."""
+
+import hashlib
+import warnings
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, is_dataclass, replace
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import PercentFormatter
+from scipy.optimize import differential_evolution
+from tqdm import tqdm
+
+from bowerbird import sbo
+from bowerbird.code import code_digest
+from bowerbird.data.panel import Panel
+from bowerbird.files import digest, read_record, write_record
+from bowerbird.sbo.space import Choice, Float, Integer, Space, decode, limits
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure
+
+WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0, "Griewank": 600.0}
+"""Customary limits: each coordinate from minus this to this."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to minimise.
+
+    Attributes
+    ----------
+    name : str
+    space : dict of name -> Float, Integer or Choice
+    loss : callable
+        Takes a candidate, a dict name -> value; NaN is a failure.
+    noise : float
+        Relative standard deviation of what a search gets to see of the loss.
+    """
+
+    name: str
+    space: Space
+    loss: Callable[[dict], float]
+    noise: float = 0.0
+
+    def observe(self, x: dict) -> float:
+        """The loss as a search sees it; the same candidate has the same noise whoever asks, and when."""
+        if not self.noise:
+            return self.loss(x)
+        draw = np.random.default_rng(zlib.crc32(repr(sorted(x.items())).encode()))
+        return self.loss(x) * (1 + self.noise * draw.standard_normal())
+
+
+def shifted(name: str, shift: np.ndarray) -> Callable[[dict], float]:
+    """An objective for `sbo.minimize` with its minimum, 0, at `shift`.
+
+    Parameters
+    ----------
+    name : str
+        One of FUNCTIONS.
+    shift : array (n_dimensions,)
+
+    Returns
+    -------
+    callable: dict name -> coordinate, in order of dimension, to float.
+    """
+    function = FUNCTIONS[name]
+    return lambda x: function(np.fromiter(x.values(), float) - shift)
+
+
+def shifted_problem(name: str, seed: int, n_dimensions: int = 5, spread: float = 0.6) -> Problem:
+    """One of FUNCTIONS within its customary limits, its minimum drawn at random.
+
+    Parameters
+    ----------
+    name : str
+        One of FUNCTIONS.
+    seed, n_dimensions : int
+    spread : float
+        How far from the centre the minimum may lie, as a share of the limits.
+
+    Returns
+    -------
+    Problem
+    """
+    width = WIDTHS[name]
+    shift = np.random.default_rng([seed, n_dimensions]).uniform(-spread * width, spread * width, n_dimensions)
+    return Problem(name, {f"x{k}": Float(-width, width) for k in range(1, n_dimensions + 1)}, shifted(name, shift))
+
+
+def tuning_problem(name: str, seed: int) -> Problem:
+    """A made-up problem like those a model's hyperparameters pose; where its minimum lies is drawn from the seed.
+
+    Parameters
+    ----------
+    name : str
+        One of TUNING: a network (mixed dimensions, a category that moves the valley), the same with noise, the same
+        where large learning rates fail, boosted trees (a curved valley), a support vector machine (a plateau, and a
+        ridge between two logarithmic scales), exponential smoothing (flat, few dimensions, a category).
+    seed : int
+
+    Returns
+    -------
+    Problem, with a loss near 1 as errors of models are.
+    """
+    place = np.random.default_rng([seed, list(TUNING).index(name)]).uniform(0.2, 0.8, 6)
+    space, loss, noise = TUNING[name]
+    return Problem(name, space, lambda x: loss(x, place), noise)
+
+
+def dip(distance: float) -> float:
+    """0 at distance 0, 1 far away: a valley in a plateau."""
+    return 1 - np.exp(-(distance**2) / 2)
+
+
+def rate_error(x: dict, place: np.ndarray) -> float:
+    """By how many powers of ten the learning rate is too large; what is right depends on optimizer and batch."""
+    best = -4.5 + 3 * place[0] + {"SGD": 1.0, "RMSprop": 0.2, "Adam": 0.0}[x["optimizer"]]
+    return np.log10(x["learning_rate"]) - best - 0.3 * np.log2(x["batch_size"] / 64)
+
+
+def network(x: dict, place: np.ndarray) -> float:
+    """Error of a network that is too small or too large, learns too slowly or too fast."""
+    size = np.log2(x["hidden_size"]) + 0.5 * x["layers"] - (4.5 + 3 * place[1])
+    dropout = x["dropout"] - 0.4 * place[2] - 0.05 * size  # large networks want more of it
+    category = {"SGD": 0.06, "RMSprop": 0.02, "Adam": 0.0}[x["optimizer"]]
+    return 0.7 + 0.4 * dip(rate_error(x, place)) + 0.02 * size**2 + 0.5 * dropout**2 + category
+
+
+def failing_network(x: dict, place: np.ndarray) -> float:
+    """The network, which diverges where the learning rate is ten times too large."""
+    return np.nan if rate_error(x, place) > 1 else network(x, place)
+
+
+def boosted_trees(x: dict, place: np.ndarray) -> float:
+    """Error of boosting: trees times rate must be right, and deep trees want fewer."""
+    learnt = np.log10(x["learning_rate"] * x["trees"]) - (0.4 + 1.2 * place[0]) + 0.1 * (x["depth"] - 5)
+    rate, depth = np.log10(x["learning_rate"]) + 1.5, x["depth"] - 2 - 8 * place[1]
+    share, penalty = x["subsample"] - 0.3 - 0.6 * place[2], np.log10(x["penalty"]) + 3 - 5 * place[3]
+    return 0.8 + 0.15 * learnt**2 + 0.03 * rate + 0.01 * depth**2 + 0.1 * share**2 + 0.02 * penalty**2
+
+
+def support_vectors(x: dict, place: np.ndarray) -> float:
+    """Error of a support vector machine: a narrow ridge where cost and width balance, a plateau elsewhere."""
+    cost, width = np.log10(x["C"]) - 4 * place[0] + 1, np.log10(x["gamma"]) + 5 - 4 * place[1]
+    kernel = {"linear": 0.2, "polynomial": 0.1, "radial": 0.0}[x["kernel"]]
+    return 0.6 + 0.4 * dip(np.hypot((cost + width) / 0.7, (cost - width) / 2)) + kernel
+
+
+def smoothing(x: dict, place: np.ndarray) -> float:
+    """Error of exponential smoothing: flat, and the season's length a category."""
+    season = {0: 0.05, 7: 0.0, 14: 0.02, 30: 0.06}[x["season"]]
+    level, trend = x["alpha"] - place[0], x["beta"] - place[1] * x["alpha"]
+    return 0.9 + 0.2 * level**2 + 0.1 * trend**2 + 0.1 * (x["damping"] - 0.8 - 0.2 * place[2]) ** 2 + season
+
+
+NETWORK: Space = {
+    "learning_rate": Float(1e-5, 1e-1, log=True),
+    "hidden_size": Integer(8, 256),
+    "layers": Integer(1, 4),
+    "dropout": Float(0, 0.6),
+    "optimizer": Choice(("SGD", "RMSprop", "Adam")),
+    "batch_size": Choice((32, 64, 128, 256)),
+}
+TREES: Space = {
+    "learning_rate": Float(1e-3, 1.0, log=True),
+    "trees": Integer(10, 1000),
+    "depth": Integer(2, 12),
+    "subsample": Float(0.3, 1.0),
+    "penalty": Float(1e-4, 1e2, log=True),
+}
+VECTORS: Space = {
+    "C": Float(1e-3, 1e4, log=True),
+    "gamma": Float(1e-6, 1e1, log=True),
+    "kernel": Choice(("linear", "polynomial", "radial")),
+}
+SMOOTHING: Space = {
+    "alpha": Float(0, 1),
+    "beta": Float(0, 1),
+    "damping": Float(0.8, 1.0),
+    "season": Choice((0, 7, 14, 30)),
+}
+TUNING = {
+    "network": (NETWORK, network, 0.0),
+    "network with noise": (NETWORK, network, 0.01),
+    "network that may fail": (NETWORK, failing_network, 0.0),
+    "boosted trees": (TREES, boosted_trees, 0.0),
+    "support vectors": (VECTORS, support_vectors, 0.0),
+    "smoothing": (SMOOTHING, smoothing, 0.0),
+}
+"""Name -> space, loss of a candidate and the minimum's place, relative noise."""
+
+
+LINES = {
+    "SBO": (BLUE, "-"),
+    "SBO, tuned": (BLUE, "-"),
+    "SBO, paper": (SKY, "--"),
+    "random search": (GREY, "-"),
+    "TPE": (ORANGE, "-."),
+    "CMA-ES": (GREEN, ":"),
+    "Gaussian process": (PURPLE, "--"),
+    "differential evolution": (RED, "-"),
+}
+"""Method -> colour and dashes."""
+
+
+def bowers(history: pd.DataFrame, objective, space: dict, generations: list[int]):
+    """Bowers of a two-dimensional search over the contours of its objective, at some generations."""
+    (x_name, x_range), (y_name, y_range) = space.items()
+    x, y = np.linspace(x_range.low, x_range.high, 80), np.linspace(y_range.low, y_range.high, 80)
+    height = np.array([[objective({x_name: a, y_name: b}) for a in x] for b in y])
+    figure, axes = new_figure(1, len(generations), width=10, height=3.1, sharey=True)
+    for axis, generation in zip(axes, generations, strict=True):
+        axis.contourf(x, y, np.log1p(height), levels=12, cmap="Greys", alpha=0.7)
+        found = history[history["generation"] == generation]
+        axis.plot(found[x_name], found[y_name], "o", ms=5, color=ORANGE, mec="black", mew=0.4)
+        best = history[history["generation"] <= generation].nsmallest(1, "value")
+        axis.plot(best[x_name], best[y_name], "*", ms=12, color=BLUE, mec="white", mew=0.6)
+        axis.set(title=f"generation {generation}", xlabel=x_name)
+        axis.grid(False)
+    axes[0].set_ylabel(y_name)
+    figure.suptitle("Bowers (dots) and the elite (star) over the contours of the function")
+    return figure
+
+
+def convergence(runs: pd.DataFrame):
+    """Best value so far against evaluations: median over seeds, one panel a problem, one line a method."""
+    problems = list(runs["problem"].unique())
+    n_columns = min(len(problems), 4)
+    n_rows = -(-len(problems) // n_columns)
+    size = {"width": 3.0 * n_columns, "height": 0.6 + 2.3 * n_rows}
+    figure, axes = new_figure(n_rows, n_columns, squeeze=False, sharex=True, **size)
+    for axis in axes.flat[len(problems) :]:
+        axis.set_visible(False)
+    for axis, problem in zip(axes.flat, problems, strict=False):
+        here = runs[runs["problem"] == problem]
+        for method in runs["method"].unique():
+            best = here[here["method"] == method].groupby("evaluation")["best"].median()
+            colour, dashes = LINES.get(method, (BLUE, "-"))
+            axis.plot(best.index, best, color=colour, ls=dashes, lw=1.6, label=method)
+        finite = here["best"][np.isfinite(here["best"])]
+        wide = finite.max() > 20 * finite.min() > 0  # functions; the errors of models are all near 1
+        axis.set(title=problem, yscale="log" if wide else "linear")
+    figure.supxlabel("evaluations", fontsize="medium")
+    figure.supylabel("best so far, median over seeds", fontsize="medium")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False)
+    return figure
+
+
+def draw_win_rates(table: pd.DataFrame, method: str):
+    """Share of pairings a method wins against each other one, with 95 % intervals, one panel a budget."""
+    budgets, opponents = list(table["evaluations"].unique()), list(table["against"].unique())[::-1]
+    figure, axes = new_figure(1, len(budgets), width=9, height=2.7, sharey=True, squeeze=False)
+    for axis, budget in zip(axes[0], budgets, strict=True):
+        for opponent, row in table[table["evaluations"] == budget].set_index("against").iterrows():
+            place, colour = opponents.index(opponent), LINES.get(opponent, (BLUE, "-"))[0]
+            axis.plot([row["low"], row["high"]], [place, place], color=colour, lw=2.5, solid_capstyle="butt")
+            axis.plot(row["won"], place, "o", ms=7, color=colour, mec="white")
+        axis.axvline(0.5, color="black", lw=0.8, ls=":")
+        axis.set(
+            title=f"after {budget} evaluations",
+            xlabel="pairings won",
+            xlim=(-0.02, 1.02),
+            xticks=[0, 0.25, 0.5, 0.75, 1],
+        )
+        axis.set(yticks=range(len(opponents)), yticklabels=opponents, ylim=(-0.6, len(opponents) - 0.4))
+        axis.xaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.suptitle(f"How often {method} ends below another method; bars are 95 % intervals")
+    return figure
+
+
+def tuning(histories: dict[str, pd.DataFrame]):
+    """Validation error of every network that each search trained, in order, and the best so far."""
+    figure, axis = new_figure(width=6.5, height=3.4)
+    for name, history in histories.items():
+        colour, dashes = LINES[name]
+        finite = history[np.isfinite(history["value"])]
+        axis.plot(finite["evaluation"], finite["value"], "o", ms=4, color=colour, alpha=0.5)
+        axis.step(history["evaluation"], history["best"], where="post", color=colour, ls=dashes, lw=2,
+                  label=f"{name}: best so far")  # fmt: skip
+    starts = next(iter(histories.values()))["generation"].eq(0).sum()
+    axis.axvline(starts + 0.5, color=GREY, lw=1, ls=":", label="end of the first generation")
+    axis.set(title="SBO tunes the LSTM on validation origins", xlabel="networks trained", ylabel="WMAPE, validation")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+TUNED = "SBO, tuned"
+NORMAL_95 = 1.96
+
+Observed = list[tuple[dict, float]]  # candidates in order, and what was observed of each, inf for a failure
+Method = Callable[[Problem, int, int], Observed]
+
+
+def run_sbo(problem: Problem, max_evaluations: int, seed: int, variant: str = "paper") -> Observed:
+    """SBO's candidates, in order; fewer than `max_evaluations` where it only repeats itself."""
+    history = sbo.minimize(
+        problem.observe, problem.space, max_evaluations=max_evaluations, variant=variant, seed=seed
+    ).history
+    return list(zip(history[list(problem.space)].to_dict("records"), history["value"], strict=True))
+
+
+def run_random(problem: Problem, max_evaluations: int, seed: int) -> Observed:
+    """Random search: candidates drawn uniformly, logarithmic dimensions on their logarithm."""
+    low, high = limits(problem.space)
+    points = np.random.default_rng(seed).uniform(low, high, (max_evaluations, len(problem.space)))
+    return [(x, _finite(problem.observe(x))) for x in decode(problem.space, points)]
+
+
+def run_optuna(problem: Problem, max_evaluations: int, seed: int, sampler: str) -> Observed:
+    """One of Optuna's samplers with its own defaults: TPESampler, CmaEsSampler or GPSampler."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a notebook without widgets for a progress bar that is not used
+        import optuna
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    options = {"warn_independent_sampling": False} if sampler == "CmaEsSampler" else {}
+    study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=seed, **options))
+    observed = []
+    for _ in range(max_evaluations):
+        trial = study.ask()
+        x = {name: _suggest(trial, name, dimension) for name, dimension in problem.space.items()}
+        value = problem.observe(x)
+        observed.append((x, _finite(value)))
+        if np.isfinite(value):
+            study.tell(trial, value)
+        else:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    return observed
+
+
+METHODS: dict[str, Method] = {
+    TUNED: partial(run_sbo, variant="tuned"),
+    "SBO, paper": partial(run_sbo, variant="paper"),
+    "random search": run_random,
+    "TPE": partial(run_optuna, sampler="TPESampler"),
+    "CMA-ES": partial(run_optuna, sampler="CmaEsSampler"),
+    "Gaussian process": partial(run_optuna, sampler="GPSampler"),
+}
+"""Name -> a function of problem, evaluations and seed."""
+
+
+NEEDS = {"TPE": ("optuna",), "CMA-ES": ("optuna", "cmaes"), "Gaussian process": ("optuna",)}
+"""Packages of the optional extra `[search]` that a method needs."""
+
+BAND = {
+    "sphere": (0, 2e-4), "Rosenbrock": (0, 5), "Rastrigin": (10, 14), "Ackley": (0, 0.005), "Griewank": (0.06, 0.13),
+}  # fmt: skip
+"""Median best of other correct implementations of SBO: 30 bowers, 10 dimensions, 30,030 evaluations."""
+
+
+WIDE_LSTM: Space = {
+    "hidden_size": Integer(8, 64),
+    "layers": Integer(1, 2),
+    "learning_rate": Float(1e-4, 1e-1, log=True),
+    "dropout": Float(0.0, 0.6),
+    "point_weight": Float(0.1, 10.0, log=True),
+    "clusters": Choice((0, 4, 8)),
+}
+"""The forecaster's settings, in ranges one might give them who has not trained it before."""
+
+
+def available() -> tuple[dict[str, Method], str]:
+    """The methods that can be run here, and why the others cannot, "" where all can."""
+    missing = {name: [package for package in NEEDS.get(name, ()) if find_spec(package) is None] for name in METHODS}
+    reasons = [
+        f"{name} is left out, {' and '.join(packages)} not installed" for name, packages in missing.items() if packages
+    ]
+    cure = ": pip install 'bowerbird[search]'" if reasons else ""
+    return {name: method for name, method in METHODS.items() if not missing[name]}, "; ".join(reasons) + cure
+
+
+def compare(
+    problems: dict[str, Callable[[int], Problem]],
+    methods: dict[str, Method],
+    seeds: Iterable[int],
+    max_evaluations: int = 60,
+    *,
+    folder: Path | str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Run every method on every problem with every seed.
+
+    Parameters
+    ----------
+    problems : dict of name -> callable
+        Takes a seed, returns the problem.
+    methods : dict of name -> Method
+        Such as `available` gives.
+    seeds : iterable of int
+        Each seeds the problem and the search.
+    max_evaluations : int
+        Budget of each search; smaller budgets are its beginnings, for none of the methods looks at the budget.
+    folder : Path or str, optional
+        Where finished searches are kept, so that an interrupted comparison goes on. A search is found again only for
+        the same problem (its space, data and code) and method.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    DataFrame: problem, method, seed, evaluation (from 1), best: the true loss of the candidate observed best so far,
+    inf while there is none.
+    """
+    todo = [(seed, problem, method) for seed in seeds for problem in problems for method in methods]
+    parts = []
+    for seed, problem, method in tqdm(todo, disable=not progress, unit="search", mininterval=10):
+        posed, kept = problems[problem](seed), {}
+        if folder:
+            key = _identity([posed, methods[method], _code()])[:16]
+            path = Path(folder) / f"{problem}-{method}-{seed}-{max_evaluations}-{key}.json"
+            kept = read_record(path)
+            if path.is_file() and not kept:
+                warnings.warn(f"{path} is damaged; the search is made again", stacklevel=2)
+        if kept:
+            best = np.array(kept["best"], dtype=float)
+        else:
+            best = best_so_far(posed, methods[method](posed, max_evaluations, seed), max_evaluations)
+            if folder:
+                write_record(path, {"best": best.tolist()})
+        evaluation = np.arange(1, max_evaluations + 1)
+        part = {"problem": problem, "method": method, "seed": seed, "evaluation": evaluation, "best": best}
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+@cache
+def _code() -> str:
+    """Checksum of the package's code that a search depends on."""
+    return code_digest(["from bowerbird.studies import search"])
+
+
+def _identity(thing, within: tuple[int, ...] = ()) -> str:
+    """Checksum of what a problem or a method is: its numbers, tables and functions, with all that they hold."""
+    if id(thing) in within:  # a function that names itself
+        return ""
+    match thing:
+        case np.ndarray() if thing.dtype != object:
+            parts = [thing.dtype.str, thing.shape, hashlib.sha256(thing.tobytes()).hexdigest()]
+        case pd.DataFrame() | pd.Series() | pd.Index():
+            parts = [list(getattr(thing, "columns", ())), pd.util.hash_pandas_object(thing).to_numpy()]
+        case FunctionType():
+            cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+            ours = thing.__module__.startswith("bowerbird.")  # its globals are in `_code`
+            used = {} if ours else {name: thing.__globals__.get(name) for name in thing.__code__.co_names}
+            parts = [thing.__code__, cells, thing.__defaults__, thing.__kwdefaults__, used]
+        case CodeType():
+            parts = [thing.co_code, thing.co_names, thing.co_consts]
+        case MethodType():
+            parts = [thing.__func__, thing.__self__]
+        case partial():
+            parts = [thing.func, thing.args, thing.keywords]
+        case dict():
+            parts = list(thing.items())
+        case list() | tuple():
+            parts = thing
+        case set() | frozenset():
+            parts = sorted(map(repr, thing))
+        case _ if is_dataclass(thing) and not isinstance(thing, type):
+            parts = [type(thing).__qualname__, vars(thing)]
+        case _:
+            return repr(thing)
+    return digest([type(thing).__name__, *(_identity(part, (*within, id(thing))) for part in parts)])
+
+
+def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> np.ndarray:
+    """True loss of the candidate observed best so far (max_evaluations,); with noise it may rise."""
+    best, loss, losses = np.inf, np.inf, []
+    for x, value in observed:
+        if value < best:
+            best, loss = value, problem.loss(x) if problem.noise else value
+        losses.append(loss)
+    return np.array(losses + [loss] * (max_evaluations - len(losses)))
+
+
+def win_rates(runs: pd.DataFrame, budgets: Iterable[int], method: str = TUNED) -> pd.DataFrame:
+    """How often one method ends below each other one.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `compare`.
+    budgets : iterable of int
+        Evaluations after which to look.
+    method : str
+
+    Returns
+    -------
+    DataFrame, a row an opponent and budget: number of pairings (same problem, same seed), share that `method` wins,
+    ties half, and the limits of its 95 % interval (Wilson 1927).
+    """
+    rows = []
+    for budget in budgets:
+        final = runs[runs["evaluation"] == budget].pivot(index=["problem", "seed"], columns="method", values="best")
+        for opponent in final.columns.drop(method):
+            pairs = final[[method, opponent]].dropna()
+            won = (pairs[method] < pairs[opponent]) + 0.5 * (pairs[method] == pairs[opponent])
+            low, high = wilson(won.mean(), len(won))
+            rows.append(
+                {
+                    "evaluations": budget,
+                    "against": opponent,
+                    "pairings": len(won),
+                    "won": won.mean(),
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Limits of the 95 % interval of a share of n."""
+    centre, spread = (
+        share + NORMAL_95**2 / (2 * n),
+        NORMAL_95 * np.sqrt(share * (1 - share) / n + (NORMAL_95 / n / 2) ** 2),
+    )
+    return float((centre - spread) / (1 + NORMAL_95**2 / n)), float((centre + spread) / (1 + NORMAL_95**2 / n))
+
+
+def ranks(runs: pd.DataFrame, budgets: Iterable[int]) -> pd.DataFrame:
+    """Mean rank of each method (1 is best) over the problems and seeds all of them ran, a column a budget."""
+    columns = {}
+    for budget in budgets:
+        final = runs[runs["evaluation"] == budget].pivot(index=["problem", "seed"], columns="method", values="best")
+        columns[f"{budget} evaluations"] = final.dropna().rank(axis=1).mean()
+    return pd.DataFrame(columns).sort_values(f"{budget} evaluations").rename_axis("method").reset_index()
+
+
+def at_length(
+    n_seeds: int = 5, max_evaluations: int = 30_030, n_dimensions: int = 10, spread: float = 0.4, seed: int = 0
+) -> pd.DataFrame:
+    """SBO as in the paper, with 30 bowers, and differential evolution where evaluations cost nothing.
+
+    Parameters
+    ----------
+    n_seeds : int
+        Shifts of each function, and searches.
+    max_evaluations : int
+        Of each search; a multiple of the 15 `n_dimensions` of differential evolution's population, or a little more.
+    n_dimensions : int
+        [D]
+    spread : float
+        How far from the centre the minimum may lie, as a share of the limits; Rastrigin's valleys make it matter.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, a row a function: median best of SBO and of scipy's differential evolution, and the band of SBO.
+    """
+    rows = []
+    for name in FUNCTIONS:
+        found = []
+        for k in range(seed, seed + n_seeds):
+            problem = shifted_problem(name, k, n_dimensions, spread)
+            ours = sbo.minimize(problem.loss, problem.space, n_bowers=30, max_evaluations=max_evaluations, seed=k)
+            theirs = differential_evolution(
+                lambda x, problem=problem: problem.loss(dict(zip(problem.space, x, strict=True))),
+                [dimension.bounds for dimension in problem.space.values()],
+                maxiter=max_evaluations // (15 * n_dimensions) - 1, popsize=15, tol=0, polish=False, rng=k,
+            )  # fmt: skip
+            found.append((ours.value, theirs.fun))
+        sbo_median, de_median = np.median(found, axis=0)
+        low, high = BAND[name]
+        band = f"{low:g} to {high:g}" if low else f"{high:g}"
+        rows.append({"function": name, "SBO": sbo_median, "SBO elsewhere": band, "differential evolution": de_median})
+    return pd.DataFrame(rows)
+
+
+def lstm_problem(
+    panel: Panel, seed: int, space: Space = WIDE_LSTM, *, n_series: int = 200, epochs: int = 4, batch_size: int = 16
+) -> Problem:
+    """The real thing, small: validation WMAPE of the forecaster on some of a panel's series.
+
+    Parameters
+    ----------
+    panel : Panel
+        Training days only.
+    seed : int
+        Draws the series, and seeds the training.
+    space : dict
+        Names of `forecaster.Settings` and what to search.
+    n_series, epochs, batch_size : int
+        Small, so that an evaluation takes about a second, but steps enough for training to help.
+
+    Returns
+    -------
+    Problem
+    """
+    from bowerbird.forecaster import Settings  # torch is for those who train
+    from bowerbird.forecaster.tuning import validation_loss
+
+    rows = np.random.default_rng(seed).choice(panel.n_series, min(n_series, panel.n_series), replace=False)
+    few, fixed = panel.select(np.sort(rows)), Settings(epochs=epochs, batch_size=batch_size)
+    return Problem("LSTM", space, lambda x: validation_loss(few, replace(fixed, **x), seed=seed))
+
+
+def _suggest(trial, name: str, dimension):
+    if isinstance(dimension, Float):
+        return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+    if isinstance(dimension, Choice):  # Optuna stores numbers and texts alone
+        return dimension.values[trial.suggest_categorical(name, list(range(len(dimension.values))))]
+    return trial.suggest_int(name, dimension.low, dimension.high)
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else np.inf
+
+
+FUNCTIONS: dict[str, Callable[[np.ndarray], float]] = {
+    "sphere": lambda x: float((x**2).sum()),
+    "Rosenbrock": lambda x: float((100 * (x[1:] + 1 - (x[:-1] + 1) ** 2) ** 2 + x[:-1] ** 2).sum()),
+    "Rastrigin": lambda x: float((x**2 - 10 * np.cos(2 * np.pi * x) + 10).sum()),
+    "Ackley": lambda x: float(
+        -20 * np.exp(-0.2 * np.sqrt((x**2).mean())) - np.exp(np.cos(2 * np.pi * x).mean()) + 20 + np.e
+    ),
+    "Griewank": lambda x: float((x**2).sum() / 4000 - np.cos(x / np.sqrt(np.arange(1, len(x) + 1))).prod() + 1),
+}
+"""Each is 0 at the origin and positive elsewhere (Rosenbrock's minimum is moved there from (1, ..., 1))."""

@@ -1,0 +1,283 @@
+"""Figures of notebook 06: which protocols attain Table 3."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from bowerbird.data.panel import Panel
+from bowerbird.metrics import one_minus_wmape
+from bowerbird.seeds import spawn
+from bowerbird.studies.style import BLUE, ORANGE, RED, new_figure
+from bowerbird.table_3.protocols import Protocol, filtered, make_forecasts, n_train_days
+from bowerbird.table_3.scores import CHOICES, FAMILY, PRINTED, score
+
+
+def table_3(table: pd.DataFrame, printed: float):
+    """Test scores of one-day protocols against their own target and raw demand; the paper's figure as a line."""
+    test = table[table["Index"] == "Test"]
+    names = test["model"] + ", " + test["filter"] + ", " + test["protocol"]
+    position = np.arange(len(test))
+    figure, axis = new_figure(width=9, height=0.36 * len(test) + 1.2)
+    axis.barh(position + 0.19, test["1-WMAPE, own target"], 0.36, color=ORANGE, label="against its own target")
+    axis.barh(position - 0.19, test["1-WMAPE, raw demand"], 0.36, color=BLUE, label="against raw demand")
+    for name, offset, colour in (("own target", 0.19, "black"), ("raw demand", -0.19, "white")):
+        for row, value in enumerate(test[f"1-WMAPE, {name}"]):
+            axis.text(value - 0.008, row + offset, f"{value:.3f}", va="center", ha="right", fontsize=7, color=colour)
+    axis.axvline(printed, color=RED, ls="--", lw=1.2, label=f"Table 3: {printed}")
+    axis.set_yticks(position, names, fontsize=8)
+    axis.set(title="One day ahead, test days: what is scored decides", xlabel="1 − WMAPE", xlim=(0, 1.08))
+    axis.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
+    """Test 1 - WMAPE against the width of the filter, against the smoothed series and against raw demand.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        From `table_3.study.run`, the members at the solved widths included.
+    families : DataFrame
+        From `table_3.verdict.families`; members that attain the printed scores in train and test get a circle.
+    printed : float
+        The printed test score.
+    """
+    test = cells[(cells["Index"] == "Test") & (cells["split"] == "last") & (cells["width"] > 0)]
+    attaining = test.merge(families.loc[families["attains"], [*CHOICES, "against"]])
+    panels = [
+        ("Gaussian", "before"),
+        ("sym8 + Gaussian", "before"),
+        ("Gaussian", "causal"),
+        ("trailing mean", "causal"),
+    ]
+    lines = list(product((("persistence", BLUE), ("ridge", ORANGE)), (("1 day", "-"), ("15 days", "--")),
+                         (("denoised", "the smoothed series", 1.0), ("raw", "raw demand", 0.4))))  # fmt: skip
+    figure, axes = new_figure(1, len(panels), width=11, height=4.4, sharey=True)
+    for axis, (kind, when) in zip(axes, panels, strict=True):
+        shown, circled = (t[(t["kind"] == kind) & (t["filtered"] == when)] for t in (test, attaining))
+        for (model, colour), (horizon, dashes), (against, target, alpha) in lines:
+            line = shown[(shown["model"] == model) & (shown["horizon"] == horizon) & (shown["against"] == against)]
+            line = line.sort_values("width")
+            label = f"{model}, {horizon}, against {target}"
+            axis.plot(line["width"], line["1-WMAPE"], dashes, color=colour, alpha=alpha, label=label)
+        axis.plot(circled["width"], circled["1-WMAPE"], "o", mfc="none", mec=RED, ms=8, mew=1.6)
+        axis.axhline(printed, color=RED, ls=":", lw=1.4, label=f"Table 3: {printed}")
+        axis.set(xscale="log", xlabel="width, days", ylim=(0.35, 1.02))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.set_title(f"{kind}\n{'whole series' if filtered == 'before' else 'past days only'}", fontsize=9.5)
+    axes[0].set_ylabel("1 − WMAPE, test")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    figure.suptitle("A wide enough filter attains the printed score, with or without later days", fontsize=11)
+    return figure
+
+
+SIGMAS = (0.5, 0.7, 1.0, 2.0, 3.0, 5.0, 10.0)  # days
+OTHER_SIGMAS = (0.7, 1.5, 5.0)  # days, for filters after the split and for causal inputs
+CAUSAL_WIDTHS = (3.0, 10.0, 40.0, 120.0)  # days, for causal filters, trailing means included
+
+
+def design(
+    sigmas: Iterable[float] = SIGMAS,
+    other_sigmas: Iterable[float] = OTHER_SIGMAS,
+    causal_widths: Iterable[float] = CAUSAL_WIDTHS,
+) -> list[Protocol]:
+    """The factorial of persistence and ridge, without the combinations that mean nothing or the same.
+
+    Parameters
+    ----------
+    sigmas : floats
+        Widths of the Gaussian filter run before the split, in days.
+    other_sigmas : floats
+        Widths for filters run after the split, and for causal inputs.
+    causal_widths : floats
+        Widths for causal filters and trailing means. A few suffice to bracket what `crossings` solves.
+
+    Returns
+    -------
+    list of Protocol
+    """
+    steps = [("persistence", 1, False), ("persistence", 15, False), ("ridge", 1, False), ("ridge", 15, False),
+             ("ridge", 15, True)]  # fmt: skip
+    filters = [Protocol(False, 0.0)]  # none at all
+    for when, widths in (
+        ("before", sigmas), ("after", other_sigmas), ("causal", causal_widths), ("causal inputs", other_sigmas),
+    ):  # fmt: skip
+        filters += [Protocol(*chosen, when) for chosen in product((False, True), (0.0, *widths)) if any(chosen)]
+    filters += [Protocol(False, width, "causal", kernel="mean") for width in causal_widths]
+    return [
+        replace(chosen, split=split, model=model, horizon=horizon, recursive=recursive)
+        for chosen, split, (model, horizon, recursive) in product(filters, ("last", "random"), steps)
+        if (split == "last" or chosen.when in ("before", "causal"))
+        and not (chosen.when == "causal inputs" and recursive)
+    ]
+
+
+def lstm_design(one_day_sigmas: Iterable[float], long_sigmas: Iterable[float], horizon: int = 15) -> list[Protocol]:
+    """A few cells of the LSTM: raw demand at one day and at `horizon`, and sym8 + Gaussian filters of these widths."""
+    raw = [Protocol(False, 0.0, horizon=h, model="lstm") for h in (1, horizon)]
+    widths = [(1, sigma) for sigma in one_day_sigmas] + [(horizon, sigma) for sigma in long_sigmas]
+    return raw + [Protocol(True, sigma, horizon=h, model="lstm") for h, sigma in widths]
+
+
+def run(panel: Panel, protocols: Iterable[Protocol], **options) -> pd.DataFrame:
+    """Score many protocols on one panel; a filter shared by several is run once.
+
+    Parameters
+    ----------
+    panel : Panel
+    protocols : iterable of Protocol
+    options : settings, seed, device, as for `protocols.make_forecasts`
+
+    Returns
+    -------
+    DataFrame, the rows of `scores.score` of one protocol after the other ("cells" below).
+    """
+    smooth, series, rows = _filters(panel), {}, []
+    for protocol in protocols:
+        key = _filter_key(panel, protocol), protocol.width, protocol.kernel
+        if key not in series:
+            series[key] = smooth(protocol)
+        rows.append(score(panel, protocol, series=series[key], **options))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _filter_key(panel: Panel, protocol: Protocol) -> tuple:
+    first_test_day = n_train_days(panel.n_days, protocol.horizon) if protocol.when == "after" else None
+    return protocol.wavelet, protocol.when.split()[0], first_test_day
+
+
+def _filters(panel: Panel) -> Callable[[Protocol], np.ndarray]:
+    """`filtered` of this panel, that runs each wavelet filter once."""
+    shrunk = {}
+
+    def smooth(protocol: Protocol) -> np.ndarray:
+        key = _filter_key(panel, protocol)
+        if protocol.wavelet and key not in shrunk:
+            shrunk[key] = filtered(panel, replace(protocol, width=0.0))
+        return filtered(panel, protocol, shrunk.get(key))
+
+    return smooth
+
+
+def crossings(panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], seed: int = 0) -> list[Protocol]:
+    """For every family, the filter width at which the mean of training and test 1-WMAPE equals the printed mean.
+
+    Parameters
+    ----------
+    panel : Panel
+    cells : DataFrame
+        What `run` made of the protocols; brackets the width.
+    protocols : iterable of Protocol
+        The design; only persistence and ridge are solved for.
+    seed : int
+        The seed of `run`.
+
+    Returns
+    -------
+    list of Protocol, widths to a hundredth of a day, of a trailing mean to a whole day; families whose scores stay on
+    one side are left out.
+    """
+    printed = np.mean([row["one_minus_wmape"] for row in PRINTED.values()])
+    fitted = cells[(cells["against"] == "denoised") & (cells["model"] != "lstm")]
+    members = {_key(protocol): protocol for protocol in protocols}
+    smooth, solved = _filters(panel), []
+    for key, family in fitted.groupby(list(FAMILY)):
+        gap = family.groupby("width")["1-WMAPE"].mean() - printed  # mean of Train and Test, by width
+        passed = np.flatnonzero(np.diff(np.sign(gap)))
+        if len(passed):
+            low, high = gap.index[passed[0]], gap.index[passed[0] + 1]
+            member = members[key]
+            miss = partial(_gap, panel=panel, protocol=member, smooth=smooth, printed=printed, seed=seed)
+            if member.kernel == "mean":  # whole days: the nearest of the two about the print
+                days = range(int(low), int(high) + 1)
+                above = bisect_left(days, 0, key=miss)
+                width = float(min(days[max(above - 1, 0) : above + 1], key=lambda n: abs(miss(n))))
+            else:
+                width = round(brentq(miss, low, high, xtol=0.005), 2)
+            solved.append(replace(member, width=width))
+    return solved
+
+
+def _key(protocol: Protocol) -> tuple:
+    """The protocol's family, as in the columns `FAMILY`."""
+    return protocol.model, protocol.kind, protocol.when, protocol.split, protocol.horizon_name
+
+
+def _gap(width: float, panel: Panel, protocol: Protocol, smooth: Callable, printed: float, seed: int) -> float:
+    """Mean of training and test 1-WMAPE against the filtered series, less the printed mean."""
+    member = replace(protocol, width=width)
+    found = make_forecasts(panel, member, series=smooth(member), seed=seed)
+    scores = [one_minus_wmape(found.target[days], found.forecast[days]) for days in (found.train, found.test)]
+    return float(np.mean(scores) - printed)
+
+
+NAMES = {"after": "known days, whole", "causal inputs": "each day from its past"}
+
+
+def prefix_denoising(
+    panel: Panel,
+    sigmas: Sequence[float] = (0.7, 2.0, 5.0),
+    *,
+    horizon: int = 15,
+    n_origins: int = 3,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Ridge on 28 lags of filtered demand, leak-free, against the same on demand as it is.
+
+    Parameters
+    ----------
+    panel : Panel
+    sigmas : sequence of float
+        Widths of the Gaussian filter in days; each alone and after Symlet-8.
+    horizon : int
+        Days ahead.
+    n_origins : int
+        Origins, `horizon` days apart, the last `horizon` days before the panel's end.
+    n_resamples : int
+        Bootstrap samples of series for the interval of the difference.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a filter, the unfiltered first: filter; filtered [what the filter sees]; 1-WMAPE against raw
+    demand from each origin, named by its known days; mean; difference [of the means, to no filter]; low, high [its 95 %
+    interval over series].
+    """
+    filters = [chosen for chosen in product((False, True), (0.0, *sigmas)) if any(chosen)]
+    protocols = [Protocol(False, 0.0, horizon=horizon)]
+    protocols += [Protocol(wavelet, sigma, when, horizon=horizon) for when in NAMES for wavelet, sigma in filters]
+    panels = [panel.until(panel.n_days - horizon * step) for step in reversed(range(n_origins))]
+    demand = np.stack([known.demand[:, -horizon:].sum(axis=1) for known in panels])  # (n_origins, n_series)
+    errors = np.stack([[_error(known, p) for known in panels] for p in protocols])  # (n_filters, n_origins, n_series)
+    scores = 1 - errors.sum(axis=2) / demand.sum(axis=1)  # (n_filters, n_origins)
+    n = panel.n_series
+    weights = spawn(seed, 1)[0].multinomial(n, np.full(n, 1 / n), n_resamples)  # how often each series is drawn
+    resampled = 1 - errors @ weights.T / (demand @ weights.T)  # (n_filters, n_origins, n_resamples)
+    means = resampled.mean(axis=1)  # (n_filters, n_resamples)
+    low, high = np.quantile(means - means[0], [0.025, 0.975], axis=1)
+    return pd.DataFrame(
+        {
+            "filter": [p.filter_name for p in protocols],
+            "filtered": [NAMES[p.when] if p.is_filtered else "–" for p in protocols],
+            **{f"day {known.n_days - horizon}": scores[:, i] for i, known in enumerate(panels)},
+            "mean": scores.mean(axis=1),
+            "difference": scores.mean(axis=1) - scores[0].mean(),
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def _error(panel: Panel, protocol: Protocol) -> np.ndarray:
+    """Summed absolute error of each series over the test days (n_series,)."""
+    found = make_forecasts(panel, protocol)
+    return np.abs(found.raw - found.forecast)[:, -1].sum(axis=1)  # the last origin is the test

@@ -1,0 +1,1 @@
+"""Every printed number, claim and table beside ours, each with one verdict."""

@@ -1,0 +1,211 @@
+"""The paper's claims, each beside the effect that a run measures: what stands before the printed numbers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bowerbird import paper
+from bowerbird.data.panel import Panel
+from bowerbird.errors import MissingResult
+from bowerbird.evaluation.ladder import Key, Protocol, actual_demand
+from bowerbird.evaluation.quantile_forecast import QuantileForecast
+from bowerbird.runs.tables import Tables, one
+from bowerbird.seeds import spawn
+from bowerbird.table_3.scores import NORMALIZATIONS
+from bowerbird.verdict.comparison import NOT_COMPARABLE, TABLE_3_TOLERANCE
+
+NOT_MEASURED = "not measured in this run"
+REPRODUCED, WITHIN, NOT_FOUND, UNKNOWABLE = "reproduced", "within tolerance", "not found", "unknowable"
+WHERE = {"R": "from three origins", "P25": "over the last 15 % of the days"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: its place and words, and a function of the tables that gives the measured effect and the verdict."""
+
+    name: str
+    place: str
+    words: str
+    judge: Callable[[Tables], tuple[str, str]]
+
+
+def search_summary(history: pd.DataFrame) -> dict[str, float]:
+    """What a search was worth: its best loss, where it was found, and how many moves lowered the best loss."""
+    best = history.loc[history["value"].idxmin()]
+    moves = history["generation"] > 0
+    lowered = history["value"] < history["value"].cummin().shift()
+    return {
+        "evaluations": len(history), "best loss": best["value"], "found at evaluation": int(best["evaluation"]),
+        "generation": int(best["generation"]), "moves": int(moves.sum()),
+        "moves that lowered the best": int((moves & lowered).sum()),
+        "best of generation 0": history.loc[~moves, "value"].min(),
+    }  # fmt: skip
+
+
+def search_text(history: pd.DataFrame) -> str:
+    """`search_summary` of SBO as the paper describes it, in a sentence."""
+    of = search_summary(history)
+    text = f"the best of {of['evaluations']} evaluations is number {of['found at evaluation']}, "
+    if of["generation"] == 0:
+        return text + f"a random draw of generation 0: {of['moves']} moves of SBO improved nothing"
+    return text + (
+        f"of generation {of['generation']}: {of['moves that lowered the best']} of {of['moves']} moves of SBO lowered "
+        f"the best loss, from {of['best of generation 0']:.4f} to {of['best loss']:.4f}"
+    )
+
+
+def horizon_total_text(levels: pd.DataFrame) -> str:
+    """The methods' scores for the catalogue's total over the horizon, best first, with SBO-LSTM's place and bias."""
+    total = levels.query("level == 'total' and period == 'horizon'").sort_values("1-WMAPE", ascending=False)
+    scores = ", ".join(f"{row['method']} {row['1-WMAPE']:.3f}" for _, row in total.iterrows())
+    place = total["method"].tolist().index("SBO-LSTM") + 1
+    bias = one(total, "bias", "method == 'SBO-LSTM'")
+    return f"{scores}: SBO-LSTM is number {place} of {len(total)}, with a bias of {bias:+.3f}"
+
+
+def rmse_beside_share(
+    panel: Panel,
+    forecasts: dict[Key, QuantileForecast],
+    protocols: Iterable[Protocol],
+    method: str,
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """RMSE / mean demand, 1 - WMAPE and their difference, by a bootstrap that draws the same series for both.
+
+    Returns
+    -------
+    DataFrame, a row a protocol: protocol, method, RMSE / mean demand, 1-WMAPE, difference with its 95 % interval (low,
+    high). All are means over origins and seeds.
+    """
+    draws = spawn(seed, 1)[0].multinomial(panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws)
+    weights = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
+    rows = []
+    for protocol in protocols:
+        scores = []
+        for key, forecast in forecasts.items():
+            if key.method == method and key.horizon == protocol.horizon and key.origin in protocol.origins:
+                actual = actual_demand(panel, key.origin, key.horizon)
+                error = actual - forecast.point
+                sums = (np.nansum(x, axis=1) for x in (error**2, np.abs(error), actual, ~np.isnan(actual)))
+                squares, absolutes, units, days = (weights @ x for x in sums)
+                scores.append([np.sqrt(squares / days) / (units / days), 1 - absolutes / units])
+        rmse, share = np.mean(scores, axis=0)
+        low, high = np.quantile((rmse - share)[1:], [0.025, 0.975])
+        rows.append((protocol.name, method, rmse[0], share[0], rmse[0] - share[0], low, high))
+    names = ["protocol", "method", "RMSE / mean demand", "1-WMAPE", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _gain(tables: Tables, with_it: str, without: str, protocol: str) -> tuple[float, float, float]:
+    """How far the method with a component is ahead of the one without, and its interval; one of them is SBO-LSTM."""
+    other, sign = (without, 1) if with_it == "SBO-LSTM" else (with_it, -1)
+    row = f"protocol == '{protocol}' and other == '{other}'"
+    difference, low, high = (sign * one(tables["ladder_differences"], x, row) for x in ("difference", "low", "high"))
+    return difference, min(low, high), max(low, high)
+
+
+def _helps(tables: Tables, with_it: str, without: str, what: str) -> tuple[str, str]:
+    """The component's gain in words, and whether three origins show one beyond the interval."""
+    gains = {name: _gain(tables, with_it, without, name) for name in WHERE}
+    text = "; ".join(f"{d:+.3f} ({low:+.3f} to {high:+.3f}) {WHERE[name]}" for name, (d, low, high) in gains.items())
+    return f"1-WMAPE {what} {text}", REPRODUCED if gains["R"][1] > 0 else NOT_FOUND
+
+
+def _clusters(tables: Tables) -> tuple[str, str]:
+    chosen = (tables["ladder_differences"]["other"] == "SBO-LSTM, without DM clusters").any()  # SBO took them
+    pair = ("SBO-LSTM", "SBO-LSTM, without DM clusters") if chosen else ("SBO-LSTM, with DM clusters", "SBO-LSTM")
+    return _helps(tables, *pair, "with the clusters against without")
+
+
+def _search(tables: Tables) -> tuple[str, str]:
+    lstm, verdict = _helps(tables, "SBO-LSTM", "LSTM, untuned", "against the untuned LSTM")
+    gru, _ = _helps(tables, "SBO-LSTM", "GRU, untuned", "against the untuned GRU")
+    return f"{lstm}. {gru}. In the search {search_text(tables['sbo_history'])}", verdict
+
+
+def _denoising(tables: Tables) -> tuple[str, str]:
+    return _helps(tables, "SBO-LSTM, denoised", "SBO-LSTM", "with a filter of the days before the origin against none")
+
+
+def _accuracy(tables: Tables) -> tuple[str, str]:
+    row = "protocol == 'R' and method == 'SBO-LSTM'"
+    ahead_15, low, high = (one(tables["forecast_scores"], x, row) for x in ("1-WMAPE", "low", "high"))
+    row = "index == 'test' and column == 'one_minus_wmape'"
+    ahead_1, sd = (one(tables["table_3_seeds"], x, row) for x in ("mean", "sd"))
+    printed, families = paper.TABLE_3.loc["test", "one_minus_wmape"], _families(tables)
+    near = min(abs(ahead_15 - printed), abs(ahead_1 - printed)) <= TABLE_3_TOLERANCE
+    spread = "" if np.isnan(sd) else f" ± {sd:.3f} over seeds"
+    return (
+        f"1-WMAPE against demand {ahead_15:.3f} ({low:.3f} to {high:.3f}) 15 days ahead, {ahead_1:.3f}{spread} one day "
+        f"ahead, for the printed {printed:.3f}; against a filtered target {len(families)} families of protocols give it"
+    ), WITHIN if near else NOT_FOUND
+
+
+def _rmse(tables: Tables) -> tuple[str, str]:
+    families = _families(tables)
+    fits = (families["RMSE, distance"] <= TABLE_3_TOLERANCE).sum()
+    names = ("RMSE / mean demand", "1-WMAPE", "difference", "low", "high")
+    rmse, share, difference, low, high = (one(tables["ladder_rmse"], x, "protocol == 'R'") for x in names)
+    return (
+        f"RMSE / mean demand {rmse:.3f} beside a 1-WMAPE of {share:.3f}, difference {difference:+.3f} ({low:+.3f} to "
+        f"{high:+.3f}) {WHERE['R']}; under {len(NORMALIZATIONS)} normalizations {fits} of the {len(families)} families "
+        f"that give the printed 1-WMAPE give the RMSE beside it"
+    ), WITHIN if fits else NOT_FOUND
+
+
+def _inventory(tables: Tables) -> tuple[str, str]:
+    row = "method == 'SBO-LSTM'"
+    names = ("saved against seasonal naive", "saved, low", "saved, high")
+    saved, low, high = (100 * one(tables["inventory_worth"], name, row) for name in names)
+    return (
+        f"no rule, cost or result is printed; our (s, S) plan, with assumed costs, needs {saved:.0f} % ({low:.0f} to "
+        f"{high:.0f}) less stock at equal fill rate than last week's demand repeated"
+    ), UNKNOWABLE
+
+
+def _families(tables: Tables) -> pd.DataFrame:
+    """The families of protocols that give the printed 1-WMAPE in train and test, scored against a filtered target."""
+    families = tables["table_3_families"]
+    return families[(families["against"] == "denoised") & families["attains"]]
+
+
+CLAIMS = (
+    Claim("clusters help", "abstract, 3.2", "use the obtained DM clustering results as the import parameters of the "
+          "following forecast model", _clusters),
+    Claim("SBO helps", "4.3, step 2", "Determine the hyperparameters through SBO ... and obtain the optimal LSTM "
+          "network parameter", _search),
+    Claim("denoising helps", "4.3, step 1", "denoised by outliers through two algorithms: Gaussian filtering and "
+          "Symlet wavelet filtering", _denoising),
+    Claim("accuracy is high", "abstract, 1, 4.4, 5", "the model shows high accuracy and stability", _accuracy),
+    Claim("RMSE, equal to 1-WMAPE", "4.4", "the model test 1-wmape and RMSE values are 0.945 and 0.947, indicating "
+          "that the prediction accuracy of the model is high", _rmse),
+    Claim("an inventory strategy results", "title, abstract", "providing optimal demand forecast and inventory "
+          "strategy for each merchant", _inventory),
+)  # fmt: skip
+
+
+def claims_table(tables: Tables, real: bool) -> pd.DataFrame:
+    """The claims with their measured effects.
+
+    Parameters
+    ----------
+    tables : Tables
+        From `tables.read_tables`.
+    real : bool
+        Whether they come from the attachments; on other data effects are measured and no claim is judged.
+
+    Returns
+    -------
+    DataFrame: claim, place, the paper's words, measured effect [with its 95 % interval], verdict; cells are text.
+    """
+    rows = []
+    for claim in CLAIMS:
+        try:
+            effect, verdict = claim.judge(tables)
+        except (MissingResult, KeyError):  # a smaller profile, or an older report without a table or column
+            effect, verdict = NOT_MEASURED, NOT_MEASURED
+        rows.append((claim.name, claim.place, claim.words, effect, verdict if real else NOT_COMPARABLE))
+    return pd.DataFrame(rows, columns=["claim", "place", "the paper's words", "measured effect", "verdict"])
