@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from bowerbird.data.attachments import Attachments, read_attachments
-from bowerbird.data.schema import ATTACHMENTS, SHIPMENT_COLUMNS
+from bowerbird.data.reader import ATTACHMENTS, SHIPMENT_COLUMNS, Attachments, read_attachments
 
 # The same examples on every machine, however slow it is: a run that passed passes again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

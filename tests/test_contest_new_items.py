@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from canvas import assert_whole
 
-from bowerbird.contest import analogues, new_items
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.contest import new_items
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies import new_items as contest
@@ -94,33 +93,33 @@ def test_align_keeps_the_days_and_refuses_two_ends(old, new):
 
 
 def test_windows_by_hand(old):
-    past = analogues.windows(old, HORIZON, n_origins=2)
+    past = new_items.windows(old, HORIZON, n_origins=2)
     row = 120 + 7  # series 7 at the second origin, day 90
     level = old.demand[7, 76:90].mean() + 0.25
     np.testing.assert_allclose(past.seen[row], np.log((old.demand[7, 60:90] + 0.25) / level))
     np.testing.assert_allclose(past.ahead[row], old.demand[7, 90:105] / level)
     assert past.series["product_no"][row] == old.series["product_no"][7]
     with pytest.raises(ParameterError, match="old series have 40 days; give at least 45"):
-        analogues.windows(old.until(40), HORIZON)
+        new_items.windows(old.until(40), HORIZON)
 
 
 def test_category_means_and_profiles_by_hand(old, new):
     items = new_items.align(new, old)
     recent = old.demand[:, -14:].mean(axis=1)
     mine = (old.series["category1"] == items.series["category1"][4]).to_numpy()
-    np.testing.assert_allclose(analogues.category_mean(items, old, 3)[4], recent[mine].mean())
-    past = analogues.windows(old, HORIZON)
+    np.testing.assert_allclose(new_items.category_mean(items, old, 3)[4], recent[mine].mean())
+    past = new_items.windows(old, HORIZON)
     profile = past.ahead[np.tile(mine, 4)].mean(axis=0)
     level = np.nanmean(items.demand[4, -14:]) + 0.25
-    np.testing.assert_allclose(analogues.category_profile(items, old, HORIZON)[4], profile * level)
+    np.testing.assert_allclose(new_items.category_profile(items, old, HORIZON)[4], profile * level)
     stranger = replace(items, series=items.series.assign(category1="unheard of"))
-    np.testing.assert_allclose(analogues.category_mean(stranger, old, 2), recent.mean())
+    np.testing.assert_allclose(new_items.category_mean(stranger, old, 2), recent.mean())
 
 
 def test_nearest_is_the_slow_search(old, new):
     items = new_items.align(new, old)
     items.demand[0, :-9] = np.nan  # a curve of nine days
-    past = analogues.windows(old, HORIZON)
+    past = new_items.windows(old, HORIZON)
     distance = np.empty((60, len(past.seen)))
     for i in range(60):
         scale = np.nanmean(items.demand[i, -14:]) + 0.25
@@ -129,10 +128,10 @@ def test_nearest_is_the_slow_search(old, new):
             distance[i, j] = np.nanmean((curve - other) ** 2)
     middle = np.median(distance)
     for i in (0, 11, 42):
-        unlike = np.mean([items.series[c][i] != past.series[c] for c in analogues.ALIKE], axis=0)
+        unlike = np.mean([items.series[c][i] != past.series[c] for c in new_items.ALIKE], axis=0)
         chosen = np.argsort(distance[i] / middle + unlike, kind="stable")[:20]
         expected = np.median(past.ahead[chosen], axis=0) * (np.nanmean(items.demand[i, -14:]) + 0.25)
-        np.testing.assert_allclose(analogues.nearest(items, old, HORIZON, 20)[i], expected)
+        np.testing.assert_allclose(new_items.nearest(items, old, HORIZON, 20)[i], expected)
 
 
 def test_the_mixture_knows_from_its_curve_what_comes_next():
@@ -145,8 +144,8 @@ def test_the_mixture_knows_from_its_curve_what_comes_next():
     old = Panel(series(200), DAYS[:45], demand)
     items = replace(old.select(np.arange(40)), demand=np.full((40, 45), np.nan))
     items.demand[:, 15:] = demand[:40, :30]  # the same curves, ending today
-    found = analogues.mixture(items, old, HORIZON, n_clusters=2)[:, 0]
-    growth = analogues.windows(old, HORIZON).ahead.mean(axis=1)
+    found = new_items.mixture(items, old, HORIZON, n_clusters=2)[:, 0]
+    growth = new_items.windows(old, HORIZON).ahead.mean(axis=1)
     expected = np.where(climbs[:40], np.median(growth[climbs]), np.median(growth[~climbs]))
     np.testing.assert_allclose(found / (items.demand[:, -14:].mean(axis=1) + 0.25), expected, rtol=0.02)
 
@@ -158,13 +157,13 @@ def test_growth_is_that_of_items_of_the_same_age_beyond_the_old_ones():
     factor = np.where(ages < 20, 1.05**ages, 1.05**20)  # items grow for 20 days more quickly
     demand = np.where(ages >= 0, 10 * 1.02 ** np.arange(60) * factor, np.nan)
     items = Panel(series(40, 100), days, demand)
-    found = analogues.growth(items, old, HORIZON, age_sd=1.0, prior=0.0)
+    found = new_items.growth(items, old, HORIZON, age_sd=1.0, prior=0.0)
     assert found[0] == found[19] and found[20] == found[39]
-    young = analogues.log_growth(demand[:20], 40, HORIZON)[0] - analogues.log_growth(old.demand, 40, HORIZON)[0]
+    young = new_items.log_growth(demand[:20], 40, HORIZON)[0] - new_items.log_growth(old.demand, 40, HORIZON)[0]
     assert found[20] == pytest.approx(young, abs=0.02)  # what the older items did when they were 20 days old
-    shrunk = analogues.growth(items, old, HORIZON, age_sd=1.0, prior=1e9)
+    shrunk = new_items.growth(items, old, HORIZON, age_sd=1.0, prior=1e9)
     np.testing.assert_allclose(shrunk, 0, atol=1e-6)
-    alone = analogues.growth(Panel(series(1), days, np.where(np.arange(60) > 45, 3.0, np.nan)[None]), old, HORIZON)
+    alone = new_items.growth(Panel(series(1), days, np.where(np.arange(60) > 45, 3.0, np.nan)[None]), old, HORIZON)
     assert alone == [0.0]  # nothing was ever seen to grow
 
 
@@ -173,17 +172,17 @@ def test_weighted_quantile_is_that_of_repeated_values():
     values, times = rng.normal(size=50), rng.integers(1, 9, 50)
     for probability in (0.1, 0.5, 0.9):
         expected = np.quantile(np.repeat(values, times), probability, method="inverted_cdf")
-        assert analogues.weighted_quantile(values, times, probability) == expected
+        assert new_items.weighted_quantile(values, times, probability) == expected
 
 
 def test_weights_are_the_best_of_all_tenths(old, monkeypatch):
     parts = [new_items.hidden_old(old, o, HORIZON)[0] for o in (90, 105)]
-    two = {"mean 14": analogues.mean_14, "mixture": analogues.mixture}
+    two = {"mean 14": new_items.mean_14, "mixture": new_items.mixture}
     monkeypatch.setattr(new_items, "MEMBERS", two)
     errors = {}
     for k in range(11):
         forecasts = [
-            k / 10 * analogues.mean_14(p.items, p.old, 15) + (1 - k / 10) * analogues.mixture(p.items, p.old, 15)
+            k / 10 * new_items.mean_14(p.items, p.old, 15) + (1 - k / 10) * new_items.mixture(p.items, p.old, 15)
             for p in parts
         ]
         wrong = sum(np.abs(p.actual - f).sum() for p, f in zip(parts, forecasts, strict=True))
@@ -236,7 +235,7 @@ def test_launches_are_told_by_the_growth_seen_before(old, new):
 
 def test_interval_covers_what_comes(old):
     tasks = new_items.hold_outs(Panel(series(3, 900), DAYS[-30:], np.ones((3, 30))), old, HORIZON, (105,), ())
-    found = new_items.coverage(tasks, analogues.mean_14).set_index("population").loc["hidden old series"]
+    found = new_items.coverage(tasks, new_items.mean_14).set_index("population").loc["hidden old series"]
     assert found["within"] == pytest.approx(0.8, abs=0.06)
     assert found[["within", "below", "above"]].sum() == pytest.approx(1)
 

@@ -6,10 +6,9 @@ import pytest
 from canvas import assert_whole
 
 from bowerbird.contest import promotion
-from bowerbird.contest.shrinkage import shrink
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.contest.promotion import shrink
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.data.twin import PROMOTION_DAYS, Twin, make_twin
 from bowerbird.errors import ParameterError
 from bowerbird.studies import new_items as contest

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bowerbird.data.attachments import parse_dates, parse_quantities, read_attachments
-from bowerbird.data.schema import ATTACHMENTS, ATTRIBUTES, SERIES_KEY, SHIPMENT_COLUMNS
+from bowerbird.data.reader import (
+    ATTACHMENTS,
+    ATTRIBUTES,
+    SERIES_KEY,
+    SHIPMENT_COLUMNS,
+    parse_dates,
+    parse_quantities,
+    read_attachments,
+)
 from bowerbird.errors import DataError
 
 KEY = list(SERIES_KEY)

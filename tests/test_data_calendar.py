@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.data.calendar import CALENDAR_FEATURES, EVENTS, calendar_features
+from bowerbird.data.panel import CALENDAR_FEATURES, EVENTS, calendar_features
 
 THREE_YEARS = pd.date_range("2022-01-01", "2024-12-31")
 

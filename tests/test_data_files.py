@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bowerbird.data.attachments import parse_dates
-from bowerbird.data.files import find_file, read_text_table
-from bowerbird.data.schema import ATTACHMENTS
+from bowerbird.data.reader import ATTACHMENTS, find_file, parse_dates, read_text_table
 from bowerbird.errors import DataError
 from bowerbird.files import sha256
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bowerbird.data.attachments import Attachments, read_attachments
-from bowerbird.data.merge import build_panel, correct_merge, naive_merge
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.panel import build_panel, correct_merge, naive_merge
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY, Attachments, read_attachments
 from bowerbird.errors import DataError, ParameterError
 
 KEY = list(SERIES_KEY)

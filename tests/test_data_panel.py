@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
 
 

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
-from bowerbird.data.scaling import aggregate, fit_scaler
+from bowerbird.data.panel import Panel, aggregate, build_panel, fit_scaler
 from bowerbird.errors import ParameterError
 
 NAN = np.nan

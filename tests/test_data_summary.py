@@ -5,7 +5,7 @@ from dataclasses import replace
 from click.testing import CliRunner
 
 from bowerbird.__main__ import cli
-from bowerbird.data.attachments import read_attachments
+from bowerbird.data.reader import read_attachments
 from bowerbird.data.summary import describe, is_contest, obstacles
 from bowerbird.data.twin import write_twin
 from bowerbird.files import sha256

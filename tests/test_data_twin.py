@@ -7,11 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
-from bowerbird.data.twin import Twin, make_twin, write_twin
-from bowerbird.data.twin_demand import calendar, draw_counts, draw_stockouts
-from bowerbird.data.twin_structure import apportion, make_structure
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, read_attachments
+from bowerbird.data.twin import (
+    Twin,
+    apportion,
+    calendar,
+    draw_counts,
+    draw_stockouts,
+    make_structure,
+    make_twin,
+    write_twin,
+)
 from bowerbird.errors import ParameterError
 
 KEY = list(SERIES_KEY)

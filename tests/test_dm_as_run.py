@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from bowerbird.data.merge import correct_merge, naive_merge
+from bowerbird.data.panel import correct_merge, naive_merge
 from bowerbird.dm.as_run import (
     PRINTED_COLUMNS,
     RECORD_COLUMNS,

@@ -6,9 +6,8 @@ import pytest
 import torch
 from scipy.stats import nbinom
 
-from bowerbird.data.calendar import CALENDAR_FEATURES
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.panel import CALENDAR_FEATURES, Panel
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation.baselines import historical_mean
 from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module

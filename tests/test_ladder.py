@@ -281,7 +281,7 @@ def test_quantile_forecasts():
 
 
 def test_the_issues_rows_on_the_original_attachments(original):
-    from bowerbird.data.merge import build_panel
+    from bowerbird.data.panel import build_panel
     from bowerbird.evaluation.methods import simple_methods
 
     printed = {  # 1 - WMAPE under P15, P25, R; bias likewise

@@ -124,7 +124,7 @@ def test_errors_name_the_cure(call, message):
 
 
 def test_the_level_decides_on_the_original_attachments(original):
-    from bowerbird.data.merge import build_panel
+    from bowerbird.data.panel import build_panel
 
     data = build_panel(original)
     if data.demand.shape != (1996, 166):

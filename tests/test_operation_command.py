@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from bowerbird.__main__ import cli, main
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.merge import build_panel
+from bowerbird.data.panel import build_panel
+from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, save

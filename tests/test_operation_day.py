@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.policy import periodic_review_levels

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.operation.network_state import NetworkState, advance, start

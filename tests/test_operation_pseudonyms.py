@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.merge import build_panel
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.panel import build_panel
+from bowerbird.data.reader import SERIES_KEY, read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.forecaster import Settings, fit, predict

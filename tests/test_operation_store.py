@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.operation.delivery import Delivery
 from bowerbird.operation.store import FILE_NAME, FORMAT, StoreError, create_store, open_store
 

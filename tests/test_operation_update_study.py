@@ -8,7 +8,7 @@ import pytest
 
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, update
 from bowerbird.operation.rules import Rules

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.paper.printed import (
     DISAGREEMENTS,
     ERRATA,

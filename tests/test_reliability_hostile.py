@@ -15,9 +15,8 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.merge import build_panel
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.panel import build_panel
+from bowerbird.data.reader import SERIES_KEY, read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts

@@ -20,8 +20,8 @@ MEASURED = """
     import json, re, sys, warnings
     from pathlib import Path
     import numpy as np
-    from bowerbird.data.attachments import read_attachments
-    from bowerbird.data.merge import build_panel
+    from bowerbird.data.reader import read_attachments
+    from bowerbird.data.panel import build_panel
     from bowerbird.dm import PolynomialRegressionMixture
 
     def peak():

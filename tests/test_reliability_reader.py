@@ -15,8 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bowerbird.data.attachments import Attachments, read_attachment, read_attachments
-from bowerbird.data.schema import ATTACHMENTS, SHIPMENT_COLUMNS, AttachmentSpec
+from bowerbird.data.reader import (
+    ATTACHMENTS,
+    SHIPMENT_COLUMNS,
+    Attachments,
+    AttachmentSpec,
+    read_attachment,
+    read_attachments,
+)
 from bowerbird.errors import DataError
 
 SPECS = {spec.label: spec for spec in ATTACHMENTS}

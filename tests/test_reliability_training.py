@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
 from bowerbird.evaluation.neural_methods import Neural

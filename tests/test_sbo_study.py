@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.forecaster import Settings, tuning
 from bowerbird.sbo import minimize
 from bowerbird.sbo.space import Choice, Float, Integer, decode, limits

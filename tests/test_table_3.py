@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings

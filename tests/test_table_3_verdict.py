@@ -6,7 +6,7 @@ import pytest
 from test_table_3 import SMALL, panel_of
 
 from bowerbird import paper
-from bowerbird.data.merge import build_panel
+from bowerbird.data.panel import build_panel
 from bowerbird.metrics import CLASS_DEFINITIONS
 from bowerbird.studies.table_3 import crossings, design, lstm_design, run
 from bowerbird.table_3.protocols import Protocol

@@ -55,7 +55,7 @@ def twin(out, series, seed):
 @click.argument("folder")
 def check(folder):
     """Validate a folder of attachments, say what is in it, and what `reproduce` would stop at."""
-    from bowerbird.data.attachments import read_attachments
+    from bowerbird.data.reader import read_attachments
     from bowerbird.data.summary import describe, obstacles
 
     attachments = read_attachments(folder)
@@ -123,7 +123,7 @@ def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown,
 @click.option("--new-key", is_flag=True, help="Make the key first.")
 def pseudonymise(folder, out, key_file, new_key):
     """Write attachments whose ids are keyed hashes; a run on them never meets a raw id."""
-    from bowerbird.data.attachments import read_attachments
+    from bowerbird.data.reader import read_attachments
     from bowerbird.operation import pseudonyms
 
     key = pseudonyms.read_key(pseudonyms.new_key(key_file) if new_key else key_file)

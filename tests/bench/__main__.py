@@ -13,8 +13,8 @@ import operation
 import pandas as pd
 import torch
 
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.merge import build_panel
+from bowerbird.data.panel import build_panel
+from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
 from bowerbird.files import atomic_path

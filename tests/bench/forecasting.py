@@ -18,11 +18,8 @@ from timing import row, seconds
 from torch.utils.data import DataLoader, TensorDataset
 
 from bowerbird import denoise, sbo
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.files import find_file
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTACHMENTS
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import ATTACHMENTS, find_file, read_attachments
 from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Rules, run
 from bowerbird.dm.statistics import gather

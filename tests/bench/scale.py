@@ -15,9 +15,8 @@ from forecasting import made_up_curves
 from timing import seconds
 
 from bowerbird import cluster
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.merge import build_panel
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
 from bowerbird.dm.basis import Basis

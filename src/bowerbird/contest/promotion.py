@@ -1,21 +1,106 @@
-"""The contest's third question: 618, forecast from what Double 11 did to each series.
+"""Empirical Bayes: many noisy numbers, each believed as far as its noise allows, the rest taken from its group."""
 
-A lift is the mean of the promotion's days over the mean of ordinary days. 附件6 holds November 1 to 11 alone and 附件1
-begins on December 1: the only surroundings there are come after, the days of December without Double 12. So a ratio
-holds three things: the lift, counting noise, and what the series would have drifted in six weeks anyway. The last two
-are measured on stretches without a promotion (`placebo_noise`); empirical Bayes then takes the lift out. Demand that
-the promotion drew forward from December is counted as lift, for no attachment tells it apart.
-"""
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 
 from bowerbird.contest.new_items import contest_table
-from bowerbird.contest.shrinkage import shrink
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import spawn
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """Estimates of many true values, each shrunk to its group's, that to the mean of all.
+
+    Attributes
+    ----------
+    mean, sd : array (n,)
+        Of the posterior of each true value.
+    group_mean : array (n,)
+        The posterior mean of its group.
+    within, between : float
+        Standard deviation of true values within groups, of groups about the mean of all [tau, omega].
+    overall : float
+    """
+
+    mean: np.ndarray
+    sd: np.ndarray
+    group_mean: np.ndarray
+    within: float
+    between: float
+    overall: float
+
+
+def shrink(observed: np.ndarray, variance: np.ndarray, group: np.ndarray) -> Shrunk:
+    """Empirical Bayes for normal observations of normal values in groups.
+
+    observed_i ~ N(theta_i, variance_i), theta_i ~ N(gamma_g, tau^2), gamma_g ~ N(overall, omega^2).
+
+    Parameters
+    ----------
+    observed : array (n,)
+        NaN where nothing was observed: such a value is its group's.
+    variance : array (n,)
+        Known variance of each observation.
+    group : array (n,)
+        Group of each value, any labels.
+
+    Returns
+    -------
+    Shrunk
+
+    Source
+    ------
+    Morris, J. American Statistical Association 78, 1983; tau^2 and omega^2 by Paule & Mandel, 1982.
+    """
+    code, names = pd.factorize(group)
+    known = ~np.isnan(observed)
+    if known.sum() < 2:
+        raise ParameterError(f"{known.sum()} of {len(known)} values were observed; give at least 2")
+    y, v, g = observed[known], variance[known], code[known]
+
+    def group_means(tau2: float) -> tuple[np.ndarray, np.ndarray]:
+        weight = np.bincount(g, 1 / (v + tau2), len(names))
+        mean = np.bincount(g, y / (v + tau2), len(names)) / np.where(weight > 0, weight, 1)
+        return mean, np.where(weight > 0, 1 / np.where(weight > 0, weight, 1), np.inf)
+
+    n_groups = len(np.unique(g))
+    # Paule & Mandel: sum (y - gamma_g)^2 / (v + tau^2) = n - number of groups
+    tau2 = _solve(lambda t: ((y - group_means(t)[0][g]) ** 2 / (v + t)).sum() - (len(y) - n_groups), np.var(y))
+    estimate, error = group_means(tau2)
+    seen = np.isfinite(error)
+
+    def overall_of(omega2: float) -> float:
+        return np.average(estimate[seen], weights=1 / (error[seen] + omega2))
+
+    def excess(omega2: float) -> float:
+        return ((estimate[seen] - overall_of(omega2)) ** 2 / (error[seen] + omega2)).sum() - (n_groups - 1)
+
+    omega2 = _solve(excess, np.var(estimate[seen])) if n_groups > 1 else 0.0
+    overall = overall_of(omega2)
+    trust = np.where(seen, omega2 / np.maximum(omega2 + np.where(seen, error, 0), 1e-12), 0)
+    gamma = trust * np.where(seen, estimate, 0) + (1 - trust) * overall  # (n_groups,)
+    gamma_variance = np.where(seen, trust * np.where(seen, error, 0), omega2)
+    own = np.where(known, tau2 / np.maximum(tau2 + variance, 1e-12), 0)  # share of the series' own ratio
+    mean = own * np.where(known, observed, 0) + (1 - own) * gamma[code]
+    spread = own * np.where(known, variance, 0) + (1 - own) ** 2 * gamma_variance[code] + np.where(known, 0, tau2)
+    return Shrunk(mean, np.sqrt(spread), gamma[code], float(np.sqrt(tau2)), float(np.sqrt(omega2)), float(overall))
+
+
+def _solve(decreasing, scale: float) -> float:
+    """Root of a decreasing function on [0, inf); 0 where it is negative from the start."""
+    if decreasing(0.0) <= 0:
+        return 0.0
+    high = max(scale, 1e-6)
+    while decreasing(high) > 0:
+        high *= 2
+    return float(brentq(decreasing, 0.0, high, xtol=1e-10))
+
 
 DOUBLE_12 = pd.date_range("2022-12-10", "2022-12-13")
 """Days of December that are not ordinary: the last orders of December 12 leave on the 13th."""

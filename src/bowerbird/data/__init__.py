@@ -1,6 +1,6 @@
 """The data, from six files to one panel of series and days.
 
-`attachments` reads and refuses (`files` finds and parses, `schema` says what each must hold), `merge` joins them into a
-`panel`, `cleaning` and `scaling` change one, `calendar` knows the days ahead, `summary` describes a folder. `twin`
-writes the synthetic twin, of `twin_structure` and `twin_demand`.
+`reader` reads the attachments and refuses what cannot be used. `panel` joins them into one table of series and days,
+and holds the calendar, scaling and aggregation. `cleaning` fills and cuts, `summary` describes a folder, `twin` writes
+a synthetic folder of the same shape.
 """

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import floats
-from bowerbird.data.schema import SERIES_KEY
-from bowerbird.errors import ParameterError
+from bowerbird.checks import floats, whole
+from bowerbird.data.cleaning import series_table
+from bowerbird.data.reader import ATTRIBUTES, LABELS, SERIES_KEY, Attachments
+from bowerbird.errors import DataError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,201 @@ class Panel:
         days = [column for column in frame.columns if column[:1].isdigit()]
         dates = pd.DatetimeIndex(pd.to_datetime(days), freq="D", name="date")
         return cls(frame.drop(columns=days), dates, frame[days].to_numpy(dtype=float))
+
+
+def naive_merge(attachments: Attachments) -> pd.DataFrame:
+    """Join 附件1 to 附件2-4 as they stand: every day of a warehouse listed twice in 附件4 appears twice.
+
+    wh_29 and wh_38 hold 57 of the 1,996 series, so the table has (1,996 + 57) x 166 = 340,798 rows, the total that
+    Table 1 of the paper prints.
+
+    Parameters
+    ----------
+    attachments : Attachments
+
+    Returns
+    -------
+    DataFrame, one row a record: series key, date, qty and the eight attributes.
+
+    Source
+    ------
+    Table 1, "Total".
+    """
+    merged = _join(attachments.shipments, attachments.products, attachments.sellers, attachments.warehouses)
+    return merged[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
+
+
+def correct_merge(attachments: Attachments) -> pd.DataFrame:
+    """Join 附件1 to 附件2-4 with repeated rows dropped: one row a series and day (331,336 at full size).
+
+    Parameters
+    ----------
+    attachments : Attachments
+
+    Returns
+    -------
+    DataFrame, as `naive_merge`.
+    """
+    merged = _with_attributes(attachments.shipments, attachments)
+    return merged[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
+
+
+def _join(table: pd.DataFrame, products: pd.DataFrame, sellers: pd.DataFrame, warehouses: pd.DataFrame) -> pd.DataFrame:
+    return table.merge(products, on="product_no").merge(sellers, on="seller_no").merge(warehouses, on="warehouse_no")
+
+
+def _with_attributes(table: pd.DataFrame, attachments: Attachments) -> pd.DataFrame:
+    listed_once = [getattr(attachments, name).drop_duplicates() for name in ("products", "sellers", "warehouses")]
+    return _join(table, *listed_once)
+
+
+def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: str = "refuse") -> Panel:
+    """Lay the shipments of an attachment out as a panel, series in order of their key.
+
+    Parameters
+    ----------
+    attachments : Attachments
+    source : {"shipments", "new_items", "promotion"}
+        附件1, 附件5 or 附件6.
+    fill_gaps : {"refuse", "zero", "nan"}
+        What a day missing from a series becomes; "refuse" takes no panel with gaps.
+
+    Returns
+    -------
+    Panel, with the number of filled days in `filled_days`.
+
+    Raises
+    ------
+    DataError
+        The attachment is absent, or a series has gaps and `fill_gaps` is "refuse".
+    ParameterError
+        Unknown `source` or `fill_gaps`.
+    """
+    if fill_gaps not in ("refuse", "zero", "nan"):
+        raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose 'refuse', 'zero' or 'nan'")
+    if source not in ("shipments", "new_items", "promotion"):
+        raise ParameterError(f"source is {source!r}; choose 'shipments', 'new_items' or 'promotion'")
+    shipments = getattr(attachments, source)
+    if shipments is None:
+        raise DataError(f"{LABELS[source]} ({source}) is absent; put its file beside the others, see data/README.md")
+    grouped = shipments.groupby(list(SERIES_KEY), sort=True)
+    keys = grouped.size().index.to_frame(index=False)
+    dates = pd.date_range(shipments["date"].min(), shipments["date"].max(), name="date")
+    day = (shipments["date"] - dates[0]).dt.days.to_numpy()
+
+    demand = np.full((len(keys), len(dates)), np.nan)  # (n_series, n_days)
+    demand[grouped.ngroup().to_numpy(), day] = shipments["qty"]
+
+    gaps = np.isnan(demand)
+    if gaps.any() and fill_gaps == "refuse":
+        row, column = np.argwhere(gaps)[0]
+        raise DataError(
+            f"{attachments.files[LABELS[source]].name}, column date: series {'/'.join(keys.iloc[row])} has no row for "
+            f"{dates[column]:%Y-%m-%d}; {gaps.sum()} days are missing in {gaps.any(axis=1).sum()} series; "
+            "add them, or, if a day that is not listed is one on which nothing was shipped, give bowerbird reproduce "
+            "--set 01_data.fill_gaps=zero"
+        )
+    if fill_gaps == "zero":
+        demand[gaps] = 0.0
+    series = _with_attributes(keys, attachments)[[*SERIES_KEY, *ATTRIBUTES]]
+    return Panel(series, dates, demand, filled_days=int(gaps.sum()))
+
+
+EVENTS = {
+    "spring_festival": [("2022-01-29", "2022-02-05"), ("2023-01-19", "2023-01-26"), ("2024-02-07", "2024-02-14")],
+    "labour_day": [("2022-04-30", "2022-05-04"), ("2023-04-29", "2023-05-03"), ("2024-05-01", "2024-05-05")],
+    "promotion_618": [("2022-06-01", "2022-06-20"), ("2023-06-01", "2023-06-20"), ("2024-06-01", "2024-06-20")],
+    "double_11": [("2022-11-01", "2022-11-11"), ("2023-11-01", "2023-11-11"), ("2024-11-01", "2024-11-11")],
+    "double_12": [("2022-12-10", "2022-12-12"), ("2023-12-10", "2023-12-12"), ("2024-12-10", "2024-12-12")],
+}
+"""First and last day of each event from 2022 to 2024; announced long before, so a forecast may use them.
+
+The Spring Festival is taken from three days before New Year, when parcels stop, to four days after.
+"""
+
+CALENDAR_FEATURES = tuple(f"weekday_{day}" for day in range(7)) + tuple(EVENTS)
+
+
+def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
+    """Indicators of weekday and event.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex, n_days
+
+    Returns
+    -------
+    array (n_days, 12) of 0.0 and 1.0, columns as CALENDAR_FEATURES; days outside 2022 to 2024 carry no event.
+    """
+    weekday = np.eye(7)[dates.day_of_week]  # (n_days, 7)
+    events = [
+        np.any([(dates >= first) & (dates <= last) for first, last in periods], axis=0) for periods in EVENTS.values()
+    ]
+    return np.column_stack([weekday, *events]).astype(float)
+
+
+PERIODS = {"day": "D", "week": "W-MON", "month": "MS"}
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Per-series scaling (y - shift) / scale; both arrays (n_series, 1), in units per day."""
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    def transform(self, demand: np.ndarray) -> np.ndarray:
+        """Units a day -> scaled."""
+        return (demand - self.shift) / self.scale
+
+    def inverse(self, scaled: np.ndarray) -> np.ndarray:
+        """Scaled -> units a day."""
+        return scaled * self.scale + self.shift
+
+
+def fit_scaler(demand: np.ndarray, kind: str, n_train: int) -> Scaler:
+    """Fit a scaler on the first `n_train` days; later days may well fall outside its range.
+
+    Parameters
+    ----------
+    demand : array (n_series, n_days)
+    kind : {"min-max", "z"}
+        To [0, 1], or to mean 0 and standard deviation 1, over the training days.
+    n_train : int
+        Training days. (Companion article 002 fits before the split: the test days then leak into training.)
+
+    Returns
+    -------
+    Scaler. A constant series gets scale 1.
+    """
+    train = series_table(demand, whole("n_train", n_train, 1))[:, :n_train]
+    low, high = np.nanmin(train, axis=1, keepdims=True), np.nanmax(train, axis=1, keepdims=True)  # (n_series, 1)
+    if kind == "min-max":
+        shift, scale = low, high - low
+    elif kind == "z":
+        shift, scale = np.nanmean(train, axis=1, keepdims=True), np.nanstd(train, axis=1, keepdims=True)
+    else:
+        raise ParameterError(f"kind is {kind!r}; choose 'min-max' or 'z'")
+    return Scaler(shift, np.where(high > low, scale, 1.0))  # rounding leaves a constant series a tiny deviation
+
+
+def aggregate(panel: Panel, period: str) -> pd.DataFrame:
+    """Sum demand to days, weeks (from Monday) or months; only complete periods are kept.
+
+    Parameters
+    ----------
+    panel : Panel
+    period : {"day", "week", "month"}
+
+    Returns
+    -------
+    DataFrame (n_series, n_periods) of units a period; columns are the first days of the periods. A period with a
+    missing day (NaN) is NaN.
+    """
+    if period not in PERIODS:
+        raise ParameterError(f"period is {period!r}; choose {', '.join(PERIODS)}")
+    days = pd.DataFrame(panel.demand.T, index=panel.dates)
+    groups = days.resample(PERIODS[period], label="left", closed="left")
+    sums, known = groups.sum(), groups.count()  # (n_periods, n_series)
+    lengths = {"day": 1, "week": 7, "month": sums.index.days_in_month}[period]
+    return sums.where(known.eq(lengths, axis=0))[groups.size() == lengths].T

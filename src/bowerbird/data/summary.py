@@ -5,11 +5,9 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.attachments import Attachments
 from bowerbird.data.cleaning import far_outside
-from bowerbird.data.merge import build_panel, correct_merge, naive_merge
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+from bowerbird.data.panel import Panel, build_panel, correct_merge, naive_merge
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import BowerbirdError
 
 LEAST_DAYS, LEAST_SERIES = 121, 12

@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from bowerbird.data.schema import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import spawn
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.calendar import EVENTS, calendar_features
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import EVENTS, Panel, calendar_features
 from bowerbird.errors import ParameterError
 
 

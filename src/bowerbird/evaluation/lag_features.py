@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.calendar import EVENTS, calendar_features
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.panel import EVENTS, Panel, calendar_features
+from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, last_days, recent_mean, recent_median
 

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from bowerbird.checks import floats
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import fill_missing
 from bowerbird.library import require

@@ -9,9 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bowerbird.data.calendar import calendar_features
-from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTRIBUTES
+from bowerbird.data.panel import Panel, calendar_features
+from bowerbird.data.reader import ATTRIBUTES
 
 STATIC_COLUMNS = ("seller_no", "warehouse_no", *(a for a in ATTRIBUTES if a != "category3"))
 CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")

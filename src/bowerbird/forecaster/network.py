@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bowerbird.data.calendar import CALENDAR_FEATURES
+from bowerbird.data.panel import CALENDAR_FEATURES
 from bowerbird.forecaster.inputs import n_daily
 from bowerbird.forecaster.settings import Settings
 

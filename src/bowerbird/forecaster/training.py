@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from bowerbird.data.calendar import EVENTS
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes

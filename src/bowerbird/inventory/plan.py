@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import at_least
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate

@@ -8,7 +8,7 @@ unit short costs as much as the service level implies.
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.operation.forecasts import forecast_after, sample_paths
 from bowerbird.operation.rules import Rules
 from bowerbird.operation.stock import Stock

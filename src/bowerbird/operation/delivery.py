@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.attachments import read_attachment, refuse
-from bowerbird.data.files import SUFFIXES
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS, SUFFIXES, read_attachment, refuse
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.pseudonyms import pseudonymise

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.forecaster import Forecaster, load, save, update
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.operation import network_state, states

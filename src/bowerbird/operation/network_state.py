@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bowerbird.data.calendar import calendar_features
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, calendar_features
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.forecaster.forecast import Forecast

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bowerbird.data.attachments import Attachments
 from bowerbird.data.panel import Panel
-from bowerbird.data.schema import ATTACHMENTS, SERIES_KEY
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path
 

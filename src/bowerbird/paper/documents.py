@@ -29,7 +29,7 @@ class Part:
 
 PARTS = (
     Part("000", "3, Tables 1-2", "clusters of demand curves (eqs 1-10)", ("dm/mixture", "02_dm_clustering")),
-    Part("000", "Tables 1-2", "ten clusters of 340,798 records", ("dm/as_run", "data/merge", "02_dm_clustering")),
+    Part("000", "Tables 1-2", "ten clusters of 340,798 records", ("dm/as_run", "data/panel", "02_dm_clustering")),
     Part("000", "4.1", "LSTM (eqs 11-17)", ("forecaster/lstm_cell", "forecaster/network", "05_sbo_lstm")),
     Part("000", "4.2", "Satin Bowerbird Optimizer (eqs 18-24)", ("sbo/optimizer", "sbo/space", "04_sbo")),
     Part("000", "4.3, step 1", "Gaussian and Symlet filtering",
@@ -55,7 +55,7 @@ PARTS = (
     Part("001", "6.3", "risk control: monitoring and alerts", ("planning/alerts", "operation/daily_alerts")),
     Part("002", "3.1", "RNN, LSTM, Transformer", ("forecaster/network", "evaluation/neural_methods", "07_forecast")),
     Part("002", "3.2", "missing values, duplicates, outliers by z-score and IQR; windows by day, week, month",
-         ("data/cleaning", "data/scaling", "data/calendar", "01_data")),
+         ("data/cleaning", "data/panel", "01_data")),
     Part("002", "3.3", "MSE, RMSE, MAE", ("metrics",)),
     Part("002", "4.1-4.4", "demand from sales, promotion and customers by forgetting factors",
          ("evaluation/forgetting",)),
@@ -84,7 +84,7 @@ PARTS = (
          ("operation/day", "10_daily_operation")),
     Part("004", "2.9, 2.10", "overstock and stock-out management", ("planning/alerts", "planning/transfer")),
     Part("004", "6.4", "promotion peaks (Double 11, 618)", ("contest/promotion", "07b_new_items_and_618")),
-    Part("004", "6.5", "new items", ("contest/new_items", "contest/analogues", "07b_new_items_and_618")),
+    Part("004", "6.5", "new items", ("contest/new_items", "07b_new_items_and_618")),
     Part("004", "9.Q8", "end of life: clearance, transfer", ("planning/markdown_pricing", "planning/transfer")),
     Part("004", "2.2, 2.3", "anomaly detection", ("planning/demand_watch", "planning/alerts")),
     Part("004", "9.Q9", "evaluation by accuracy, turnover, cost, satisfaction", ("studies/inventory",)),

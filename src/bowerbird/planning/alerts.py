@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import above, at_least
-from bowerbird.data.schema import SERIES_KEY
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.planning.demand_watch import CUT, LIFE_DAYS, Watch, watch
 

@@ -20,9 +20,7 @@ from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.code import code_digest
-from bowerbird.data.attachments import read_attachments
-from bowerbird.data.files import find_file
-from bowerbird.data.schema import ATTACHMENTS
+from bowerbird.data.reader import ATTACHMENTS, find_file, read_attachments
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record

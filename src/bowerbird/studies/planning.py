@@ -10,8 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from bowerbird.checks import above, whole
-from bowerbird.data.twin import FIRST_DAY, make_twin
-from bowerbird.data.twin_demand import draw_counts
+from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import Demand, poisson_demand, sampled_demand

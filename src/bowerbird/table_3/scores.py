@@ -9,8 +9,7 @@ import pandas as pd
 
 from bowerbird import paper
 from bowerbird.checks import finite_or_missing
-from bowerbird.data.panel import Panel
-from bowerbird.data.scaling import fit_scaler
+from bowerbird.data.panel import Panel, fit_scaler
 from bowerbird.errors import ParameterError
 from bowerbird.metrics import bias, one_minus_wmape, rmse
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
