@@ -22,9 +22,8 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import make_forecasts
 from bowerbird.evaluation.methods import simple_methods
 from bowerbird.forecaster.tuning import tune
-from bowerbird.inventory import monte_carlo as simulation
-from bowerbird.inventory.costs import assumed_costs
-from bowerbird.inventory.demand_paths import PoissonPaths
+from bowerbird.inventory import simulate as simulation
+from bowerbird.inventory.simulate import PoissonPaths, assumed_costs
 
 distributed = pytest.importorskip("distributed")
 SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}

@@ -5,28 +5,30 @@ import pytest
 
 from bowerbird.checks import above, at_least, finite, fits, inside, together
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.demand import (
     Demand,
     demand_over_days,
     negative_binomial_demand,
-    normal_demand,
-    poisson_demand,
-    sampled_demand,
-)
-from bowerbird.inventory.demand_paths import PoissonPaths, SamplePaths
-from bowerbird.inventory.economic_order import economic_order_quantity, economic_production_quantity
-from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.newsvendor import (
     negative_binomial_newsvendor,
+    normal_demand,
     normal_newsvendor,
     normal_shortage,
+    poisson_demand,
     poisson_newsvendor,
     sample_newsvendor,
+    sampled_demand,
 )
-from bowerbird.inventory.policy import normal_levels, periodic_review_levels
-from bowerbird.inventory.reorder_quantity import exact_reorder_quantity, normal_reorder_quantity_cost
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory.policy import (
+    economic_order_quantity,
+    economic_production_quantity,
+    exact_levels,
+    exact_reorder_quantity,
+    levels_cost,
+    normal_levels,
+    normal_reorder_quantity_cost,
+    periodic_review_levels,
+)
+from bowerbird.inventory.simulate import Costs, PoissonPaths, SamplePaths, simulate
 from bowerbird.planning.base_stock_search import base_stock_search
 from bowerbird.planning.bullwhip import bullwhip_ratios, moving_average_bullwhip
 from bowerbird.planning.finite_horizon import finite_horizon

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import assumed_costs
+from bowerbird.inventory.simulate import assumed_costs
 
 
 def test_the_assumed_price_scales_both_costs_and_leaves_the_service_level():

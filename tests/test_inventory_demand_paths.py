@@ -4,7 +4,7 @@ from scipy.stats import chisquare, nbinom, poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand
-from bowerbird.inventory.demand_paths import DiscretePaths, PoissonPaths, SamplePaths, draw_discrete
+from bowerbird.inventory.simulate import DiscretePaths, PoissonPaths, SamplePaths, draw_discrete
 
 
 class GivenBits:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.economic_order import (
+from bowerbird.inventory.policy import (
     all_units_discount,
     economic_order_quantity,
     economic_order_quantity_as_printed,

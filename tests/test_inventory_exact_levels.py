@@ -2,13 +2,16 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import exact_levels as module
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, poisson_demand
-from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost
-from bowerbird.inventory.newsvendor import table_newsvendor
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory import policy as module
+from bowerbird.inventory.demand import (
+    Demand,
+    demand_over_days,
+    negative_binomial_demand,
+    poisson_demand,
+    table_newsvendor,
+)
+from bowerbird.inventory.policy import exact_levels, levels_cost
+from bowerbird.inventory.simulate import Costs, holding_cost, ordering_cost, shortage_cost, simulate
 
 # Zheng & Federgruen (1991), h = 1, p = 9, K = 64: Poisson mean, s of the textbook (order at or below it), S, cost.
 PUBLISHED = np.array(

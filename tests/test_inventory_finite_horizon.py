@@ -5,9 +5,15 @@ import pytest
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, normal_demand, poisson_demand, total_demand
-from bowerbird.inventory.exact_levels import exact_levels
-from bowerbird.inventory.newsvendor import normal_newsvendor, poisson_newsvendor
+from bowerbird.inventory.demand import (
+    Demand,
+    normal_demand,
+    normal_newsvendor,
+    poisson_demand,
+    poisson_newsvendor,
+    total_demand,
+)
+from bowerbird.inventory.policy import exact_levels
 from bowerbird.planning.finite_horizon import finite_horizon, normal_finite_horizon
 
 PROBLEM_4_29 = {

@@ -6,7 +6,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
-from bowerbird.inventory.measures import holding_cost
+from bowerbird.inventory.simulate import holding_cost
 from bowerbird.studies import inventory as forecast_worth
 from bowerbird.studies.inventory import PERFECT, at_equal_service, error_paths, past_errors, saving, worth_of_forecasts
 

@@ -4,10 +4,8 @@ import torch
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost
-from bowerbird.inventory.newsvendor import poisson_newsvendor
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory.demand import poisson_newsvendor
+from bowerbird.inventory.simulate import Costs, holding_cost, ordering_cost, shortage_cost, simulate
 from bowerbird.planning.learned_policy import FEATURES, LevelRule, rule_inputs, soft_walk, train_rule
 
 torch.set_num_threads(1)

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.measures import (
+from bowerbird.inventory.simulate import (
+    Costs,
     cycle_service,
     fill_rate,
     holding_cost,
     ordering_cost,
     shortage_cost,
+    simulate,
     summary,
     turnover_days,
 )
-from bowerbird.inventory.simulate import simulate
 
 DEMAND = np.array([[2, 3, 2, 4, 1], [0, 0, 0, 0, 0], [0, 0, 9, 0, 0]])
 NEVER = np.zeros_like(DEMAND)

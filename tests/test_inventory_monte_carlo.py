@@ -9,15 +9,22 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import monte_carlo as module
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.demand import poisson_demand
-from bowerbird.inventory.demand_paths import PoissonPaths
-from bowerbird.inventory.exact_levels import levels_cost
-from bowerbird.inventory.measures import Totals, cycle_service, fill_rate, totals, turnover_days
-from bowerbird.inventory.monte_carlo import MEASURES, monte_carlo, walk_totals
-from bowerbird.inventory.newsvendor import poisson_newsvendor
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory import simulate as module
+from bowerbird.inventory.demand import poisson_demand, poisson_newsvendor
+from bowerbird.inventory.policy import levels_cost
+from bowerbird.inventory.simulate import (
+    MEASURES,
+    Costs,
+    PoissonPaths,
+    Totals,
+    cycle_service,
+    fill_rate,
+    monte_carlo,
+    simulate,
+    totals,
+    turnover_days,
+    walk_totals,
+)
 
 COSTS = Costs(holding=1.0, shortage=9.0, order=5.0)
 

@@ -5,13 +5,16 @@ from hypothesis import strategies as st
 from scipy.stats import norm, poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, poisson_demand
-from bowerbird.inventory.newsvendor import (
+from bowerbird.inventory.demand import (
+    Demand,
     critical_ratio,
+    demand_over_days,
     level_cost,
+    negative_binomial_demand,
     negative_binomial_newsvendor,
     normal_newsvendor,
     normal_shortage,
+    poisson_demand,
     poisson_newsvendor,
     sample_newsvendor,
     table_newsvendor,

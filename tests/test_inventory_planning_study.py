@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.demand import poisson_demand, sampled_demand
-from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.newsvendor import poisson_newsvendor
+from bowerbird.inventory.demand import poisson_demand, poisson_newsvendor, sampled_demand
+from bowerbird.inventory.policy import exact_levels, levels_cost
+from bowerbird.inventory.simulate import Costs
 from bowerbird.planning.base_stock_search import base_stock_search
 from bowerbird.planning.network_flow import network_plan
 from bowerbird.planning.network_policy import base_stock_cost

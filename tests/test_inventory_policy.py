@@ -3,10 +3,8 @@ import pytest
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import negative_binomial_demand
-from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.newsvendor import normal_newsvendor
-from bowerbird.inventory.policy import normal_levels, periodic_review_levels
+from bowerbird.inventory.demand import negative_binomial_demand, normal_newsvendor
+from bowerbird.inventory.policy import exact_levels, levels_cost, normal_levels, periodic_review_levels
 
 
 @pytest.mark.parametrize("review", [1, 2])

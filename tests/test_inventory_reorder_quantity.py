@@ -5,9 +5,9 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory import reorder_quantity as module
+from bowerbird.inventory import policy as module
 from bowerbird.inventory.demand import Demand, poisson_demand
-from bowerbird.inventory.reorder_quantity import (
+from bowerbird.inventory.policy import (
     eoq_with_backorders,
     eoq_with_safety_stock,
     exact_reorder_quantity,

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.economic_order import economic_order_quantity
-from bowerbird.inventory.safety_stock import order_up_to_level
+from bowerbird.inventory.policy import economic_order_quantity, order_up_to_level
 from bowerbird.inventory.simulate import simulate
 from bowerbird.planning.replenishment_rules import (
     available_share,

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import demand_over_random_days, normal_demand
-from bowerbird.inventory.measures import cycle_service
-from bowerbird.inventory.newsvendor import critical_ratio
-from bowerbird.inventory.safety_stock import order_up_to_level, safety_stock
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory.demand import critical_ratio, demand_over_random_days, normal_demand
+from bowerbird.inventory.policy import order_up_to_level, safety_stock
+from bowerbird.inventory.simulate import cycle_service, simulate
 
 
 def test_example_4_4_is_expected_demand_and_safety_stock():

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory.simulate import Costs, simulate
 from bowerbird.studies.inventory import SIDES, compare, cost_at_fill_rate, pareto_front, scorecard
 
 COSTS = Costs(holding=1.0, shortage=7.0, order=4.0)

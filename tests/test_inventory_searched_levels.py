@@ -6,8 +6,7 @@ import pytest
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.monte_carlo import monte_carlo
+from bowerbird.inventory.simulate import Costs, monte_carlo
 from bowerbird.planning.searched_levels import search_levels
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, normal_demand, poisson_demand
-from bowerbird.inventory.newsvendor import poisson_newsvendor
+from bowerbird.inventory.demand import Demand, normal_demand, poisson_demand, poisson_newsvendor
 from bowerbird.planning.base_stock_search import simulated_serial_cost
 from bowerbird.planning.serial_system import SerialSystem, newsvendor_bounds, serial_cost, serial_optimum
 

@@ -6,9 +6,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.measures import cycle_service, fill_rate
-from bowerbird.inventory.newsvendor import critical_ratio, normal_newsvendor, poisson_newsvendor
-from bowerbird.inventory.simulate import simulate
+from bowerbird.inventory.demand import critical_ratio, normal_newsvendor, poisson_newsvendor
+from bowerbird.inventory.simulate import cycle_service, fill_rate, simulate
 
 
 def one_item_day_by_day(demand, s, S, opening_stock, lead_time, review, lost_sales):

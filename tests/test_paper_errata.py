@@ -20,7 +20,7 @@ from bowerbird import paper
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.basis import Basis
 from bowerbird.forecaster.lstm_cell import LSTMCell
-from bowerbird.inventory.economic_order import economic_order_quantity, economic_order_with_backorders
+from bowerbird.inventory.policy import economic_order_quantity, economic_order_with_backorders
 from bowerbird.paper import errata
 from bowerbird.paper.documents import DOCUMENTS
 from bowerbird.planning.replenishment_rules import stock_cost

@@ -9,12 +9,9 @@ import numpy as np
 from peers import peer_seconds
 from timing import row, seconds
 
-from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand import negative_binomial_demand, poisson_demand
-from bowerbird.inventory.demand_paths import PoissonPaths
-from bowerbird.inventory.exact_levels import exact_levels
-from bowerbird.inventory.monte_carlo import monte_carlo
-from bowerbird.inventory.reorder_quantity import exact_reorder_quantity
+from bowerbird.inventory.policy import exact_levels, exact_reorder_quantity
+from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
 from bowerbird.planning.base_stock_search import base_stock_search, simulated_serial_cost
 from bowerbird.planning.budgeted_service import best_service, marginal_analysis
 from bowerbird.planning.dynamic_lot_size import wagner_whitin
@@ -104,9 +101,9 @@ def monte_carlo_memory() -> list[dict]:
     if not Path("/proc/self/status").exists():
         return []
     code = (
-        "import re, time, numpy as np\nfrom bowerbird.inventory.monte_carlo import monte_carlo\n"
-        "from bowerbird.inventory.demand_paths import PoissonPaths\n"
-        "from bowerbird.inventory.costs import assumed_costs\n"
+        "import re, time, numpy as np\nfrom bowerbird.inventory.simulate import monte_carlo\n"
+        "from bowerbird.inventory.simulate import PoissonPaths\n"
+        "from bowerbird.inventory.simulate import assumed_costs\n"
         "paths = PoissonPaths(np.random.default_rng(0).uniform(0.2, 8, 2000), 1000, 180)\n"
         "start = time.perf_counter(); monte_carlo(paths, 20, 30, assumed_costs()); print(time.perf_counter() - start)\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]) / 1024)"

@@ -24,11 +24,9 @@ from bowerbird.dm.em import BLOCK, Rules, run
 from bowerbird.dm.statistics import Curves, gather
 from bowerbird.files import atomic_path
 from bowerbird.forecaster import Settings, fit, predict
-from bowerbird.inventory.costs import assumed_costs
 from bowerbird.inventory.demand import poisson_demand
-from bowerbird.inventory.demand_paths import PoissonPaths
-from bowerbird.inventory.exact_levels import exact_levels
-from bowerbird.inventory.monte_carlo import monte_carlo
+from bowerbird.inventory.policy import exact_levels
+from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
 from bowerbird.operation import network_state
 from bowerbird.runs import project_root
 from bowerbird.runs.pipeline import versions

@@ -15,8 +15,7 @@ import numpy as np
 
 from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, one, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, normal_demand
-from bowerbird.inventory.newsvendor import level_cost, normal_shortage
+from bowerbird.inventory.demand import Demand, level_cost, normal_demand, normal_shortage
 
 
 @dataclass(frozen=True)

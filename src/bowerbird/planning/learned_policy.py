@@ -16,8 +16,8 @@ from scipy.stats import norm
 
 from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
 from bowerbird.inventory.policy import Levels
+from bowerbird.inventory.simulate import Costs
 
 FEATURES = ("log mean", "log std", "skew", "recent / mean", "log p/h", "log 1 + K/(h mean)")
 """Of the forecast demand over the protection interval LT + NRT, of recent demand, and of the costs."""

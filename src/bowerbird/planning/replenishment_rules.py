@@ -9,8 +9,7 @@ import numpy as np
 
 from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.policy import Levels
-from bowerbird.inventory.safety_stock import order_up_to_level
+from bowerbird.inventory.policy import Levels, order_up_to_level
 
 
 def periodic_order_quantity(daily_demand, days) -> np.ndarray:

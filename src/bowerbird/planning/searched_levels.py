@@ -10,12 +10,16 @@ import numpy as np
 
 from bowerbird import sbo
 from bowerbird.checks import above, spread_over
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.demand_paths import SamplePaths
-from bowerbird.inventory.measures import holding_cost, ordering_cost, shortage_cost
-from bowerbird.inventory.monte_carlo import walk_totals
 from bowerbird.inventory.policy import Levels
-from bowerbird.inventory.simulate import check_policy
+from bowerbird.inventory.simulate import (
+    Costs,
+    SamplePaths,
+    check_policy,
+    holding_cost,
+    ordering_cost,
+    shortage_cost,
+    walk_totals,
+)
 
 
 def search_levels(

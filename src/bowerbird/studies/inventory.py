@@ -12,10 +12,18 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, actual_demand, mean_point
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.forecaster.inputs import running_level
-from bowerbird.inventory.costs import ASSUMED_HOLDING_RATE, Costs, assumed_costs
-from bowerbird.inventory.measures import Totals, holding_cost, summary, totals
 from bowerbird.inventory.policy import Levels, periodic_review_levels
-from bowerbird.inventory.simulate import Walk, simulate
+from bowerbird.inventory.simulate import (
+    ASSUMED_HOLDING_RATE,
+    Costs,
+    Totals,
+    Walk,
+    assumed_costs,
+    holding_cost,
+    simulate,
+    summary,
+    totals,
+)
 from bowerbird.seeds import spawn
 from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
 

@@ -12,10 +12,16 @@ from scipy.stats import norm
 from bowerbird.checks import above, whole
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.costs import Costs
-from bowerbird.inventory.demand import Demand, poisson_demand, sampled_demand
-from bowerbird.inventory.exact_levels import exact_levels, levels_cost
-from bowerbird.inventory.newsvendor import level_cost, normal_newsvendor, sample_newsvendor
+from bowerbird.inventory.demand import (
+    Demand,
+    level_cost,
+    normal_newsvendor,
+    poisson_demand,
+    sample_newsvendor,
+    sampled_demand,
+)
+from bowerbird.inventory.policy import exact_levels, levels_cost
+from bowerbird.inventory.simulate import Costs
 from bowerbird.planning.alerts import DEFAULTS, Thresholds, demand_alerts, stock_alerts
 from bowerbird.planning.budgeted_service import best_service, expected_sales, marginal_analysis
 from bowerbird.planning.demand_watch import WARM_UP, Watch
