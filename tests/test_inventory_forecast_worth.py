@@ -7,6 +7,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.inventory.simulate import holding_cost
+from bowerbird.seeds import stream
 from bowerbird.studies import inventory as forecast_worth
 from bowerbird.studies.inventory import PERFECT, at_equal_service, error_paths, past_errors, saving, worth_of_forecasts
 
@@ -126,7 +127,7 @@ def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series
 
     options = (ORIGINS, None, HORIZON, forecast_worth.RATIOS, 5, {"lead_time": 3, "review": 1}, True, 1.0)
     walks = list(forecast_worth._walks(whole, made, ["mean", "noisy"], *options))
-    draws = np.random.default_rng(np.random.SeedSequence(5).spawn(1)[0]).multinomial(60, np.full(60, 1 / 60), 40)
+    draws = stream(5, "08/bootstrap").multinomial(60, np.full(60, 1 / 60), 40)
     slow = []
     for counts in draws:
         series = np.repeat(np.arange(60), counts)

@@ -8,6 +8,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.evaluation.ladder import Key, Protocol
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.runs.tables import Tables
+from bowerbird.seeds import stream
 from bowerbird.verdict import claims
 from bowerbird.verdict.comparison import NOT_COMPARABLE
 
@@ -123,7 +124,7 @@ def test_rmse_and_share_are_those_of_a_slow_loop_on_resampled_series(scored):
     protocol = Protocol("R", (12, 16), 4)
     found = claims.rmse_beside_share(panel, forecasts, [protocol], "m", n_draws=200, seed=3).iloc[0]
 
-    draws = np.random.default_rng(np.random.SeedSequence(3).spawn(1)[0]).multinomial(5, np.full(5, 0.2), 200)
+    draws = stream(3, "claims/bootstrap").multinomial(5, np.full(5, 0.2), 200)
     differences = []
     for counts in [np.ones(5, int), *draws]:
         pairs = []

@@ -1,20 +1,15 @@
-"""One integer seed spawns every generator a run uses."""
+"""One integer seed gives every purpose of a run its own stream of random numbers."""
+
+from zlib import crc32
 
 import numpy as np
 
 
-def spawn(seed: int, n: int) -> list[np.random.Generator]:
-    """Independent generators from one seed.
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """The generator of one purpose, e.g. "08/plan"; other purposes and other seeds draw independently."""
+    return np.random.default_rng(np.random.SeedSequence([seed, crc32(purpose.encode())]))
 
-    Parameters
-    ----------
-    seed : int
-        The run's seed.
-    n : int
-        How many generators.
 
-    Returns
-    -------
-    list of numpy Generator, length n; the k-th depends on `seed` and k alone.
-    """
-    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(n)]
+def streams(seed: int, purpose: str, n: int) -> list[np.random.Generator]:
+    """`n` generators of one purpose; the k-th does not depend on `n`."""
+    return stream(seed, purpose).spawn(n)

@@ -19,7 +19,7 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, recent_mean, recent_median
 from bowerbird.metrics import scores
-from bowerbird.seeds import spawn
+from bowerbird.seeds import streams
 
 SEEN_DAYS, LEVEL_DAYS = 30, 14
 """Days of a window that a method is shown, days its level is taken from."""
@@ -421,7 +421,7 @@ def compare(
     if against not in methods:
         raise ParameterError(f"against is {against!r}; choose one of {', '.join(methods)}")
     rows = []
-    for (population, parts), rng in zip(tasks.items(), spawn(seed, len(tasks)), strict=True):
+    for (population, parts), rng in zip(tasks.items(), streams(seed, "new items/bootstrap", len(tasks)), strict=True):
         actual = np.concatenate([part.actual for part in parts])
         name_of = pd.concat([part.items.series for part in parts], ignore_index=True)
         unit = name_of.groupby(list(SERIES_KEY)).ngroup().to_numpy()

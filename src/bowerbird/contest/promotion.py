@@ -10,7 +10,7 @@ from bowerbird.contest.new_items import contest_table
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.seeds import spawn
+from bowerbird.seeds import streams
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ def forecast(
     point = base * table["lift"].to_numpy()[:, None] * course
     spread = np.sqrt(table["log_sd"].to_numpy() ** 2 + event_sd**2 + base_sd**2)  # (n_series,)
     low, high = np.empty_like(point), np.empty_like(point)
-    for row, rng in enumerate(spawn(seed, panel.n_series)):
+    for row, rng in enumerate(streams(seed, "promotion/samples", panel.n_series)):
         level = np.exp(spread[row] * rng.standard_normal((n_samples, 1)))  # one for all days of a sample
         mean = point[row] * level * rng.gamma(1 / dispersion, dispersion, (n_samples, len(DAYS_618)))
         low[row], high[row] = np.quantile(rng.poisson(mean), [0.1, 0.9], axis=0, method="inverted_cdf")

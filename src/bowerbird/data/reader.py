@@ -174,7 +174,6 @@ def _header_row(rows, columns: tuple[str, ...]) -> int | None:
     return next((row for row, cells in enumerate(rows, 1) if set(columns) <= {_plain(cell) for cell in cells}), None)
 
 
-
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     text = _decode(path.read_bytes(), path.name)
     top = LINE_END.split(text, HEADER_ROWS)

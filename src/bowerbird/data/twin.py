@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS
 from bowerbird.errors import ParameterError
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 
 FULL_SERIES = 1996
 PRODUCTS_STOCKED_IN = {1: 692, 2: 333, 3: 126, 4: 47, 5: 12, 6: 2}
@@ -478,7 +478,9 @@ def make_twin(n_series: int = 300, seed: int = 0, n_days: int = 166) -> Twin:
         raise ParameterError(f"n_series is {n_series}; give a whole number from 1 on (1996 is full size)")
     if n_days < NEW_ITEM_DAYS[1]:
         raise ParameterError(f"n_days is {n_days}; give {NEW_ITEM_DAYS[1]} or more, the days a new item may be on sale")
-    for_structure, for_series, for_new_items, for_promotion = spawn(seed, 4)
+    for_structure, for_series, for_new_items, for_promotion = (
+        stream(seed, f"twin/{part}") for part in ("structure", "series", "new items", "promotion")
+    )
     n_new = max(LEAST_NEW_SERIES, round(NEW_SERIES * n_series / FULL_SERIES))
     structure = make_structure(n_series, n_new, for_structure)
     dates = pd.date_range(FIRST_DAY, periods=n_days, name="date")

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.seeds import spawn
+from bowerbird.seeds import streams
 
 PRINTED_COLUMNS = (
     "seller_no", "product_no", "warehouse_no", "category1", "category2",
@@ -233,7 +233,7 @@ def settle_from_print(
     centres = np.asarray(printed_centres, dtype=float)
     start = _complete_centres(records, centres, np.asarray(printed_frequencies))  # (K, 12)
     best, tried = None, []
-    for number, rng in enumerate(spawn(seed, n_starts)):
+    for number, rng in enumerate(streams(seed, "as run/starts", n_starts)):
         rounding = rng.uniform(-0.5, 0.5, centres.shape)
         jitter = np.hstack([rounding, rng.normal(0, (15, 60), (len(centres), 2))])  # category3, 1 ... 210, and qty
         if number >= n_starts // 3:
@@ -281,7 +281,7 @@ def stop_like_print(
     """
     best, tried = settled, []
     product = RECORD_COLUMNS.index("product_no")
-    for rng in spawn(seed, n_starts):
+    for rng in streams(seed, "as run/jitter", n_starts):
         init = settled.centres.to_numpy(copy=True)
         init[:, product] += rng.normal(0, jitter, len(init))
         found = k_means(records, len(init), init)

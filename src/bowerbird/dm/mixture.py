@@ -18,7 +18,7 @@ from bowerbird.dm.basis import Basis
 from bowerbird.dm.em import Parameters, Rules
 from bowerbird.dm.statistics import Curves, check_curves, condense, gather, read_rows
 from bowerbird.errors import ParameterError
-from bowerbird.seeds import spawn
+from bowerbird.seeds import streams
 
 
 class PolynomialRegressionMixture:
@@ -180,7 +180,7 @@ class PolynomialRegressionMixture:
         if given is not None:
             begins = [given[seen] if isinstance(given, np.ndarray) and not seen.all() else given]
         else:
-            generators = spawn(self.random_state, self.n_init)
+            generators = streams(self.random_state, "mixture/starts", self.n_init)
             begins = [starts.start(gathered, self.n_components, self.init, rules, rng) for rng in generators]
         runs = [em.run(gathered, begin, rules, self.tol, self.max_iter, executor=executor) for begin in begins]
         best = max(runs, key=lambda run: run.history[-1])

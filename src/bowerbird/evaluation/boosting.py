@@ -12,7 +12,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.lag_features import CATEGORIES, Design, design_at, training_design
 from bowerbird.library import require
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 
 LOSSES = ("L1", "Tweedie")
 TWEEDIE_POWER = 1.5  # between Poisson (1) and gamma (2): a mass at zero, a long tail
@@ -63,7 +63,7 @@ class Boosting:
                 f"the panel has {panel.n_days} days and first_origin is {self.first_origin}; give more days, or an "
                 "earlier first origin"
             )
-        rng = spawn(seed, 1)[0]
+        rng = stream(seed, "boosting/examples")
         model = self.fit(training_design(panel, origins, horizon, rng, self.days_each), panel.n_days, seed)
         ahead = design_at(panel, panel.n_days, horizon)
         forecast = ahead.scale * model.predict(self._seen(ahead))

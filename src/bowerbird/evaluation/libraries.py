@@ -20,7 +20,7 @@ from bowerbird.evaluation.baselines import exponential_smoothing, last_days, rec
 from bowerbird.evaluation.lag_features import CATEGORIES, SMALLEST_SCALE, design_at, training_design
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.library import require
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 
 NORMAL_75_OF_90 = 0.6745 / 1.2816  # the standard normal's 75 % quantile over its 90 % quantile
 
@@ -151,7 +151,7 @@ class TreeRegression:
         origins = np.arange(panel.n_days - 1, self.first_origin - 1, -self.every)[::-1]
         if len(origins) == 0:
             raise ParameterError(f"first_origin is {self.first_origin}; give one below the panel's {panel.n_days} days")
-        train = training_design(panel, origins, horizon, spawn(seed, 1)[0], self.days_each)
+        train = training_design(panel, origins, horizon, stream(seed, "trees/examples"), self.days_each)
         options = {"min_samples_leaf": self.smallest_leaf, "random_state": seed}
         if self.trees == 1:
             model = DecisionTreeRegressor(**options)

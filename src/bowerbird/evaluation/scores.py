@@ -11,7 +11,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, Method, Protocol, actual_demand, mean_point
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.evaluation.stacking import least_absolute_weights
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 
 TOP_SHARE = 0.01
 N_DRAWS = 1000
@@ -177,7 +177,7 @@ def series_errors(
 
 def _draws(n_series: int, n_draws: int, seed: int) -> np.ndarray:
     """How often each series is drawn in each bootstrap sample; (n_draws, n_series)."""
-    rng = spawn(seed, 1)[0]
+    rng = stream(seed, "07/bootstrap")
     return rng.multinomial(n_series, np.full(n_series, 1 / n_series), size=n_draws).astype(float)
 
 

@@ -14,7 +14,7 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_print_order, k_means
 from bowerbird.dm.statistics import check_curves
 from bowerbird.errors import ParameterError
-from bowerbird.seeds import spawn
+from bowerbird.seeds import streams
 from bowerbird.studies.style import BLUE, COLOURS, GREY, ORANGE, format_days, new_figure
 
 
@@ -471,7 +471,9 @@ def stability(
     records = Records.of(codes, len(as_run.centres))
     base = as_run.labels[records.point_of]
     rows = []
-    for number, rng in enumerate(tqdm(spawn(seed, 2 * n), desc="other starts, other numberings", disable=not progress)):
+    for number, rng in enumerate(
+        tqdm(streams(seed, "02/other starts", 2 * n), desc="other starts, other numberings", disable=not progress)
+    ):
         other = number >= n
         table = Records.of(renumber(codes, rng), len(as_run.centres)) if other else records
         found = k_means(table, len(as_run.frequencies), n_init=n_init, seed=int(rng.integers(2**31)))

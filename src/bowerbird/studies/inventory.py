@@ -24,7 +24,7 @@ from bowerbird.inventory.simulate import (
     summary,
     totals,
 )
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
 
 
@@ -241,7 +241,9 @@ def saving(
     -------
     (saved, low, high)
     """
-    draws = spawn(seed, 1)[0].multinomial(panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws)
+    draws = stream(seed, "08/bootstrap").multinomial(
+        panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws
+    )
     draws = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
     timing = {"lead_time": lead_time, "review": review}
     walks = _walks(

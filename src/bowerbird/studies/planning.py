@@ -35,7 +35,7 @@ from bowerbird.planning.network import Network
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.planning.searched_levels import search_levels
 from bowerbird.planning.transfer import EndOfLife
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, BROWN, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, format_days, new_figure
 
 
@@ -682,7 +682,7 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
     Planted
     """
     twin = make_twin(n_series, seed)
-    for_events, for_counts = spawn(seed, 2)
+    for_events, for_counts = stream(seed, "alerts/events"), stream(seed, "alerts/counts")
     mean, factor = twin.truth_mean.copy(), np.ones(twin.truth_mean.shape)
     n_days = mean.shape[1]
     days = for_events.integers(2 * WARM_UP, n_days - max(FOUND_WITHIN.values()), n_series)
@@ -780,7 +780,7 @@ def stock_precision_and_recall(
     stock left after `cover_days`?): kind, alerts, right, precision, happened, recall.
     """
     twin = make_twin(n_series, seed)
-    for_stock, for_samples, for_days = spawn(seed, 3)
+    for_stock, for_samples, for_days = (stream(seed, f"alerts/{what}") for what in ("stock", "samples", "days"))
     horizon = max(thresholds.cover_days, lead_time + 1)
     start = for_stock.integers(0, twin.truth_mean.shape[1] - horizon, n_series)
     mean = np.stack([row[day : day + horizon] for row, day in zip(twin.truth_mean, start, strict=True)])

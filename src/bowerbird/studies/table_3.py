@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from bowerbird.data.panel import Panel
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, ORANGE, RED, new_figure
 from bowerbird.table_3.protocols import Protocol, filtered, make_forecasts, n_train_days
 from bowerbird.table_3.scores import CHOICES, FAMILY, PRINTED, score
@@ -260,7 +260,9 @@ def prefix_denoising(
     errors = np.stack([[_error(known, p) for known in panels] for p in protocols])  # (n_filters, n_origins, n_series)
     scores = 1 - errors.sum(axis=2) / demand.sum(axis=1)  # (n_filters, n_origins)
     n = panel.n_series
-    weights = spawn(seed, 1)[0].multinomial(n, np.full(n, 1 / n), n_resamples)  # how often each series is drawn
+    weights = stream(seed, "06/bootstrap").multinomial(
+        n, np.full(n, 1 / n), n_resamples
+    )  # how often each series is drawn
     resampled = 1 - errors @ weights.T / (demand @ weights.T)  # (n_filters, n_origins, n_resamples)
     means = resampled.mean(axis=1)  # (n_filters, n_resamples)
     low, high = np.quantile(means - means[0], [0.025, 0.975], axis=1)

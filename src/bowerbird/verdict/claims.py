@@ -12,7 +12,7 @@ from bowerbird.errors import MissingResult
 from bowerbird.evaluation.ladder import Key, Protocol, actual_demand
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.runs.tables import Tables, one
-from bowerbird.seeds import spawn
+from bowerbird.seeds import stream
 from bowerbird.table_3.scores import NORMALIZATIONS
 from bowerbird.verdict.comparison import NOT_COMPARABLE, TABLE_3_TOLERANCE
 
@@ -80,7 +80,9 @@ def rmse_beside_share(
     DataFrame, a row a protocol: protocol, method, RMSE / mean demand, 1-WMAPE, difference with its 95 % interval (low,
     high). All are means over origins and seeds.
     """
-    draws = spawn(seed, 1)[0].multinomial(panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws)
+    draws = stream(seed, "claims/bootstrap").multinomial(
+        panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws
+    )
     weights = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
     rows = []
     for protocol in protocols:
