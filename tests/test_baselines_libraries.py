@@ -158,8 +158,8 @@ def test_the_package_imports_without_the_extra(monkeypatch):
 
     for name in ("lightgbm", "statsforecast", "statsforecast.models", "hierarchicalforecast"):
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("baselines.boosting", "baselines.libraries", "ladder.methods", "ladder.levels"):
-        importlib.reload(importlib.import_module(f"bowerbird.{name}"))
+    for name in ("boosting", "libraries", "methods", "levels"):
+        importlib.reload(importlib.import_module(f"bowerbird.evaluation.{name}"))
 
 
 def test_every_row_of_the_table_is_there_once():
