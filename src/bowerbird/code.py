@@ -34,10 +34,11 @@ def forecasters_digest() -> str:
 
 @cache
 def _module(path: Path) -> tuple[str, frozenset[Path]]:
-    """A module's own checksum, and the files of this package that it imports."""
+    """A module's own checksum, with its yaml table where it has one, and the files of this package that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = frozenset(_imported(tree))
-    return hashlib.sha256(_without_docstrings(tree).encode()).hexdigest(), imported
+    own, table = _without_docstrings(tree).encode(), path.with_suffix(".yaml")
+    return hashlib.sha256(own + (table.read_bytes() if table.is_file() else b"")).hexdigest(), imported
 
 
 def _imported(tree: ast.Module) -> set[Path]:

@@ -1,8 +1,6 @@
 """What the paper and its companions print, the slips in them, and what each document asks for."""
 
 from bowerbird.paper.printed import (
-    DISAGREEMENTS,
-    ERRATA,
     FIGURE_1,
     FORECAST_FIRST_DAY,
     FORECAST_LAST_DAY,
@@ -10,13 +8,12 @@ from bowerbird.paper.printed import (
     TABLE_1,
     TABLE_1_TOTAL,
     TABLE_2,
+    TABLE_2_HEADERS,
     TABLE_3,
     TABLE_3_HEADERS,
 )
 
 __all__ = [
-    "DISAGREEMENTS",
-    "ERRATA",
     "FIGURE_1",
     "FORECAST_FIRST_DAY",
     "FORECAST_LAST_DAY",
@@ -24,6 +21,7 @@ __all__ = [
     "TABLE_1",
     "TABLE_1_TOTAL",
     "TABLE_2",
+    "TABLE_2_HEADERS",
     "TABLE_3",
     "TABLE_3_HEADERS",
 ]

@@ -184,7 +184,7 @@ def table_2_grid(judged: pd.DataFrame) -> pd.DataFrame:
     rows = judged[judged["id"].str.startswith("table_2/")]
     same = rows["verdict"].isin(["reproduced", NOT_COMPARABLE])
     cells = (rows["paper"] + " / " + rows["as run"] + np.where(same, "", " ≠")).to_numpy().reshape(paper.TABLE_2.shape)
-    grid = pd.DataFrame(cells, columns=[paper.printed.TABLE_2_HEADERS[name] for name in paper.TABLE_2])
+    grid = pd.DataFrame(cells, columns=[paper.TABLE_2_HEADERS[name] for name in paper.TABLE_2])
     grid.insert(0, "cluster", paper.TABLE_2.index)
     return grid
 
@@ -195,7 +195,7 @@ def _halves(tables: Tables) -> str:
     halves = cells[((cells["ours"] - cells["paper"]).abs() - 0.5).abs() < 1e-6]
     texts = []
     for cell in halves.itertuples():
-        n, name = records[cell.cluster - 1], paper.printed.TABLE_2_HEADERS[cell.column]
+        n, name = records[cell.cluster - 1], paper.TABLE_2_HEADERS[cell.column]
         texts.append(
             f"Cell ({cell.cluster}, {name}) is {cell.ours * n:.0f}/{n} = {cell.ours:.1f}, printed {cell.paper:.0f}: "
             "only the rounding of floating-point numbers in the library decides between its two neighbours."
