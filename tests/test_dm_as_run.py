@@ -172,7 +172,7 @@ def crowded():
 
 def test_the_start_nearest_the_print_is_kept():
     records, printed, frequencies = crowded()
-    best, tried = settle_from_print(records, printed, frequencies, 10, seed=4)
+    best, tried = settle_from_print(records, printed, frequencies, 10, seed=1)
     assert len(tried) == 10 and tried["records off"].nunique() > 1
     assert agreement(best, printed, frequencies)["records off"] == tried["records off"].min()
     assert_settled(best, records)
