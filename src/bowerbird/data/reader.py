@@ -1,4 +1,8 @@
-"""What the six attachments are called and which columns they hold."""
+"""Read the six attachments and refuse what cannot be used, naming file, row, column, value and cure.
+
+From top to bottom: what the attachments hold; the entry points; finding a file; reading a csv or a workbook as text;
+turning text into ids, days and units; repeated keys.
+"""
 
 import codecs
 import contextlib
@@ -31,7 +35,7 @@ ATTRIBUTES = (*PRODUCT_ATTRIBUTES, *SELLER_ATTRIBUTES, *WAREHOUSE_ATTRIBUTES)
 
 @dataclass(frozen=True)
 class AttachmentSpec:
-    """One attachment of the contest: its field name here, its Chinese title, its columns and the columns of its key."""
+    """One attachment of the contest: its number, its name in `Attachments`, its Chinese title, columns and key."""
 
     number: int
     name: str
@@ -42,7 +46,6 @@ class AttachmentSpec:
 
     @property
     def label(self) -> str:
-        """Name shown in messages, e.g. 附件1."""
         return f"附件{self.number}"
 
 
@@ -57,40 +60,113 @@ ATTACHMENTS = (
 LABELS = {spec.name: spec.label for spec in ATTACHMENTS}
 """shipments -> 附件1, ..."""
 
-
 SUFFIXES = (".csv", ".xlsx", ".xls")
 UTF_8, GBK = "utf-8-sig", "gb18030"  # gb18030 holds GBK and GB2312
 ALL_CELLS = {"header": None, "keep_default_na": False, "na_filter": False}
 SEPARATORS, LINE_END = ",;\t|", re.compile(r"\r\n|\r|\n")
-HEADER_ROWS = 50  # how far down a header is looked for, to say where it stands
+HEADER_ROWS = 50  # how many rows are searched for the header, to say where it stands
 DAYS_TO_1904 = 1462  # from 1899-12-30, day zero of most workbooks, to 1904-01-01, day zero of the others
-LARGEST_NUMBER = 2**53  # from there on the float64 of a workbook no longer tells neighbouring whole numbers apart
+LARGEST_NUMBER = 2**53  # from there on a workbook's float64 does not tell neighbouring whole numbers apart
 LEAST_COMMON = 0.6
 """Least share of a GBK text's Chinese characters in GB2312's table of the 3,755 common ones.
 
-Of the labels of the contest 0.98 to 1; of the same labels in Big5, Shift-JIS or EUC-KR, taken for GBK, at most 0.49.
+The contest's labels have 0.98 to 1. The same labels in Big5, Shift-JIS or EUC-KR, read as GBK, have at most 0.49.
 """
 
+EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
+CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"
+DAY = r"^(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?:[ T]0?0:00(?::00)?)?$"
+EXCEL_ERRORS = ("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
+EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
+PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
 
-def find_file(folder: Path, spec: AttachmentSpec) -> Path | None:
-    """Find the one file of an attachment: 附件1.csv, 附件1-商家历史出货量表_new.xlsx, attachment1.xlsx, ...
+
+@dataclass(frozen=True)
+class Attachments:
+    """The validated attachments of one folder.
+
+    Attributes
+    ----------
+    shipments, products, sellers, warehouses : DataFrame
+        附件1 to 附件4. Ids are str, dates Timestamps, qty int64 (units per day). Rows that stand twice in
+        `warehouses` are kept, since the paper's merge depends on them.
+    new_items, promotion : DataFrame or None
+        附件5 and 附件6; None where absent.
+    files : dict
+        附件1, ... -> the path that was read.
+    """
+
+    shipments: pd.DataFrame
+    products: pd.DataFrame
+    sellers: pd.DataFrame
+    warehouses: pd.DataFrame
+    new_items: pd.DataFrame | None
+    promotion: pd.DataFrame | None
+    files: dict[str, Path]
+
+    def manifest(self) -> dict[str, dict]:
+        """File name and sha256 of every attachment that was read."""
+        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
+
+
+def read_attachments(folder) -> Attachments:
+    """Read and validate a folder of attachments.
 
     Parameters
     ----------
-    folder : Path
-        Folder of attachments.
-    spec : AttachmentSpec
-        Which attachment.
+    folder : path
+        Holds 附件1 to 附件4, and 附件5 and 附件6 if there are any, each as csv or Excel.
 
     Returns
     -------
-    Path, or None when an optional attachment is absent.
+    Attachments
 
     Raises
     ------
     DataError
-        No such folder, no such file, or more than one.
+        Missing file or column, empty file, unknown id, unreadable date, qty that is no whole number >= 0, repeated
+        key, contradictory rows.
+
+    Examples
+    --------
+    A synthetic folder of 4 series and 166 days:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bowerbird.data.twin import write_twin
+    >>> with TemporaryDirectory() as folder:
+    ...     twin = write_twin(folder, n_series=4)
+    ...     attachments = read_attachments(folder)
+    >>> len(attachments.shipments), list(attachments.files)
+    (664, ['附件1', '附件2', '附件3', '附件4', '附件5', '附件6'])
     """
+    tables, files = {}, {}
+    for spec in ATTACHMENTS:
+        path = find_file(Path(folder), spec)
+        tables[spec.name] = None if path is None else read_attachment(path, spec)
+        if path is not None:
+            files[spec.label] = path
+    for name in ("shipments", "new_items", "promotion"):
+        if tables[name] is not None:
+            _check_ids(tables, name, files)
+    renumbered = {name: table if table is None else table.reset_index(drop=True) for name, table in tables.items()}
+    return Attachments(**renumbered, files=files)
+
+
+def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
+    """Read and validate one attachment by itself; the index is the row number that a spreadsheet shows."""
+    table = read_text_table(path, spec.columns)
+    for column in spec.columns:
+        parse = {"date": parse_dates, "qty": parse_quantities}.get(column, _parse_labels)
+        table[column] = parse(table[column], path.name)
+    _check_keys(table, spec, path.name)
+    return table
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def find_file(folder: Path, spec: AttachmentSpec) -> Path | None:
+    """Find the one file of an attachment (附件1.csv, attachment1.xlsx, ...); None if an optional one is absent."""
     folder = Path(folder)
     if not folder.is_dir():
         what = "a file, no folder" if folder.exists() else "no such folder"
@@ -100,39 +176,22 @@ def find_file(folder: Path, spec: AttachmentSpec) -> Path | None:
     if len(found) > 1:
         names = ", ".join(p.name for p in found)
         raise DataError(f"{folder}: {len(found)} files for {spec.label} ({names}); keep one of them")
-    if not found and not spec.optional:
-        around = [*folder.glob("*"), *folder.glob("*/*"), *folder.resolve().parent.glob("*")]
-        elsewhere = next((p for p in sorted(around) if p.is_file() and pattern.match(p.name)), None)
-        cure = f"put {spec.label}-{spec.title}.csv or .xlsx there, see data/README.md for where to get it"
-        if elsewhere is not None and elsewhere.suffix.lower() in SUFFIXES:
-            cure = f"it lies in {elsewhere.parent}: give that folder"
-        elif elsewhere is not None:
+    if found or spec.optional:
+        return found[0] if found else None
+    cure = f"put {spec.label}-{spec.title}.csv or .xlsx there, see data/README.md for where to get it"
+    around = [*folder.glob("*"), *folder.glob("*/*"), *folder.resolve().parent.glob("*")]
+    if elsewhere := next((p for p in sorted(around) if p.is_file() and pattern.match(p.name)), None):
+        cure = f"it lies in {elsewhere.parent}: give that folder"
+        if elsewhere.suffix.lower() not in SUFFIXES:
             cure = f"{elsewhere} is neither .csv nor .xlsx: save it as one of them"
-        raise DataError(f"{folder}: {spec.label} ({spec.title}) is missing; {cure}")
-    return found[0] if found else None
+    raise DataError(f"{folder}: {spec.label} ({spec.title}) is missing; {cure}")
 
 
 def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read a csv or Excel file with every cell as text; the index is the row seen in a spreadsheet.
+    """Read the wanted columns of a csv or Excel file with every cell as text, stripped of blanks around.
 
-    Parameters
-    ----------
-    path : Path
-        A .csv (UTF-8, GBK, or UTF-16 with its mark; separated by comma, semicolon, tab or bar), .xlsx or .xls file. The
-        sheets of a workbook that hold the columns are joined.
-    columns : tuple of str
-        The columns wanted, in the order wanted; blanks and case in the file's headers do not matter.
-
-    Returns
-    -------
-    DataFrame of str, stripped of blanks around; an empty cell is "". Blank rows are left out, but counted in the index:
-    5, or "5 of sheet 'May'" where there are more sheets.
-
-    Raises
-    ------
-    DataError
-        Unreadable or empty file, missing or repeated column, header that is not in the first row, a sheet that may
-        hold rows of the table but is hidden or has no header.
+    The index is the row that a spreadsheet shows, such as 5, or "5 of sheet 'May'" where sheets are joined. Blank rows
+    are left out, but counted. Blanks and case in the file's headers do not matter.
     """
     if path.suffix.lower() == ".csv":
         table = _below_header(_read_csv(path, columns), columns, path.name)
@@ -161,17 +220,22 @@ def _below_header(cells: pd.DataFrame, columns: tuple[str, ...], file: str, shee
                 f"needed are {', '.join(columns)}, each once"
             )
     below = cells.iloc[1:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
-    rows = range(2, len(cells) + 1)
-    return below.set_axis([f"{row}{of_sheet}" for row in rows] if sheet else pd.RangeIndex(2, len(cells) + 1))
+    rows = pd.RangeIndex(2, len(cells) + 1)
+    return below.set_axis([f"{row}{of_sheet}" for row in rows] if sheet else rows)
 
 
 def _plain(name) -> str:
-    return re.sub(r'[\s"]+', "", str(name)).lower()
+    return re.sub(r"\s+", "", str(name)).lower()
 
 
 def _header_row(rows, columns: tuple[str, ...]) -> int | None:
     """Number of the first row that holds all the columns, None where none does."""
     return next((row for row, cells in enumerate(rows, 1) if set(columns) <= {_plain(cell) for cell in cells}), None)
+
+
+def _row_at(text: str, place: int) -> int:
+    """Number of the row in which a character of a text stands."""
+    return 1 + text[:place].count("\n")
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -180,15 +244,15 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not top[0].strip():
         return pd.DataFrame()
     if damage := re.search("[\0\x1b\N{REPLACEMENT CHARACTER}]", text):  # a NUL ends the cell in some versions of pandas
-        row = 1 + text[: damage.start()].count("\n")
         raise DataError(
-            f"{path.name}, row {row}: holds the character {damage[0]!r}, so the file is damaged or no text; "
-            "save it as CSV UTF-8"
+            f"{path.name}, row {_row_at(text, damage.start())}: holds the character {damage[0]!r}, so the file is "
+            "damaged or no text; save it as CSV UTF-8"
         )
-    header = _header_row((re.split(f"[{SEPARATORS}]", line) for line in top[:HEADER_ROWS]), columns)
+    unquoted = [line.replace('"', "") for line in top[:HEADER_ROWS]]
+    header = _header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), columns)
     if header not in (None, 1):
         raise DataError(f"{path.name}, row 1: the header stands in row {header}; delete the rows above it")
-    separator = next((sign for sign in SEPARATORS if _header_row([top[0].split(sign)], columns)), ",")
+    separator = next((sign for sign in SEPARATORS if _header_row([unquoted[0].split(sign)], columns)), ",")
     if separator == ";" and (thousands := re.search(r'(?<=[;\r\n"])\d{1,3}(\.\d{3})+(?=[;\r\n"]|$)', text)):
         row = len(LINE_END.split(text[: thousands.start()]))
         raise DataError(
@@ -202,32 +266,29 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         # "Expected 5 fields in line 3, saw 6" counts from 1, "EOF inside string starting at row 2" from 0.
         line, row = re.search(r"line (\d+)|row (\d+)|$", str(error)).groups()
         number = int(line) if line else int(row or 0) + 1
-        lines = LINE_END.split(text)
         raise DataError(
-            f"{path.name}, row {number}: {lines[number - 1]!r} does not fit the columns of row 1 "
+            f"{path.name}, row {number}: {LINE_END.split(text)[number - 1]!r} does not fit the columns of row 1 "
             f"({str(error).strip()}); mend that row: a comma too many, or a quotation mark left open"
         ) from error
 
 
 def _decode(raw: bytes, file: str) -> str:
+    """The text of a csv in UTF-8, in UTF-16 with its mark, or in GBK, with a warning."""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         with contextlib.suppress(UnicodeDecodeError):
             return raw.decode("utf-16")
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         text = raw.decode(UTF_8)
-    except UnicodeDecodeError:
-        guess = raw.decode("utf-8", errors="replace")
-    else:
         _refuse_disguised(text, file)
         return text
-    # Taken for GBK, a UTF-8 file with one byte lost would turn all its labels into others without a word
-    broken = guess.count("\N{REPLACEMENT CHARACTER}")
-    if len(_foreign(guess)) < 2 * broken:
+    guess = raw.decode("utf-8", errors="replace")
+    # If most other characters are whole, it is UTF-8 that lost a byte: read as GBK, all its labels would be wrong.
+    if len(_foreign(guess)) < 2 * guess.count("\N{REPLACEMENT CHARACTER}"):
         with contextlib.suppress(UnicodeDecodeError):
             text = raw.decode(GBK)
             sample = ", ".join(map(repr, list(dict.fromkeys(re.findall(r"[^\x00-\x7f]+", text)))[:5]))
             if _common_share(text) < LEAST_COMMON:
-                row = 1 + re.split(r"[^\x00-\x7f]", text, maxsplit=1)[0].count("\n")
+                row = _row_at(text, re.search(r"[^\x00-\x7f]", text).start())
                 raise DataError(
                     f"{file}, row {row}: not UTF-8, and taken for GBK its labels are hardly Chinese ({sample}); it may "
                     "be Big5, Shift-JIS or EUC: save it as CSV UTF-8"
@@ -238,7 +299,7 @@ def _decode(raw: bytes, file: str) -> str:
                 stacklevel=2,
             )
             return text
-    row = 1 + guess.partition("\N{REPLACEMENT CHARACTER}")[0].count("\n")
+    row = _row_at(guess, guess.find("\N{REPLACEMENT CHARACTER}"))
     raise DataError(f"{file}, row {row}: neither UTF-8 nor GBK; save it again as CSV UTF-8")
 
 
@@ -247,13 +308,11 @@ def _foreign(text: str) -> str:
 
 
 def _common_share(text: str) -> float:
-    """Share of the characters beyond ASCII that are common Chinese ones, or signs of Chinese print."""
+    """Share of the characters beyond ASCII that are common Chinese ones, or Chinese punctuation."""
     counts = Counter(_foreign(text))
     lead = {sign: sign.encode("gb2312", errors="ignore")[:1] for sign in counts}
-    common = sum(
-        n for sign, n in counts.items() if lead[sign] in (b"\xa1", b"\xa3") or b"\xb0" <= lead[sign] <= b"\xd7"
-    )
-    return common / max(counts.total(), 1)
+    common = (n for sign, n in counts.items() if lead[sign] in (b"\xa1", b"\xa3") or b"\xb0" <= lead[sign] <= b"\xd7")
+    return sum(common) / max(counts.total(), 1)
 
 
 def _refuse_disguised(text: str, file: str) -> None:
@@ -263,9 +322,9 @@ def _refuse_disguised(text: str, file: str) -> None:
             with contextlib.suppress(UnicodeDecodeError):
                 meant = found[0].encode().decode(name)
                 if _foreign(meant) and _common_share(meant) == 1:
-                    row = 1 + text[: found.start()].count("\n")
                     raise DataError(
-                        f"{file}, row {row}: {found[0]!r} is {meant!r} written in {name.upper()}; save it as CSV UTF-8"
+                        f"{file}, row {_row_at(text, found.start())}: {found[0]!r} is {meant!r} written in "
+                        f"{name.upper()}; save it as CSV UTF-8"
                     )
 
 
@@ -344,168 +403,61 @@ def _counts_from_1904(path: Path) -> bool:
     return any(re.search(rb"date1904\s*=\s*[\"'](1|true)", book) for book in books)
 
 
-EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
-CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"
-DAY = r"^(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?:[ T]0?0:00(?::00)?)?$"
-EXCEL_ERRORS = ("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
-EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
-PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
-
-
-@dataclass(frozen=True)
-class Attachments:
-    """The validated attachments of one folder; 附件5 and 附件6 are None where absent.
-
-    Ids are str, dates Timestamps, qty int64. `warehouses` keeps the rows that stand twice in the original, since the
-    paper's merge depends on them. `files` maps 附件1 ... to the path read.
-    """
-
-    shipments: pd.DataFrame
-    products: pd.DataFrame
-    sellers: pd.DataFrame
-    warehouses: pd.DataFrame
-    new_items: pd.DataFrame | None
-    promotion: pd.DataFrame | None
-    files: dict[str, Path]
-
-    def manifest(self) -> dict[str, dict]:
-        """File name and sha256 of every attachment read; a run stores it to say which data it used."""
-        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
-
-
-def read_attachments(folder) -> Attachments:
-    """Read and validate a folder of attachments.
-
-    Parameters
-    ----------
-    folder : path
-        Holds 附件1 to 附件4, and 附件5 and 附件6 if there are any, each as csv or Excel.
-
-    Returns
-    -------
-    Attachments
-
-    Raises
-    ------
-    DataError
-        Missing file or column, empty file, unknown id, unreadable date, qty that is no whole number >= 0, repeated
-        key, contradictory rows.
-    """
-    tables, files = {}, {}
-    for spec in ATTACHMENTS:
-        path = find_file(Path(folder), spec)
-        tables[spec.name] = None if path is None else read_attachment(path, spec)
-        if path is not None:
-            files[spec.label] = path
-    for name in ("shipments", "new_items", "promotion"):
-        if tables[name] is not None:
-            _check_ids(tables, name, files)
-    renumbered = {name: table if table is None else table.reset_index(drop=True) for name, table in tables.items()}
-    return Attachments(**renumbered, files=files)
-
-
-def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
-    """Read and validate one attachment's file by itself; the index is the row number seen in a spreadsheet.
-
-    Raises
-    ------
-    DataError
-        As `read_attachments`, but for unknown ids, which only the other attachments tell.
-    """
-    table = read_text_table(path, spec.columns)
-    for column in spec.columns:
-        if column == "date":
-            table[column] = parse_dates(table[column], path.name)
-        elif column == "qty":
-            table[column] = parse_quantities(table[column], path.name)
-        else:
-            table[column] = _parse_labels(table[column], path.name)
-    _check_keys(table, spec, path.name)
-    return table
+# ---- cells ----------------------------------------------------------------------------------------------------------
 
 
 def refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) -> None:
     """Raise DataError for the first bad cell of a column, and say how many more there are."""
-    if not bad.any():
-        return
-    more = f" ({bad.sum() - 1} more such rows)" if bad.sum() > 1 else ""
-    first = cells[bad].index[0]
-    raise DataError(f"{file}, row {first}, column {cells.name}: {cells[first]!r} {fault}{more}; {cure}")
+    if bad.any():
+        more = f" ({bad.sum() - 1} more such rows)" if bad.sum() > 1 else ""
+        first = cells[bad].index[0]
+        raise DataError(f"{file}, row {first}, column {cells.name}: {cells[first]!r} {fault}{more}; {cure}")
+
+
+def _distinct(text: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Number of each cell's text, and the different texts: a few thousand among 331,336 rows."""
+    codes, distinct = pd.factorize(text)
+    return codes, pd.Series(distinct, dtype=str)
 
 
 def _parse_labels(text: pd.Series, file: str) -> pd.Series:
-    bad = (text.str.lower().isin(["", "nan", "none", "null"]) | text.isin(EXCEL_ERRORS)).to_numpy()
-    refuse(file, text, bad, "is no id or label", "fill in the cell or delete the row")
-    rounded = text.str.contains(r"^\d\.?\d*[eE]\+\d\d+$").to_numpy(dtype=bool)
-    refuse(file, text, rounded, "is a rounded number", "format the column as text and enter the ids again")
-    return text.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written again: 12.0
+    codes, distinct = _distinct(text)
+    empty = distinct.str.lower().isin(["", "nan", "none", "null"]) | distinct.isin(EXCEL_ERRORS)
+    refuse(file, text, empty.to_numpy()[codes], "is no id or label", "fill in the cell or delete the row")
+    rounded = distinct.str.contains(r"^\d\.?\d*[eE]\+\d\d+$").to_numpy(dtype=bool)
+    refuse(file, text, rounded[codes], "is a rounded number", "format the column as text and enter the ids again")
+    labels = distinct.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written as 12.0
+    return labels.iloc[codes].set_axis(text.index)
 
 
 def parse_dates(text: pd.Series, file: str) -> pd.Series:
-    """Turn text or Excel day numbers into Timestamps at midnight.
-
-    Parameters
-    ----------
-    text : Series of str
-        2023-05-01, 2023/5/1, 20230501, 2023-05-01 00:00:00, 2023年5月1日 or an Excel day number such as 45047;
-        no blanks around.
-    file : str
-        Name for the message.
-
-    Returns
-    -------
-    Series of Timestamps.
-
-    Raises
-    ------
-    DataError
-        A cell that is none of these, has a time of day, or lies outside 2000 to 2099.
-    """
-    codes, unique = pd.factorize(text)  # some hundred different days among 331,336 rows
-    unique = pd.Series(unique, dtype=str)
+    """Turn text (2023-05-01, 2023/5/1, 20230501, 2023年5月1日) or Excel day numbers into Timestamps at midnight."""
+    codes, distinct = _distinct(text)
     for written in (EIGHT_DIGITS, CHINESE_DAY):
-        unique = unique.str.replace(written, r"\1-\2-\3", regex=True)
-    parts = unique.str.extract(DAY)[["year", "month", "day"]]
-    numbers = pd.to_numeric(unique, errors="coerce").where(lambda n: n.between(20_000, 80_000))
+        distinct = distinct.str.replace(written, r"\1-\2-\3", regex=True)
+    parts = distinct.str.extract(DAY)[["year", "month", "day"]]
+    numbers = pd.to_numeric(distinct, errors="coerce").where(lambda n: n.between(20_000, 80_000))
     dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
     good = dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize())
     refuse(file, text, ~good.to_numpy()[codes], "is no day", "write it as 2023-05-01, from 2000 to 2099")
-    return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index, name=text.name)
+    return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index)
 
 
 def parse_quantities(text: pd.Series, file: str) -> pd.Series:
-    """Turn text into whole units shipped.
-
-    Parameters
-    ----------
-    text : Series of str, no blanks around
-    file : str
-        Name for the message.
-
-    Returns
-    -------
-    Series of int64.
-
-    Raises
-    ------
-    DataError
-        Empty, text, NaN, infinite, negative, fractional, or 2^53 and more.
-    """
-    cure = "qty is the whole number of units shipped that day, 0 or more"
-    codes, unique = pd.factorize(text)  # some thousand different counts among 331,336 rows
-    unique = pd.Series(unique, dtype=str)
-    numbers = pd.to_numeric(unique, errors="coerce").to_numpy(dtype=float)
+    """Turn text into whole units shipped, int64 from 0 to 2^53."""
+    codes, distinct = _distinct(text)
+    numbers = pd.to_numeric(distinct, errors="coerce").to_numpy(dtype=float)
     for bad, fault in (
-        ((unique == "").to_numpy(), "is empty"),
+        ((distinct == "").to_numpy(), "is empty"),
         (np.isnan(numbers), "is not a number"),
         (np.isinf(numbers), "is infinite"),
         (numbers < 0, "is negative"),
         # A float64 cannot tell 12.0000000000000000001 from 12, nor 1e-400 from 0: the digits can
-        ((numbers != np.floor(numbers)) | ~unique.map(_is_whole).to_numpy(dtype=bool), "is fractional"),
+        ((numbers != np.floor(numbers)) | ~distinct.map(_is_whole).to_numpy(dtype=bool), "is fractional"),
         (numbers >= LARGEST_NUMBER, "is too large"),
     ):
-        refuse(file, text, bad[codes], fault, cure)
-    return pd.Series(numbers.astype(np.int64)[codes], index=text.index, name=text.name)
+        refuse(file, text, bad[codes], fault, "qty is the whole number of units shipped that day, 0 or more")
+    return pd.Series(numbers.astype(np.int64)[codes], index=text.index)
 
 
 def _is_whole(number: str) -> bool:
@@ -518,26 +470,26 @@ def _is_whole(number: str) -> bool:
 
 
 def _check_keys(table: pd.DataFrame, spec: AttachmentSpec, file: str) -> None:
-    # A row repeated whole, as wh_29 and wh_38 in 附件4, says nothing false; among shipments it might count twice.
-    key = list(spec.key)
-    unique = table if "qty" in spec.columns else table.drop_duplicates()
+    """Refuse a key that stands twice; a lookup row repeated whole, as wh_29 and wh_38 in 附件4, is taken."""
+    key, of_sales = list(spec.key), "qty" in spec.columns
+    unique = table if of_sales else table.drop_duplicates()
     repeated = unique.duplicated(key).to_numpy()
     if not repeated.any():
         return
     row = unique.index[repeated][0]
     first = unique.index[(unique[key] == unique.loc[row, key]).all(axis=1)][0]
-    told = ", ".join(f"{column} {_show(unique.loc[row, column])}" for column in key)
+    named = ", ".join(f"{column} {_show(unique.loc[row, column])}" for column in key)
     contradiction = "".join(
         f", there with {column} {_show(unique.loc[first, column])!r}, here {_show(unique.loc[row, column])!r}"
         for column in unique.columns[unique.loc[first] != unique.loc[row]]
     )
     cure = "keep one row a key"
-    if "qty" in spec.columns:
+    if of_sales:
         cure = (
             "add up the rows of a day where each is a sale of its own, delete one only where it repeats the same sale"
         )
     raise DataError(
-        f"{file}, row {row}, columns {', '.join(key)}: {told} stands already in row {first}{contradiction} "
+        f"{file}, row {row}, columns {', '.join(key)}: {named} stands already in row {first}{contradiction} "
         f"({repeated.sum()} such rows in all); {cure}"
     )
 
@@ -547,7 +499,7 @@ def _show(value) -> str:
 
 
 def _check_ids(tables: dict, name: str, files: dict[str, Path]) -> None:
-    for column, source in (("product_no", "products"), ("seller_no", "sellers"), ("warehouse_no", "warehouses")):
+    for column, source in zip(SERIES_KEY, ("sellers", "products", "warehouses"), strict=True):
         cells, other = tables[name][column], files[LABELS[source]].name
         unknown = ~cells.isin(tables[source][column]).to_numpy()
         refuse(files[LABELS[name]].name, cells, unknown, f"is not in {other}", "add it there or delete the row")
