@@ -1,11 +1,11 @@
-"""The panel: every demand series on one common grid of days."""
+"""The panel: the attachments joined into one table of series and days; its calendar, scaling and aggregation."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import floats, whole
+from bowerbird.checks import floats
 from bowerbird.data.cleaning import series_table
 from bowerbird.data.reader import ATTRIBUTES, LABELS, SERIES_KEY, Attachments
 from bowerbird.errors import DataError, ParameterError
@@ -13,7 +13,7 @@ from bowerbird.errors import DataError, ParameterError
 
 @dataclass(frozen=True)
 class Panel:
-    """Demand of many series on the same days; what everything downstream takes.
+    """Demand of many series on the same days.
 
     Attributes
     ----------
@@ -22,15 +22,26 @@ class Panel:
     dates : DatetimeIndex, n_days
         Consecutive calendar days.
     demand : float64 array (n_series, n_days)
-        Units shipped per day, not negative; NaN marks a missing day, as does the mask of a masked array.
-    filled_days : int
-        How many series-days the source did not list when the panel was built; zero or NaN here, as was asked.
+        Units shipped per day, not negative. NaN, or the mask of a masked array, marks a missing day.
+
+    Raises
+    ------
+    ParameterError
+        Shapes that do not fit, days that are not consecutive, a series that stands twice, demand below 0 or infinite.
+
+    Examples
+    --------
+    >>> series = pd.DataFrame({"seller_no": ["s1", "s1"], "product_no": ["p1", "p2"], "warehouse_no": ["w1", "w1"]})
+    >>> panel = Panel(series, pd.date_range("2023-05-01", periods=3), [[0, 2, 1], [5, np.nan, 4]])
+    >>> panel.n_series, panel.n_days, panel.keys
+    (2, 3, ['s1/p1/w1', 's1/p2/w1'])
+    >>> panel.select([1]).until(2).demand
+    array([[ 5., nan]])
     """
 
     series: pd.DataFrame
     dates: pd.DatetimeIndex
     demand: np.ndarray
-    filled_days: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "demand", floats("demand", self.demand))
@@ -79,7 +90,7 @@ class Panel:
         return replace(self, series=self.series.iloc[rows].reset_index(drop=True), demand=self.demand[rows])
 
     def until(self, n_days: int) -> "Panel":
-        """The panel as it was known after its first `n_days` days; nothing later is kept."""
+        """The panel as it was known after its first `n_days` days."""
         if not 0 < n_days <= self.n_days:
             raise ParameterError(f"n_days is {n_days}; give a number from 1 to {self.n_days}")
         return replace(self, dates=self.dates[:n_days], demand=self.demand[:, :n_days])
@@ -97,10 +108,13 @@ class Panel:
         return cls(frame.drop(columns=days), dates, frame[days].to_numpy(dtype=float))
 
 
-def naive_merge(attachments: Attachments) -> pd.DataFrame:
-    """Join 附件1 to 附件2-4 as they stand: every day of a warehouse listed twice in 附件4 appears twice.
+# ---- from attachments to a panel ------------------------------------------------------------------------------------
 
-    wh_29 and wh_38 hold 57 of the 1,996 series, so the table has (1,996 + 57) x 166 = 340,798 rows, the total that
+
+def naive_merge(attachments: Attachments) -> pd.DataFrame:
+    """Join 附件1 to 附件2-4 as they stand: days of a warehouse that 附件4 lists twice appear twice.
+
+    wh_29 and wh_38 hold 57 of the 1,996 series. The table has (1,996 + 57) x 166 = 340,798 rows, the total that
     Table 1 of the paper prints.
 
     Parameters
@@ -114,33 +128,33 @@ def naive_merge(attachments: Attachments) -> pd.DataFrame:
     Source
     ------
     Table 1, "Total".
+
+    Examples
+    --------
+    The twin repeats the same two warehouses. Of its 60 series 2 are stored there:
+
+    >>> from bowerbird.data.twin import make_twin
+    >>> twin = make_twin(n_series=60)
+    >>> len(naive_merge(twin)), len(correct_merge(twin))
+    (10292, 9960)
     """
-    merged = _join(attachments.shipments, attachments.products, attachments.sellers, attachments.warehouses)
-    return merged[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
+    lookups = attachments.products, attachments.sellers, attachments.warehouses
+    return _join(attachments.shipments, lookups)[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
 
 
 def correct_merge(attachments: Attachments) -> pd.DataFrame:
-    """Join 附件1 to 附件2-4 with repeated rows dropped: one row a series and day (331,336 at full size).
-
-    Parameters
-    ----------
-    attachments : Attachments
-
-    Returns
-    -------
-    DataFrame, as `naive_merge`.
-    """
-    merged = _with_attributes(attachments.shipments, attachments)
-    return merged[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
+    """Join 附件1 to 附件2-4 with repeated rows dropped, as `naive_merge` otherwise: one row a series and day."""
+    return _join(attachments.shipments, _listed_once(attachments))[[*SERIES_KEY, "date", "qty", *ATTRIBUTES]]
 
 
-def _join(table: pd.DataFrame, products: pd.DataFrame, sellers: pd.DataFrame, warehouses: pd.DataFrame) -> pd.DataFrame:
-    return table.merge(products, on="product_no").merge(sellers, on="seller_no").merge(warehouses, on="warehouse_no")
+def _listed_once(attachments: Attachments) -> list[pd.DataFrame]:
+    return [getattr(attachments, name).drop_duplicates() for name in ("products", "sellers", "warehouses")]
 
 
-def _with_attributes(table: pd.DataFrame, attachments: Attachments) -> pd.DataFrame:
-    listed_once = [getattr(attachments, name).drop_duplicates() for name in ("products", "sellers", "warehouses")]
-    return _join(table, *listed_once)
+def _join(table: pd.DataFrame, lookups) -> pd.DataFrame:
+    for column, lookup in zip(("product_no", "seller_no", "warehouse_no"), lookups, strict=True):
+        table = table.merge(lookup, on=column)
+    return table
 
 
 def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: str = "refuse") -> Panel:
@@ -156,7 +170,7 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
 
     Returns
     -------
-    Panel, with the number of filled days in `filled_days`.
+    Panel
 
     Raises
     ------
@@ -164,6 +178,12 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
         The attachment is absent, or a series has gaps and `fill_gaps` is "refuse".
     ParameterError
         Unknown `source` or `fill_gaps`.
+
+    Examples
+    --------
+    >>> from bowerbird.data.twin import make_twin
+    >>> build_panel(make_twin(n_series=4)).demand.shape
+    (4, 166)
     """
     if fill_gaps not in ("refuse", "zero", "nan"):
         raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose 'refuse', 'zero' or 'nan'")
@@ -191,9 +211,10 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
         )
     if fill_gaps == "zero":
         demand[gaps] = 0.0
-    series = _with_attributes(keys, attachments)[[*SERIES_KEY, *ATTRIBUTES]]
-    return Panel(series, dates, demand, filled_days=int(gaps.sum()))
+    return Panel(_join(keys, _listed_once(attachments))[[*SERIES_KEY, *ATTRIBUTES]], dates, demand)
 
+
+# ---- calendar -------------------------------------------------------------------------------------------------------
 
 EVENTS = {
     "spring_festival": [("2022-01-29", "2022-02-05"), ("2023-01-19", "2023-01-26"), ("2024-02-07", "2024-02-14")],
@@ -211,7 +232,7 @@ CALENDAR_FEATURES = tuple(f"weekday_{day}" for day in range(7)) + tuple(EVENTS)
 
 
 def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
-    """Indicators of weekday and event.
+    """What is known of a day before it comes: indicators of weekday and event.
 
     Parameters
     ----------
@@ -220,6 +241,14 @@ def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
     Returns
     -------
     array (n_days, 12) of 0.0 and 1.0, columns as CALENDAR_FEATURES; days outside 2022 to 2024 carry no event.
+
+    Examples
+    --------
+    January 20, 2023 was a Friday in the Spring Festival:
+
+    >>> day = calendar_features(pd.DatetimeIndex(["2023-01-20"]))[0]
+    >>> [name for name, value in zip(CALENDAR_FEATURES, day, strict=True) if value]
+    ['weekday_4', 'spring_festival']
     """
     weekday = np.eye(7)[dates.day_of_week]  # (n_days, 7)
     events = [
@@ -228,27 +257,21 @@ def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
     return np.column_stack([weekday, *events]).astype(float)
 
 
+# ---- scaling and aggregation ----------------------------------------------------------------------------------------
+
 PERIODS = {"day": "D", "week": "W-MON", "month": "MS"}
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """Per-series scaling (y - shift) / scale; both arrays (n_series, 1), in units per day."""
+    """Per-series scaling (demand - shift) / scale; both arrays (n_series, 1), in units per day."""
 
     shift: np.ndarray
     scale: np.ndarray
 
-    def transform(self, demand: np.ndarray) -> np.ndarray:
-        """Units a day -> scaled."""
-        return (demand - self.shift) / self.scale
-
-    def inverse(self, scaled: np.ndarray) -> np.ndarray:
-        """Scaled -> units a day."""
-        return scaled * self.scale + self.shift
-
 
 def fit_scaler(demand: np.ndarray, kind: str, n_train: int) -> Scaler:
-    """Fit a scaler on the first `n_train` days; later days may well fall outside its range.
+    """Fit a scaler on the first `n_train` days; later days may lie outside its range.
 
     Parameters
     ----------
@@ -256,13 +279,21 @@ def fit_scaler(demand: np.ndarray, kind: str, n_train: int) -> Scaler:
     kind : {"min-max", "z"}
         To [0, 1], or to mean 0 and standard deviation 1, over the training days.
     n_train : int
-        Training days. (Companion article 002 fits before the split: the test days then leak into training.)
+        Training days. Companion article 002 fits before the split: the test days then leak into training.
 
     Returns
     -------
     Scaler. A constant series gets scale 1.
+
+    Examples
+    --------
+    The first eight days have mean 5 and standard deviation 2:
+
+    >>> scaler = fit_scaler([[2, 4, 4, 4, 5, 5, 7, 9, 19]], "z", n_train=8)
+    >>> scaler.shift.item(), scaler.scale.item()
+    (5.0, 2.0)
     """
-    train = series_table(demand, whole("n_train", n_train, 1))[:, :n_train]
+    train = series_table(demand, n_train)[:, :n_train]
     low, high = np.nanmin(train, axis=1, keepdims=True), np.nanmax(train, axis=1, keepdims=True)  # (n_series, 1)
     if kind == "min-max":
         shift, scale = low, high - low
@@ -285,6 +316,14 @@ def aggregate(panel: Panel, period: str) -> pd.DataFrame:
     -------
     DataFrame (n_series, n_periods) of units a period; columns are the first days of the periods. A period with a
     missing day (NaN) is NaN.
+
+    Examples
+    --------
+    Eight days from a Sunday hold one whole week:
+
+    >>> panel = Panel(pd.DataFrame({"name": ["a"]}), pd.date_range("2023-05-07", periods=8), [[9, 1, 2, 3, 4, 5, 6, 7]])
+    >>> aggregate(panel, "week").to_numpy()
+    array([[28.]])
     """
     if period not in PERIODS:
         raise ParameterError(f"period is {period!r}; choose {', '.join(PERIODS)}")
