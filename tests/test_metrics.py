@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
@@ -111,10 +109,6 @@ def test_no_known_day_is_nan_everywhere():
     assert all(np.isnan(error(unknown, forecast)) for error in ERRORS)
     assert np.isnan(metrics.rmsse(unknown, forecast, TRAIN))
     assert np.isnan(metrics.quantile_loss(unknown, forecast, 0.5))
-    edges = {"quantile classes": [1]}
-    for definition in metrics.CLASS_DEFINITIONS:
-        row = metrics.classification_scores(unknown, forecast, definition, edges.get(definition))
-        assert np.isnan(list(row.values())).all()
 
 
 def test_scores_is_a_table_row():
@@ -123,63 +117,6 @@ def test_scores_is_a_table_row():
     assert list(row.values()) == [metrics.scores(ACTUAL, FORECAST, TRAIN)[name] for name in row]
     assert row["bias"] == pytest.approx(0.3)
     assert metrics.scores(ACTUAL, FORECAST, TRAIN)["RMSSE"] == metrics.rmsse(ACTUAL, FORECAST, TRAIN)
-
-
-def classes_by_hand(true, predicted, average):
-    """Accuracy, recall, precision, F1 counted class by class."""
-    rows, weights = [], []
-    for c in sorted(set(true) | set(predicted)):
-        hits = sum(t == p == c for t, p in zip(true, predicted, strict=True))
-        occurs, forecast = true.count(c), predicted.count(c)
-        rows.append(
-            (hits / occurs if occurs else 0, hits / forecast if forecast else 0, 2 * hits / (occurs + forecast))
-        )
-        weights.append(occurs if average == "weighted" else 1)
-    accuracy = sum(t == p for t, p in zip(true, predicted, strict=True)) / len(true)
-    return accuracy, *np.average(rows, axis=0, weights=weights)
-
-
-def test_hand_worked_rounded_units():
-    # Halves round up, so 2.5 is a 3; units 0, 1, 1, 2, twice over, forecast as 0, 1, 3, 2.
-    actual, forecast = [0, 1, 1, 2] * 2, [0.4, 1.2, 2.5, 1.5] * 2
-    weighted = metrics.classification_scores(actual, forecast, "rounded units")
-    assert weighted == pytest.approx(
-        {"accuracy": 3 / 4, "recall": 3 / 4, "precision": 1, "F1": (1 + 2 * 2 / 3 + 1) / 4}
-    )
-    macro = metrics.classification_scores(actual, forecast, "rounded units", average="macro")
-    assert macro == pytest.approx({"accuracy": 3 / 4, "recall": 2.5 / 4, "precision": 3 / 4, "F1": (1 + 2 / 3 + 1) / 4})
-
-
-def test_hand_worked_within_ten_percent():
-    actual, forecast = [10, 10, 30, 30, 0, 0, np.nan], [11, 11.1, 27, 26, 0, 0.1, 5]
-    row = metrics.classification_scores(actual, forecast, "within ±10 %")
-    assert row["accuracy"] == pytest.approx(3 / 6)
-    assert np.isnan([row["recall"], row["precision"], row["F1"]]).all()
-
-
-def test_hand_worked_demand_or_none():
-    # demand on four days, three of them forecast; of four days forecast one had none
-    actual, forecast = [1, 2, 3, 4, 0, 0], [0.6, 5, 1, 0.4, 0.5, 0.2]
-    row = metrics.classification_scores(actual, forecast, "demand or none")
-    assert row == pytest.approx({"accuracy": 4 / 6, "recall": 3 / 4, "precision": 3 / 4, "F1": 3 / 4})
-    assert metrics.classification_scores(actual, forecast, "demand or none", average="macro") == row
-
-
-def test_hand_worked_quantile_classes():
-    # up to 1, (1, 4], (4, 11], above 11: classes 0 0 1 1 2 3 forecast as 0 1 1 2 2 3
-    actual, forecast = [0, 1, 1.1, 4, 11, 12], [1, 2, 4, 4.1, 5, 99]
-    row = metrics.classification_scores(actual, forecast, "quantile classes", edges=[1, 4, 11])
-    assert list(row.values()) == pytest.approx(classes_by_hand([0, 0, 1, 1, 2, 3], [0, 1, 1, 2, 2, 3], "weighted"))
-    assert row["accuracy"] == pytest.approx(4 / 6)
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=20), st.sampled_from(["weighted", "macro"]))
-def test_classes_counted_one_by_one_and_weighted_recall_is_the_accuracy(days, average):
-    true, predicted = (list(column) for column in zip(*days, strict=True))
-    row = metrics.classification_scores(true, predicted, "rounded units", average=average)
-    assert list(row.values()) == pytest.approx(classes_by_hand(true, predicted, average))
-    if average == "weighted":
-        assert row["recall"] == pytest.approx(row["accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -192,11 +129,6 @@ def test_classes_counted_one_by_one_and_weighted_recall_is_the_accuracy(days, av
         (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "give one forecast for each quantile"),
         (lambda: metrics.mae([np.inf], [1]), "actual holds inf; give numbers up to"),
         (lambda: metrics.interval_score([1], [0], [2], "wide"), "share is 'wide'; give a number between"),
-        (lambda: metrics.classification_scores([1], [1], "accuracy"), "choose one of 'rounded units'"),
-        (lambda: metrics.classification_scores([1], [1], "quantile classes"), "edges is None"),
-        (lambda: metrics.classification_scores([1], [1], "rounded units", edges=[1]), "edges is"),
-        (lambda: metrics.classification_scores([1], [1], "quantile classes", edges=[1, 1]), "increasing"),
-        (lambda: metrics.classification_scores([1], [1], "rounded units", average="micro"), "average is 'micro'"),
     ],
 )
 def test_errors_name_the_cure(call, message):

@@ -30,12 +30,12 @@ def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
     from bowerbird.runs import pipeline
-    from bowerbird.verdict import headline
+    from bowerbird.verdict.verdicts import headline_text
 
     if cluster:
         use(cluster)
     folder = pipeline.reproduce(**options)
-    click.echo("\n" + headline.text(folder))
+    click.echo("\n" + headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 
 

@@ -1,4 +1,4 @@
-"""How good a forecast is: errors over series and days, and what Table 3 may mean by accuracy, recall, precision, F1.
+"""How good a forecast is: errors over series and days.
 
 Two rules hold throughout. Days without a known demand (NaN in `actual`) are ignored. An error whose denominator is
 zero is nan, even for an exact forecast: where nothing was demanded there is no scale to judge by.
@@ -8,13 +8,9 @@ from numbers import Real
 
 import numpy as np
 from scipy.stats import poisson
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from bowerbird.checks import at_least, finite_or_missing
 from bowerbird.errors import ParameterError
-
-CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
-"""The readings of Table 3's classification columns; the paper defines none."""
 
 
 def one_minus_wmape(actual, forecast) -> float:
@@ -237,57 +233,6 @@ def poisson_ceiling(means) -> float:
     return float(1 - _ratio(error.sum(), means.sum()))
 
 
-def classification_scores(actual, forecast, definition: str, edges=None, average: str = "weighted") -> dict[str, float]:
-    """Table 3's accuracy, recall, precision and F1 under one named reading of what a class is.
-
-    Parameters
-    ----------
-    actual, forecast : arrays of one shape
-        Units a day.
-    definition : str
-        - "rounded units": each whole number of units is a class; halves round up.
-        - "within ±10 %": a day is right when |y - y-hat| <= |y|/10, so a day without demand needs a forecast of exactly
-          zero. There are no classes, hence recall, precision and F1 are nan.
-        - "demand or none": two classes, at least one unit after rounding or none; recall, precision and F1 are those
-          of "demand", whatever `average` says.
-        - "quantile classes": intervals (edge, next edge], with everything up to the first edge and above the last.
-    edges : increasing sequence of float, for "quantile classes" only
-        Units; quantiles of the training demand, never of the scored days.
-    average : "weighted" or "macro"
-        Mean over classes, weighted by how often each occurs, or plain. The weighted recall always equals the accuracy.
-
-    Returns
-    -------
-    dict with keys accuracy, recall, precision, F1. A class never forecast has precision 0, one that never occurs
-    recall 0, as in scikit-learn: unlike nan, which a mean would skip, 0 does not flatter. All nan without a known day.
-    """
-    actual, forecast = _known_days(actual, forecast)
-    if average not in ("weighted", "macro"):
-        raise ParameterError(f"average is {average!r}; choose 'weighted' or 'macro'")
-    if definition not in CLASS_DEFINITIONS:
-        raise ParameterError(f"definition is {definition!r}; choose one of {', '.join(map(repr, CLASS_DEFINITIONS))}")
-    if (definition == "quantile classes") != (edges is not None):
-        raise ParameterError(f"edges is {edges!r} for {definition!r}; give edges for 'quantile classes' and only there")
-    if actual.size == 0:
-        return dict.fromkeys(("accuracy", "recall", "precision", "F1"), np.nan)
-
-    if definition == "within ±10 %":
-        hits = 10 * np.abs(actual - forecast) <= np.abs(actual)  # times 10, not divided: exact for whole units
-        return {"accuracy": float(hits.mean()), "recall": np.nan, "precision": np.nan, "F1": np.nan}
-    if definition == "rounded units":
-        true, predicted = _half_up(actual), _half_up(forecast)
-    elif definition == "demand or none":
-        true, predicted, average = _half_up(actual) > 0, _half_up(forecast) > 0, "binary"
-    else:
-        edges = finite_or_missing("edges", edges)
-        if edges.ndim != 1 or edges.size == 0 or not (np.diff(edges) > 0).all():
-            raise ParameterError(f"edges is {edges.tolist()}; give increasing numbers, each once")
-        true, predicted = np.searchsorted(edges, actual), np.searchsorted(edges, forecast)
-    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, average=average, zero_division=0)
-    values = {"accuracy": accuracy_score(true, predicted), "recall": recall, "precision": precision, "F1": f1}
-    return {name: float(value) for name, value in values.items()}
-
-
 def _known_days(actual, forecast) -> tuple[np.ndarray, np.ndarray]:
     """Demand and forecast of the days whose demand is known, in one line each."""
     actual, forecast = finite_or_missing("actual", actual), finite_or_missing("forecast", forecast)
@@ -316,8 +261,3 @@ def _pinball(actual, forecast, quantile) -> tuple[float, float, int]:
     actual, forecast = _known_days(actual, forecast)
     short = actual - forecast
     return np.maximum(quantile * short, (quantile - 1) * short).sum(), np.abs(actual).sum(), actual.size
-
-
-def _half_up(units: np.ndarray) -> np.ndarray:
-    """The nearest whole number, halves upwards (numpy would round 2.5 to 2)."""
-    return np.floor(units + 0.5).astype(np.int64)

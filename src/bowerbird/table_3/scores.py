@@ -1,16 +1,14 @@
 """Table 3's columns for one protocol: 1 - WMAPE, RMSE under every normalization, classes under every definition.
 
 The paper prints an RMSE of 0.945 beside shares of 0.945 and gives it no unit, so it is computed in units and under the
-usual normalizations, each by name.
+usual normalizations, each by name. It does not define the classes of its accuracy, recall, precision and F1 either.
 """
 
 import numpy as np
 import pandas as pd
 
 from bowerbird import paper
-from bowerbird.checks import finite_or_missing
 from bowerbird.data.panel import Panel, fit_scaler
-from bowerbird.errors import ParameterError
 from bowerbird.metrics import bias, one_minus_wmape, rmse
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
 
@@ -18,11 +16,13 @@ NORMALIZATIONS = (
     "units", "/ mean", "/ standard deviation", "/ range", "/ interquartile range", "/ mean of each series",
     "/ standard deviation of each series", "/ range of each series", "of log(1 + y)",
 )  # fmt: skip
-"""Readings of the RMSE column. Global min-max and z scaling divide by the range and the standard deviation; "of each
+"""What the RMSE column may be. Global min-max and z scaling divide by the range and the standard deviation; "of each
 series" is the RMSE of series scaled one by one on their training windows."""
 
-SMALLEST_SCALE = 0.1  # units a day; a series with less to divide by keeps its units
+CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
 CLASS_MEASURES = ("accuracy", "recall", "precision", "F1")
+SMALLEST_SCALE = 0.1  # units a day; a series with less to divide by keeps its units
+TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to the printed one
 
 CHOICES = ("model", "filter", "filtered", "split", "horizon")
 """The columns that tell protocols apart."""
@@ -40,18 +40,11 @@ PRINTED = {"Train": paper.TABLE_3.loc["train"], "Test": paper.TABLE_3.loc["test"
 
 
 def score(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:
-    """Scores of one protocol, train and test, against what was fitted and against raw demand.
+    """Scores of one protocol, train and test, against what was fitted ("denoised") and against raw demand.
 
-    Parameters
-    ----------
-    panel, protocol, options : see `protocols.make_forecasts`
-
-    Returns
-    -------
-    DataFrame, one row for each of Train and Test [Index] and each target [against: "denoised", "raw"; only "raw" where
-    raw demand was fitted]: the protocol's choices; 1-WMAPE and bias; 1-WMAPE of the catalogue's daily total (nan where
-    the windows of a day are split); RMSE under `NORMALIZATIONS`; accuracy, recall, precision and F1 under
-    `metrics.CLASS_DEFINITIONS`, quantile classes being the quartiles of the training windows.
+    A row holds the protocol's choices, 1-WMAPE, bias, 1-WMAPE of the catalogue's daily total, RMSE under each of
+    `NORMALIZATIONS` and the class measures under each of `CLASS_DEFINITIONS`. Quantile classes are the quartiles of
+    the training windows. `options` are those of `make_forecasts`.
     """
     found = make_forecasts(panel, protocol, **options)
     choices = {
@@ -82,16 +75,8 @@ def score(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:
 def series_scales(target: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
     """Mean, standard deviation and range of each series over its training windows, arrays (n_series, 1) in units.
 
-    Parameters
-    ----------
-    target : array (n_series, n_origins, horizon)
-        Units a day.
-    train : bool array (n_series, n_origins)
-
-    Returns
-    -------
-    dict, normalization -> array (n_series, 1); 1 where the series has less than `SMALLEST_SCALE`: what filtering leaves
-    of a series without demand is no scale to divide by.
+    `target` is (n_series, n_origins, horizon), `train` (n_series, n_origins). What filtering leaves of a series without
+    demand is no scale to divide by: below `SMALLEST_SCALE` it is 1.
     """
     days = np.where(train[:, :, None], target, np.nan).reshape(len(target), -1)  # (n_series, n_origins * horizon)
     z, min_max = (fit_scaler(days, kind, days.shape[1]) for kind in ("z", "min-max"))
@@ -100,19 +85,9 @@ def series_scales(target: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray
 
 
 def normalized_rmse(actual: np.ndarray, forecast: np.ndarray, scales: dict[str, np.ndarray]) -> dict[str, float]:
-    """RMSE under every one of `NORMALIZATIONS`.
+    """RMSE of arrays (n_windows, horizon) under every one of `NORMALIZATIONS`; nan where a global scale is 0.
 
-    Parameters
-    ----------
-    actual, forecast : arrays (n_windows, horizon)
-        Units a day. Below zero both count as zero on the log scale.
-    scales : dict, normalization -> array (n_windows,)
-        What divides the errors of each window, from `series_scales`.
-
-    Returns
-    -------
-    dict, normalization -> float; the global ones divide by the mean, standard deviation ... of `actual`, nan where
-    that is 0.
+    `scales` holds what divides each window's errors, arrays (n_windows,). Values below 0 count as 0 on the log scale.
     """
     units = rmse(actual, forecast)
     low, high = np.quantile(actual, [0.25, 0.75])
@@ -130,45 +105,31 @@ def normalized_rmse(actual: np.ndarray, forecast: np.ndarray, scales: dict[str, 
 
 
 def class_scores(actual: np.ndarray, forecast: np.ndarray, quartiles: np.ndarray) -> dict[str, float]:
-    """Accuracy, recall, precision and F1 under every definition, as `metrics.classification_scores`, ten times faster.
+    """Accuracy, recall, precision and F1 under every definition, as "accuracy, rounded units" and so on.
 
-    Parameters
-    ----------
-    actual, forecast : arrays of one shape
-        Units a day, none missing.
-    quartiles : increasing array
-        Edges of the quantile classes, in units.
+    - "rounded units": each whole number of units is a class; halves round up.
+    - "within ±10 %": a day is right when |y - y-hat| <= |y|/10. There are no classes, so recall, precision, F1 are nan.
+    - "demand or none": two classes, at least one unit after rounding or none; the measures are those of "demand".
+    - "quantile classes": intervals (edge, next edge] of the increasing `quartiles`, and the two ends.
 
-    Returns
-    -------
-    dict, "accuracy, rounded units" and so on. A day lies within ±10 % or does not: there are no classes to average
-    over, so recall, precision and F1 of that definition are nan, and its accuracy is 0 where no day lies within.
-
-    Raises
-    ------
-    ParameterError
-        The shapes differ, or there is no day, or an unknown one.
+    Other measures are means over classes, weighted by how often each occurs; a class never forecast has precision 0.
     """
-    actual, forecast = (finite_or_missing(name, x).ravel() for name, x in (("actual", actual), ("forecast", forecast)))
-    if actual.shape != forecast.shape or not actual.size or np.isnan(actual + forecast).any():
-        raise ParameterError(
-            f"actual holds {actual.size} days, forecast {forecast.size}; give equally many, one at least, none missing"
-        )
+    actual, forecast = actual.ravel(), forecast.ravel()
     units = [np.floor(x + 0.5).astype(np.int64) for x in (actual, forecast)]  # halves round up
     classes = {
         "rounded units": [x - min(part.min() for part in units) for x in units],
         "demand or none": [(x > 0).astype(np.int64) for x in units],
         "quantile classes": [np.searchsorted(quartiles, x) for x in (actual, forecast)],
     }
-    values = dict.fromkeys((f"{measure}, within ±10 %" for measure in CLASS_MEASURES), np.nan) | {
-        "accuracy, within ±10 %": float(np.mean(10 * np.abs(actual - forecast) <= np.abs(actual)))
-    }
+    values = dict.fromkeys((f"{measure}, within ±10 %" for measure in CLASS_MEASURES), np.nan)
+    # times 10, not divided: exact for whole units
+    values["accuracy, within ±10 %"] = float(np.mean(10 * np.abs(actual - forecast) <= np.abs(actual)))
     for definition, (true, predicted) in classes.items():
         n_classes = 1 + max(true.max(), predicted.max(), 1)
         hits, of_true, of_predicted = (
             np.bincount(x, minlength=n_classes) for x in (true[true == predicted], true, predicted)
         )
-        # over classes: precision hits / forecast, recall hits / true, F1 2 hits / (forecast + true); none is 0
+        # by class: recall hits / true, precision hits / forecast, F1 2 hits / (forecast + true); without any, 0
         by_class = [hits / np.maximum(n, 1) for n in (of_true, of_predicted, (of_true + of_predicted) / 2)]
         weights = of_true / len(true) if definition != "demand or none" else np.arange(n_classes) == 1
         scored = [hits.sum() / len(true), *(float((weights * x).sum()) for x in by_class)]
@@ -185,18 +146,11 @@ def total_score(found: Forecasts, target: np.ndarray, days: np.ndarray) -> float
 
 
 def as_printed(cells: pd.DataFrame) -> pd.DataFrame:
-    """One-day protocols in the layout of Table 3: one row for Train and one for Test, both targets side by side.
+    """One-day protocols among the rows of `score` in the layout of Table 3, both targets side by side.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        Rows of `score`, any protocols.
-
-    Returns
-    -------
-    DataFrame: Index, model, filter, protocol ("filtered before the split", "filtered after the split", "filtered
-    causally", or "leak-free": raw demand fitted); 1-WMAPE against its own target and raw demand, bias against raw
-    demand; RMSE and the classes against its own target. Other horizons and random test rows are left out.
+    Columns: Index, model, filter, protocol [how the target was smoothed, or "leak-free"]; 1-WMAPE against its own
+    target and raw demand, bias against raw demand; RMSE and the classes against its own target. Protocols with other
+    horizons or random test rows are left out.
     """
     one_day = cells[(cells["horizon"] == "1 day") & (cells["split"] == "last")]
     protocol = one_day["filtered"].map(SMOOTHED).fillna(LEAK_FREE)

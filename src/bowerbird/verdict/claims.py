@@ -13,11 +13,10 @@ from bowerbird.evaluation.ladder import Key, Protocol, actual_demand
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.runs.tables import Tables, one
 from bowerbird.seeds import stream
-from bowerbird.table_3.scores import NORMALIZATIONS
-from bowerbird.verdict.comparison import NOT_COMPARABLE, TABLE_3_TOLERANCE
+from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
+from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, UNKNOWABLE, WITHIN
 
 NOT_MEASURED = "not measured in this run"
-REPRODUCED, WITHIN, NOT_FOUND, UNKNOWABLE = "reproduced", "within tolerance", "not found", "unknowable"
 WHERE = {"R": "from three origins", "P25": "over the last 15 % of the days"}
 
 
@@ -190,19 +189,7 @@ CLAIMS = (
 
 
 def claims_table(tables: Tables, real: bool) -> pd.DataFrame:
-    """The claims with their measured effects.
-
-    Parameters
-    ----------
-    tables : Tables
-        From `tables.read_tables`.
-    real : bool
-        Whether they come from the attachments; on other data effects are measured and no claim is judged.
-
-    Returns
-    -------
-    DataFrame: claim, place, the paper's words, measured effect [with its 95 % interval], verdict; cells are text.
-    """
+    """The claims with their measured effects; on other data than the attachments (`real`) none is judged."""
     rows = []
     for claim in CLAIMS:
         try:

@@ -1,4 +1,4 @@
-"""The paper's tables and its Figure 1 beside ours."""
+"""The paper's tables and its Figure 1 beside ours, and the words of the verdicts."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -8,55 +8,48 @@ import pandas as pd
 
 from bowerbird import paper
 from bowerbird.dm.as_run import PRINTED_COLUMNS
-from bowerbird.table_3.scores import LEAK_FREE
+from bowerbird.table_3.scores import LEAK_FREE, TABLE_3_TOLERANCE
 
-NOT_COMPARABLE = "not comparable"  # the verdict on data other than the paper's
-TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to the printed one
+REPRODUCED, WITHIN, FOLLOWS, INPUT = "reproduced", "within tolerance", "follows from another number", "input of ours"
+CONSISTENT, CONTRADICTED, NOT_FOUND, EXCLUDED = "consistent with", "contradicted", "not found", "excluded"
+UNINFORMATIVE, UNKNOWABLE, NOT_COMPARABLE = "uninformative", "unknowable", "not comparable"
+VERDICTS = {
+    REPRODUCED: "a computation gives the same digits",
+    WITHIN: "a computation comes within the tolerance that the reason names",
+    FOLLOWS: "computed from, or a repetition of, a number printed elsewhere in the paper",
+    INPUT: "we took it from the paper, so that it agrees shows nothing",
+    CONSISTENT: "attained by protocols whose filter width was solved for it",
+    CONTRADICTED: "the paper's text and table disagree",
+    NOT_FOUND: "a search, which is named, does not give it",
+    EXCLUDED: "impossible, under the conditions named",
+    UNINFORMATIVE: "agreement is likely by chance",
+    UNKNOWABLE: "it depends on what was never published",
+    NOT_COMPARABLE: "made on other data",
+}
 FIGURE_1_TOLERANCE = 1  # unit a day
 
 
-def compare(printed, ours, decimals: int = 0) -> pd.DataFrame:
-    """Printed | ours | difference | same, row by row.
-
-    Parameters
-    ----------
-    printed, ours : sequences of float
-    decimals : int
-        Digits the paper prints.
-
-    Returns
-    -------
-    DataFrame: paper, ours, difference, same [whether ours has the printed digits after rounding].
-    """
+def compare(printed, ours) -> pd.DataFrame:
+    """Whole printed numbers beside ours: paper, ours, difference, same [whether ours rounds to the printed number]."""
     frame = pd.DataFrame({"paper": np.asarray(printed, float), "ours": np.asarray(ours, float)})
     if (frame == frame.round()).all(axis=None):
         frame = frame.astype("int64")  # counts read as counts
     frame["difference"] = frame["ours"] - frame["paper"]
-    frame["same"] = frame["ours"].round(decimals) == frame["paper"].round(decimals)
+    frame["same"] = frame["ours"].round() == frame["paper"]
     return frame
 
 
 def table_1(frequencies: np.ndarray) -> pd.DataFrame:
     """Table 1 beside ten as-run frequencies, total last."""
-    printed = [*paper.TABLE_1["frequency"], paper.TABLE_1_TOTAL]
-    rows = compare(printed, [*frequencies, np.sum(frequencies)])
+    rows = compare([*paper.TABLE_1["frequency"], paper.TABLE_1_TOTAL], [*frequencies, np.sum(frequencies)])
     rows.insert(0, "cluster", [*(str(k) for k in range(1, 11)), "total"])
     return rows
 
 
 def table_1_readings(as_run: np.ndarray, corrected: np.ndarray) -> pd.DataFrame:
-    """Table 1 in three readings: as printed, as run in the print's order, corrected in its own order of level.
+    """Table 1 as printed, as run (records of each K-means cluster) and corrected (series-days of clusters of curves).
 
-    Parameters
-    ----------
-    as_run : int array (10,)
-        Day-records of each K-means cluster, in the order of the print.
-    corrected : int array (K,)
-        Series-days of each cluster of curves; its clusters are others, and none stands for a printed one.
-
-    Returns
-    -------
-    DataFrame: cluster, paper, as run, corrected, and the share of each column's total in percent.
+    The corrected clusters stand in their own order of level; none is one of the printed clusters.
     """
     columns = {"paper": paper.TABLE_1["frequency"], "as run": as_run, "corrected": corrected}
     rows = pd.DataFrame({name: pd.Series(np.asarray(values)) for name, values in columns.items()}).astype("Int64")
@@ -67,26 +60,17 @@ def table_1_readings(as_run: np.ndarray, corrected: np.ndarray) -> pd.DataFrame:
 
 def table_2(centres: pd.DataFrame) -> pd.DataFrame:
     """Table 2's hundred cells beside as-run centres (K, 12), one row a cell."""
-    ours = centres[list(PRINTED_COLUMNS)].to_numpy()
-    rows = compare(paper.TABLE_2[list(PRINTED_COLUMNS)].to_numpy().reshape(-1), ours.reshape(-1))
-    rows.insert(0, "cluster", np.repeat(np.arange(1, 11), len(PRINTED_COLUMNS)))
-    rows.insert(1, "column", np.tile(PRINTED_COLUMNS, 10))
+    columns = list(PRINTED_COLUMNS)
+    rows = compare(paper.TABLE_2[columns].to_numpy().ravel(), centres[columns].to_numpy().ravel())
+    rows.insert(0, "cluster", np.repeat(np.arange(1, 11), len(columns)))
+    rows.insert(1, "column", np.tile(columns, 10))
     return rows
 
 
 def modes(attributes: pd.DataFrame, labels: np.ndarray, n_clusters: int) -> pd.DataFrame:
-    """Most frequent label of every attribute in each cluster, with its share of the cluster's series.
+    """Most frequent value of every attribute in each cluster, such as "wh_1 (37 %)"; "–" in an empty cluster.
 
-    Parameters
-    ----------
-    attributes : DataFrame (n_series, n_attributes)
-    labels : int array (n_series,)
-        Counted from 0.
-    n_clusters : int
-
-    Returns
-    -------
-    DataFrame: cluster, then the attributes; cells such as "wh_1 (37 %)", "–" in an empty cluster.
+    Labels (n_series,) count from 0, the column "cluster" from 1.
     """
     rows = []
     for k in range(n_clusters):
@@ -99,7 +83,7 @@ def modes(attributes: pd.DataFrame, labels: np.ndarray, n_clusters: int) -> pd.D
     return pd.DataFrame(rows)
 
 
-_TABLE_3_COLUMNS = {
+_TABLE_3_COLUMNS = {  # what we take for each printed column
     "accuracy": "accuracy, quantile classes",
     "recall": "recall, quantile classes",
     "precision": "precision, quantile classes",
@@ -107,7 +91,6 @@ _TABLE_3_COLUMNS = {
     "rmse": "RMSE / mean, own target",
     "one_minus_wmape": "1-WMAPE, own target",
 }
-"""Our reading of each printed column."""
 
 
 def smoothed(protocols: pd.DataFrame) -> pd.DataFrame:
@@ -117,10 +100,7 @@ def smoothed(protocols: pd.DataFrame) -> pd.DataFrame:
 
 
 def nearest_protocol(protocols: pd.DataFrame) -> str:
-    """Name of the smoothed protocol whose row of Table 3 comes nearest the printed ones, train and test.
-
-    The RMSE does not take part: no protocol comes near it.
-    """
+    """The smoothed protocol nearest to Table 3 in all columns but the RMSE, which no protocol comes near."""
     rows = smoothed(protocols)
     scores = [name for name in _TABLE_3_COLUMNS if name != "rmse"]
     printed = paper.TABLE_3.loc[rows["Index"].str.lower(), scores].to_numpy()
@@ -129,18 +109,9 @@ def nearest_protocol(protocols: pd.DataFrame) -> str:
 
 
 def table_3(protocols: pd.DataFrame) -> pd.DataFrame:
-    """Table 3 beside one smoothed protocol, the best of all in each cell, and the leak-free LSTM.
+    """Table 3 beside one smoothed protocol in every cell, the best of all in each cell, and the leak-free LSTM.
 
-    Parameters
-    ----------
-    protocols : DataFrame
-        One-day protocols in the layout of `bowerbird.table_3.scores.as_printed`.
-
-    Returns
-    -------
-    DataFrame: index, column, paper, as run [the protocol of `nearest_protocol` in every cell], best [of all smoothed
-    protocols the one nearest in this cell; the RMSE under any normalization], best by, corrected, difference (as run -
-    paper).
+    `protocols` are those of `scores.as_printed`. The best RMSE is the nearest under any normalization.
     """
     leak_free = protocols[(protocols["protocol"] == LEAK_FREE) & (protocols["model"] == "lstm")]
     candidates, name = smoothed(protocols), nearest_protocol(protocols)
@@ -168,17 +139,7 @@ def table_3(protocols: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_3_over_seeds(protocols: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The leak-free LSTM's Table 3 over seeds.
-
-    Parameters
-    ----------
-    protocols : sequence of DataFrame
-        For each seed its leak-free protocol, in the layout of `bowerbird.table_3.scores.as_printed`.
-
-    Returns
-    -------
-    DataFrame: index, column, mean, sd [over seeds, nan for one], seeds.
-    """
+    """Mean and standard deviation of the leak-free LSTM's Table 3 over seeds, from `scores.as_printed` of each seed."""
     scores = pd.concat([rows.assign(index=rows["Index"].str.lower()) for rows in protocols])
     scores = scores.melt("index", list(_TABLE_3_COLUMNS.values()), "measure", "value")
     rows = scores.groupby(["index", "measure"])["value"].agg(mean="mean", sd="std", seeds="count")
@@ -201,35 +162,19 @@ def nearest_text(protocols: pd.DataFrame) -> str:
 
 
 def figure_1_over_seeds(forecasts: pd.DataFrame, by_seed: Sequence[pd.DataFrame], demand: np.ndarray) -> pd.DataFrame:
-    """Figure 1's example by series and day, with its spread over seeds.
+    """Figure 1's forecast by series and day, its spread over networks of other seeds, and how often chance agrees.
 
-    Parameters
-    ----------
-    forecasts : DataFrame
-        The forecast, from `Forecast.to_frame`.
-    by_seed : sequence of DataFrame
-        The same by single networks, each trained with a seed of its own.
-    demand : array (n_series, n_days)
-        Known demand of all series, units a day.
-
-    Returns
-    -------
-    DataFrame: product_no, day, paper, ours, sd [over seeds, nan for one], seeds, met by chance [`met_by_a_median`]; no
-    row where no series is merchant 6's in warehouse 43.
+    `forecasts` and `by_seed` are frames of `Forecast.to_frame`, `demand` (n_series, n_days) all known demand. "met by
+    chance" is the share of all series whose median of the last three weeks lies within a unit of 2, 2 and 3.
     """
     table = _figure_1_example(forecasts).rename("ours").to_frame()
     table["sd"] = pd.concat([_figure_1_example(frame) for frame in by_seed], axis=1).std(axis=1)
     table["seeds"] = len(by_seed)
-    table["met by chance"] = met_by_a_median(demand)
+    median, printed = np.nanmedian(demand[:, -21:], axis=1)[:, None], paper.FIGURE_1["forecast"].to_numpy()
+    table["met by chance"] = (np.abs(median - printed) <= FIGURE_1_TOLERANCE).all(axis=1).mean()
     table = table.reset_index()
-    table.insert(2, "paper", table["day"].map(dict(enumerate(paper.FIGURE_1["forecast"], 1))))
+    table.insert(2, "paper", table["day"].map(dict(enumerate(printed, 1))))
     return table
-
-
-def met_by_a_median(demand: np.ndarray, days: int = 21) -> float:
-    """Share of all series whose median of the last days lies within `FIGURE_1_TOLERANCE` of all of 2, 2, 3."""
-    median = np.nanmedian(demand[:, -days:], axis=1)[:, None]  # (n_series, 1)
-    return float((np.abs(median - paper.FIGURE_1["forecast"].to_numpy()) <= FIGURE_1_TOLERANCE).all(axis=1).mean())
 
 
 def figure_1_text(table: pd.DataFrame) -> str:

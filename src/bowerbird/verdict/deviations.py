@@ -1,34 +1,21 @@
-"""Where we depart from the paper: its words, our choice, why, and what the choice does, measured.
+"""Where we depart from the paper: its words, our choice and why (deviations.yaml), and the measured effect.
 
-Effects are computed from the tables of a run (`tables.read_tables`), never typed in; where a run has not made what an
-effect needs, the list says so.
+Effects are computed from the tables of a run. Where a run has not made what an effect needs, the list says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from bowerbird import paper
-from bowerbird.dm.basis import Basis
 from bowerbird.errors import MissingResult
 from bowerbird.runs.tables import Tables, one
-from bowerbird.sbo import VARIANTS
 from bowerbird.verdict.claims import NOT_MEASURED, horizon_total_text, search_text
 
-_SBO = VARIANTS["paper"]
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """One choice of ours: the paper's place and words, the choice, why, and its effect as a function of the tables."""
-
-    place: str
-    words: str
-    ours: str
-    why: str
-    effect: Callable[[Tables], str]
+DEVIATIONS = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
 
 
 def _merge(tables: Tables) -> str:
@@ -63,9 +50,10 @@ def _scale(tables: Tables) -> str:
 def _basis(tables: Tables) -> str:
     n_days = int(tables["merge_counts"]["n_days"][0])
     powers = np.vander(np.arange(1.0, n_days + 1), 4)
+    chebyshev = np.polynomial.chebyshev.chebvander(np.linspace(-1, 1, n_days), 3)
     return (
         f"condition number of X for p = 3: {np.linalg.cond(powers):.0e} in day numbers, "
-        f"{np.linalg.cond(Basis('chebyshev', 3).design(n_days)):.1f} here"
+        f"{np.linalg.cond(chebyshev):.1f} here"
     )
 
 
@@ -81,7 +69,7 @@ def _cleaning(tables: Tables) -> str:
 
 
 def _variant(name: str) -> Callable[[Tables], str]:
-    """Effect of leaving a variant of the network aside: 1-WMAPE of ours less the variant's, 15 days, three origins."""
+    """The effect 1-WMAPE of ours less that of a variant of the network, 15 days ahead from three origins."""
 
     def effect(tables: Tables) -> str:
         row = f"protocol == 'R' and other == 'SBO-LSTM, {name}'"
@@ -157,93 +145,42 @@ def _inventory(tables: Tables) -> str:
     )
 
 
-DEVIATIONS = (
-    Deviation("Table 1", "Total 340798", "the list of warehouses loses its two repeats before it is joined",
-              "a joined row must stand for one day of one series", _merge),
-    Deviation("3.1, 3.2", "Iterate the data according to the above formula to obtain the DM cluster set",
-              "series are clustered by their demand curves, as eqs 1-10 say, not records by their label codes",
-              "code numbers are names; Table 2 can only come from clustering them", _curves),
-    Deviation("Table 2", "Clustering center point", "each column's most frequent label, with its share",
-              "a mean of code numbers changes when the labels are numbered in another order", _codes),
-    Deviation("eq. (9)", "divided by sum_i w_ik", "divided by sum_i w_ik n_i", "maximum likelihood", _equation_9),
-    Deviation("3.1", "the preprocessed attachment data", "curves are log(1 + demand)",
-              "on raw demand squared distances see the largest sellers alone", _scale),
-    Deviation("eq. (2)", "the Vandermond matrix", "Chebyshev polynomials on days mapped to -1 ... 1, where it matters",
-              "the same curves; powers of day numbers lose all digits", _basis),
-    Deviation("3.2", "divided into 10 clusters", "ten as well, without claiming that the data have ten",
-              "to compare with the printed tables", _number_of_clusters),
-    Deviation("4.3, step 1", "denoised by outliers", "no day of demand is removed or cut",
-              "a large order is demand, and stock must serve it", _cleaning),
-    Deviation("4.3, step 1", "Gaussian filtering and Symlet wavelet filtering", "the forecaster reads demand as it is",
-              "a filter over whole series carries test days into training (notebook 03); tried over the past alone",
-              _variant("denoised")),
-    Deviation("4.4", "85% of the data as training data and 15% of the data as the test set",
-              "15 days ahead from three origins, the mean; the last 25 days are reported too",
-              "one origin carries an error as large as the differences between methods", _split),
-    Deviation("4.4", "test results", "every score is against demand, on days no method has seen",
-              "a smoothed target rewards predicting the filter", _target),
-    Deviation("Table 3", "Accuracy, Recall, F1", "four definitions of a class, each named",
-              "a regression has no classes; the paper does not define any", _classes),
-    Deviation("4", "the clustering correlation factors as the independent variables",
-              "the clusters' posterior is an input that SBO may choose or leave",
-              "the recent days of a series may say more than the kind of series it is", _clusters),
-    Deviation("4.1", "independent variables", "how other series of the product, merchant, category and warehouse move",
-              "they are known at the origin", _variant("without other series")),
-    Deviation("4.3, step 3", "the root mean square error ... as an evaluation index",
-              "trained on a likelihood of counts and a quantile loss at 0.55, judged by 1-WMAPE and bias",
-              "the median wins the absolute error and forecasts too little", _variant("aimed at the median")),
-    Deviation("4.2", "initialize a random population; probability fit_i / sum fit",
-              f"as printed, with alpha {_SBO.alpha}, mutation rate {_SBO.mutation_rate} and z {_SBO.z} of the "
-              "optimizer's source; parents and children merged, the best kept",
-              "the paper gives no values; without the merge the best could be lost", _search),
-    Deviation("4.3, steps 4-5", "compare with the given error value; iterate to the maximum number",
-              "the same, with 0.05 for the value that is not given", "any value out of reach acts alike", _stop),
-    Deviation("4.1", "more than two hidden layer stacks", "one or two layers, as SBO chooses", "166 days are few",
-              _layers),
-    Deviation("1, 4.4", "the prediction accuracy of the model is high", "scores at series and day, sums beside them",
-              "errors of single days cancel in sums and a bias does not", _level),
-    Deviation("title, abstract", "optimal ... inventory strategy for each merchant",
-              "a periodic-review (s, S) plan with assumed costs, swept", "no rule, cost or result is printed",
-              _inventory),
-)  # fmt: skip
+EFFECTS: dict[str, Callable[[Tables], str]] = {
+    "merge": _merge,
+    "curves": _curves,
+    "codes": _codes,
+    "equation_9": _equation_9,
+    "scale": _scale,
+    "basis": _basis,
+    "number_of_clusters": _number_of_clusters,
+    "cleaning": _cleaning,
+    "split": _split,
+    "target": _target,
+    "classes": _classes,
+    "clusters": _clusters,
+    "search": _search,
+    "stop": _stop,
+    "layers": _layers,
+    "level": _level,
+    "inventory": _inventory,
+    **{name: _variant(name) for name in ("denoised", "without other series", "aimed at the median")},
+}
 
 
 def deviations_table(tables: Tables) -> pd.DataFrame:
-    """All deviations, numbered, with their measured effects.
-
-    Parameters
-    ----------
-    tables : Tables
-        From `tables.read_tables`.
-
-    Returns
-    -------
-    DataFrame: no., place, the paper's words, our choice, why, measured effect.
-    """
+    """All deviations, numbered, with their measured effects."""
     rows = []
     for number, deviation in enumerate(DEVIATIONS, 1):
         try:
-            effect = deviation.effect(tables)
+            effect = EFFECTS[deviation["effect"]](tables)
         except MissingResult:  # a smaller profile leaves some methods out
             effect = NOT_MEASURED
-        rows.append((number, deviation.place, deviation.words, deviation.ours, deviation.why, effect))
+        rows.append((number, *(deviation[name] for name in ("place", "words", "ours", "why")), effect))
     return pd.DataFrame(rows, columns=["no.", "place", "the paper's words", "our choice", "why", "measured effect"])
 
 
 def page(table: pd.DataFrame, real: bool) -> str:
-    """DEVIATIONS.md.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `deviations_table`.
-    real : bool
-        Whether the effects were measured on the attachments.
-
-    Returns
-    -------
-    str, Markdown.
-    """
+    """DEVIATIONS.md; `real` tells whether the effects were measured on the attachments."""
     data = "the paper's data" if real else "other data than the paper's"
     head = ["# Deviations", "", f"Where we depart from the paper's words, and what it does, measured on {data}.", ""]
     return "\n".join([*head, table.to_markdown(index=False, disable_numparse=True), ""])

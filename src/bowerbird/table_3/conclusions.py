@@ -1,8 +1,7 @@
-"""What the experiment says of Table 3: how far every cell is from the print, which families attain it, the verdict.
+"""What the experiment says of Table 3: how far each protocol is from it, which families attain it, the verdict.
 
 A family is all protocols that differ only in the width of the filter. That width is solved for, so a family that
-attains the printed score shows what the score is consistent with, and no more. Every sentence of the verdict is
-computed from the cells of `study`, and comes out otherwise where they do.
+attains the printed score shows what the score is consistent with, and no more. "Cells" are rows of `scores.score`.
 """
 
 from collections.abc import Iterable
@@ -12,32 +11,31 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel
-from bowerbird.metrics import CLASS_DEFINITIONS
 from bowerbird.table_3.protocols import Protocol, filtered
-from bowerbird.table_3.scores import CHOICES, CLASS_MEASURES, FAMILY, NORMALIZATIONS, PRINTED, score
-from bowerbird.verdict.comparison import TABLE_3_TOLERANCE
+from bowerbird.table_3.scores import (
+    CHOICES,
+    CLASS_DEFINITIONS,
+    CLASS_MEASURES,
+    FAMILY,
+    NORMALIZATIONS,
+    PRINTED,
+    TABLE_3_TOLERANCE,
+    score,
+)
 
 _CELL = [*CHOICES, "kind", "width", "leak-free"]
 _COLUMNS = {"accuracy": "accuracy", "recall": "recall", "precision": "precision", "F1": "f1"}  # ours -> paper.TABLE_3
 
 
 def deviations(cells: pd.DataFrame) -> pd.DataFrame:
-    """How far each cell is from the print: for every measure the larger of the deviations in training and in test.
+    """How far each cell is from Table 3: for every measure the larger of the deviations in training and in test.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        From `run`.
-
-    Returns
-    -------
-    DataFrame, one row for each protocol and target: its choices, against, and one column a measure, |ours - paper|;
-    RMSE columns also as "1 - RMSE ...".
+    One row for each protocol and target; RMSE columns also as "1 - RMSE ...".
     """
     columns = {"1-WMAPE": "one_minus_wmape"}  # ours -> paper.TABLE_3
     columns |= {f"{m}, {d}": _COLUMNS[m] for d, m in product(CLASS_DEFINITIONS, CLASS_MEASURES)}
     columns |= {f"{kind} {name}": "rmse" for kind in ("RMSE", "1 - RMSE") for name in NORMALIZATIONS}
-    both = cells.assign(**{f"1 - RMSE {name}": 1 - cells[f"RMSE {name}"] for name in NORMALIZATIONS})
+    both = _once(cells).assign(**{f"1 - RMSE {name}": 1 - cells[f"RMSE {name}"] for name in NORMALIZATIONS})
     train, test = (
         (part.set_index([*_CELL, "against"])[list(columns)] - PRINTED[index][list(columns.values())].to_numpy()).abs()
         for index, part in both.groupby("Index", sort=False)
@@ -46,24 +44,16 @@ def deviations(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def families(cells: pd.DataFrame) -> pd.DataFrame:
-    """Of every family and target the member nearest the printed 1-WMAPE, and the same model's leak-free score.
+    """Of every family and target the member nearest the printed 1-WMAPE, those that attain it first.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        The design's cells and those of `crossings`.
-
-    Returns
-    -------
-    DataFrame, one row for each family and target, those that attain it first: the nearest member's choices; train, test
-    [1-WMAPE]; raw, test [the same forecasts against raw demand]; leak-free, test [the same model and horizon, no
-    filter, last days, raw demand]; passes [test scores of the family lie on both sides of the print]; attains [within
-    ±.005 in train and test]; classes [definitions whose every score is within ±.005 too]; RMSE, 1 - RMSE [the
-    normalization that comes nearest the printed RMSE], each with its distance.
+    Columns beside the member's choices: train, test [1-WMAPE]; raw, test [the same forecasts against raw demand];
+    leak-free, test [the same model and horizon on raw demand, unfiltered]; passes [the family's test scores lie on both
+    sides of the printed one]; attains [train and test are within the tolerance]; classes [definitions whose every score
+    is too]; RMSE, 1 - RMSE [the normalization nearest the printed RMSE], each with its distance.
     """
     apart = deviations(cells)
     index = [*_CELL, "against"]
-    value = cells.pivot(index=index, columns="Index", values="1-WMAPE").reset_index()
+    value = _once(cells).pivot(index=index, columns="Index", values="1-WMAPE").reset_index()
     raw = value[value["against"] == "raw"].drop(columns="against")
     leak_free = raw[(raw["filter"] == "none") & (raw["split"] == "last")].set_index(["model", "horizon"])["Test"]
     of_family = value.groupby([*FAMILY, "against"])["Test"]
@@ -86,23 +76,10 @@ def families(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int = 10, seed: int = 0) -> pd.DataFrame:
-    """How much of a match is the luck of the draw: random-row protocols with other test rows.
+    """Random-row protocols scored again with other test rows, `n_draws` seeds from `seed` on, a row a protocol.
 
-    Parameters
-    ----------
-    panel : Panel
-    protocols : iterable of Protocol
-        Those with a random split are drawn again, the others left out.
-    n_draws : int
-        Draws of the test rows, with the seeds from `seed` on.
-    seed : int
-
-    Returns
-    -------
-    DataFrame, one row a protocol: model, filter, horizon; test, low and high [mean and range of the test 1-WMAPE over
-    draws]; attains [share of draws within ±.005 in train and test]; classes, RMSE, 1 - RMSE [share of draws that fit
-    these too, under some definition or normalization]; all [share in which 1-WMAPE, classes and RMSE, or one minus it,
-    fit at once].
+    Columns: model, filter, horizon; test, low and high [mean and range of the test 1-WMAPE]; attains, and then classes,
+    RMSE, 1 - RMSE, all: the share of draws in which 1-WMAPE fits, and these too.
     """
     randoms = [protocol for protocol in protocols if protocol.split == "random"]
     rows = []
@@ -123,19 +100,7 @@ def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int = 10, seed: 
 
 
 def verdict(table: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
-    """What the experiment says of Table 3, in sentences computed from it.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `families`.
-    cells : DataFrame
-        What it was made of.
-
-    Returns
-    -------
-    list of str
-    """
+    """What the experiment says of Table 3, in sentences computed from the families and the cells they were made of."""
     attaining = table[table["attains"]]
     denoised, raw = (table[table["against"] == name] for name in ("denoised", "raw"))
     test = cells[(cells["Index"] == "Test") & (cells["against"] == "raw")]
@@ -189,17 +154,7 @@ def verdict(table: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
 
 
 def with_and_without_later_days(table: pd.DataFrame) -> str:
-    """How many families that smooth the target attain the printed 1-WMAPE with later days, and how many without.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `families`; its columns against, filtered, split and attains are enough.
-
-    Returns
-    -------
-    str, one sentence.
-    """
+    """How many families that smooth the target attain the printed 1-WMAPE with later days, and how many without."""
     denoised = table[table["against"] == "denoised"]
     past_only = (denoised["filtered"] == "causal") & (denoised["split"] == "last")
     later, past = denoised[~past_only]["attains"], denoised[past_only]["attains"]
@@ -210,6 +165,11 @@ def with_and_without_later_days(table: pd.DataFrame) -> str:
     if later.any() and past.any():
         text += ": the figure is reproduced by scoring against a smoothed target, with or without later days"
     return text + "."
+
+
+def _once(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells without repeats: a width that is solved for may be one of the design's."""
+    return cells.drop_duplicates([*_CELL, "against", "Index"])
 
 
 def _fitting_definitions(apart: pd.Series) -> list[str]:

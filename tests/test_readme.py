@@ -1,57 +1,21 @@
-"""The headline table: every verdict can turn out otherwise, nothing synthetic is judged, the README shows it."""
+"""The README and the notebooks say what the committed tables hold."""
 
 import nbformat
 import pandas as pd
-from test_paper_verdict import tables
 
-from bowerbird import paper
 from bowerbird.runs import project_root
-from bowerbird.verdict import claims, comparison, headline
+from bowerbird.table_3.scores import TABLE_3_TOLERANCE
+from bowerbird.verdict import claims
 from bowerbird.verdict import verdicts as verdict
 
-
-def headline_of(real=True, **changes):
-    made = tables(**changes)
-    return headline.table(verdict.verdicts(made, real), made, real).set_index("quantity")
-
-
-def test_the_headline_judges_real_data_and_compares_nothing_synthetic():
-    real = headline_of()
-    assert real.loc["records clustered", ["paper", "as run", "verdict"]].tolist() == [
-        "340,798",
-        "340,798",
-        "reproduced",
-    ]
-    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
-        "0.945", "0.600 ± 0.004", "consistent with",
-    ]  # fmt: skip
-    assert real.loc["1-WMAPE, 15 days ahead", ["corrected", "verdict"]].tolist() == [
-        "0.550 (last days 0.560)", "not printed",
-    ]  # fmt: skip
-    assert real.loc["forecast, seller 6, wh 43", "corrected"] == "product_1312: 2, 2, 3; product_1314: 9, 9, 9"
-    synthetic = headline_of(real=False)
-    printed = real.index[real["paper"] != "–"]
-    assert (synthetic.loc[printed, "verdict"] == comparison.NOT_COMPARABLE).all()
-    assert synthetic.loc["frequencies equal, of 10", "as run"] == "–"
-
-
-def test_verdicts_of_many_numbers_are_counted_where_they_differ():
-    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
-    frequencies[:2] += [8, -8]
-    near = headline_of(records=frequencies, cells=3.0)
-    assert near.loc["frequencies equal, of 10", ["as run", "verdict"]].tolist() == [
-        "8 (16 records off)", "8 reproduced, 2 within tolerance",
-    ]  # fmt: skip
-    assert near.loc["centre cells equal, of 100", "verdict"] == "not found"
-
-
-def test_headline_text_of_an_unfinished_run(tmp_path):
-    assert "11_verdict has not run" in headline.text(tmp_path)
+ROOT = project_root()
+TABLES = ROOT / "reports" / "full-attachments" / "tables"
+README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
 
 def test_the_readme_shows_the_committed_report():
-    headline = project_root() / "reports" / "full-attachments" / "tables" / "headline.md"
-    assert headline.read_text(encoding="utf-8").strip() in (project_root() / "README.md").read_text(encoding="utf-8")
+    headline = (TABLES / "headline.md").read_text(encoding="utf-8")
+    assert headline.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def interval(row) -> str:
@@ -59,34 +23,32 @@ def interval(row) -> str:
 
 
 def test_the_readme_says_in_words_what_the_committed_tables_hold():
-    tables = project_root() / "reports" / "full-attachments" / "tables"
-    readme = " ".join((project_root() / "README.md").read_text(encoding="utf-8").split())
-    scores = pd.read_csv(tables / "forecast_scores.csv").set_index(["method", "protocol"])
+    scores = pd.read_csv(TABLES / "forecast_scores.csv").set_index(["method", "protocol"])
     of, best = scores["1-WMAPE"], "ensemble: SBO-LSTM, median 21"
-    combined = pd.read_csv(tables / "ladder_combination.csv").set_index("protocol").loc["R"]
+    combined = pd.read_csv(TABLES / "ladder_combination.csv").set_index("protocol").loc["R"]
     ranked = scores[scores["kind"] != "hindsight"]["1-WMAPE"].unstack()
     assert ranked["R"].idxmax() == best
-    saved = pd.read_csv(tables / "inventory_worth.csv").set_index("method")["saved against seasonal naive"]
+    saved = pd.read_csv(TABLES / "inventory_worth.csv").set_index("method")["saved against seasonal naive"]
     of_network = sorted(saved[["SBO-LSTM", "SBO-LSTM, its own distribution"]])
-    days = pd.read_csv(tables / "daily_updates.csv").set_index("updating")["1-WMAPE"]
-    total = pd.read_csv(tables / "levels.csv").query("level == 'total' and period == 'horizon'").set_index("method")
+    days = pd.read_csv(TABLES / "daily_updates.csv").set_index("updating")["1-WMAPE"]
+    total = pd.read_csv(TABLES / "levels.csv").query("level == 'total' and period == 'horizon'").set_index("method")
     place = total["1-WMAPE"].rank(ascending=False)
-    searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    searches = pd.read_csv(TABLES / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
     gaussian = searches.loc["Gaussian process"]
-    verdicts = verdict.counts(pd.read_csv(tables / "verdict.csv"))
-    families = pd.read_csv(tables / "table_3_families.csv")
+    verdicts = verdict.counts(pd.read_csv(TABLES / "verdict.csv"))
+    families = pd.read_csv(TABLES / "table_3_families.csv")
     smoothed, raw = (families[families["against"] == name] for name in ("denoised", "raw"))
     past_only = (smoothed["filtered"] == "causal") & (smoothed["split"] == "last")
     attaining = smoothed[smoothed["attains"]]
-    one_minus = (attaining["1 - RMSE, distance"] <= comparison.TABLE_3_TOLERANCE).sum()
+    one_minus = (attaining["1 - RMSE, distance"] <= TABLE_3_TOLERANCE).sum()
     for model, width in (("ridge", 9), ("persistence", 11)):
         named = (attaining["model"] == model) & (attaining["filter"] == f"trailing mean {width} d")
         assert (named & (attaining["split"] == "last") & (attaining["horizon"] == "1 day")).any()
-    assert not raw["attains"].any() and not (attaining["RMSE, distance"] <= comparison.TABLE_3_TOLERANCE).any()
-    ahead = pd.read_csv(tables / "ladder_differences.csv").set_index(["protocol", "other"])
-    stops = pd.read_csv(tables / "as_run_stops.csv")
-    blind = pd.read_csv(tables / "as_run_starts.csv").iloc[0]
-    third = pd.read_csv(tables / "table_3.csv").set_index(["index", "column"])["corrected"]
+    assert not raw["attains"].any() and not (attaining["RMSE, distance"] <= TABLE_3_TOLERANCE).any()
+    ahead = pd.read_csv(TABLES / "ladder_differences.csv").set_index(["protocol", "other"])
+    stops = pd.read_csv(TABLES / "as_run_stops.csv")
+    blind = pd.read_csv(TABLES / "as_run_starts.csv").iloc[0]
+    third = pd.read_csv(TABLES / "table_3.csv").set_index(["index", "column"])["corrected"]
     for sentence in (
         f"SBO-LSTM {of['SBO-LSTM', 'R']:.3f}, its settings",
         f"a running median ({of['median 21', 'R']:.3f})",
@@ -99,7 +61,7 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
         f"Weights of {combined['methods']:.0f} forecasters",
         f"would give {combined['weights in hindsight']:.3f}",
         f"SBO-LSTM is number {place['SBO-LSTM']:.0f} of {len(total)} ({total['1-WMAPE']['SBO-LSTM']:.3f}",
-        claims.search_text(pd.read_csv(tables / "sbo_history.csv")),
+        claims.search_text(pd.read_csv(TABLES / "sbo_history.csv")),
         f"differs by {interval(ahead.loc['R', 'LSTM, untuned'])} from the untuned LSTM",
         f"by {interval(ahead.loc['R', 'GRU, untuned'])} from the untuned GRU",
         f"{stops['all ten frequencies'][1]} of {stops['starts'][1]:,} starts give all ten frequencies",
@@ -129,15 +91,13 @@ def test_the_readme_says_in_words_what_the_committed_tables_hold():
         f"{verdicts['excluded']} excluded, {verdicts['uninformative']} uninformative, "
         f"{verdicts['unknowable']} unknowable",
     ):
-        assert sentence in readme, sentence
+        assert sentence in README, sentence
 
 
 def test_notebooks_say_of_the_attachments_what_the_committed_tables_hold():
-    root = project_root()
-    tables = root / "reports" / "full-attachments" / "tables"
-    searches = pd.read_csv(tables / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
+    searches = pd.read_csv(TABLES / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
     lost = searches.loc["Gaussian process", "pairings"] * (1 - searches.loc["Gaussian process", "won"])
-    blend = pd.read_csv(tables / "new_items_scores.csv").set_index(["method", "population"]).loc["blend"]
+    blend = pd.read_csv(TABLES / "new_items_scores.csv").set_index(["method", "population"]).loc["blend"]
     gains = blend[["gain", "gain, 5 %", "gain, 95 %"]].map("{:.3f}".format).apply(lambda cells: cells.str.lstrip("0"))
     old, young = (gains.loc[where].tolist() for where in ("hidden old series", "new items"))
     for stem, sentence in (
@@ -148,5 +108,5 @@ def test_notebooks_say_of_the_attachments_what_the_committed_tables_hold():
             f"wins most of its few pairings ({lost:.0f} of {searches.loc['Gaussian process', 'pairings']:.0f} at 60",
         ),
     ):
-        text = " ".join(cell.source for cell in nbformat.read(root / "notebooks" / f"{stem}.ipynb", as_version=4).cells)
+        text = " ".join(cell.source for cell in nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells)
         assert sentence in " ".join(text.split()), sentence

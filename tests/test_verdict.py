@@ -1,0 +1,647 @@
+"""The paper's numbers and claims beside ours: every verdict can turn out otherwise, nothing synthetic is judged."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bowerbird import paper
+from bowerbird.data.panel import Panel
+from bowerbird.dm.as_run import RECORD_COLUMNS
+from bowerbird.errors import MissingResult
+from bowerbird.evaluation.ladder import Key, Protocol
+from bowerbird.evaluation.quantile_forecast import QuantileForecast
+from bowerbird.files import read_json
+from bowerbird.paper import documents, errata
+from bowerbird.runs import project_root
+from bowerbird.runs.tables import Tables, read_tables
+from bowerbird.sbo import VARIANTS
+from bowerbird.seeds import stream
+from bowerbird.table_3.scores import CLASS_DEFINITIONS
+from bowerbird.verdict import claims, comparison, deviations
+from bowerbird.verdict import verdicts as verdict
+from bowerbird.verdict.comparison import NOT_COMPARABLE
+
+COMMITTED = sorted(path.parent for path in (project_root() / "reports").glob("*/VERDICT.md"))
+STATED = pd.DataFrame({"claim": ["clusters help"], "verdict": ["not found"]})
+OTHERS = {
+    "with DM clusters": (0.01, -0.02, 0.03), "denoised": (-0.05, -0.08, -0.02), "LSTM, untuned": (0.02, 0.01, 0.03),
+    "GRU, untuned": (-0.01, -0.02, 0.0),
+}  # fmt: skip
+
+
+def protocols(as_run, leak_free):
+    """Two protocols whose every score is `as_run`, or `leak_free`."""
+    rows = []
+    for index in ("Train", "Test"):
+        for protocol, value in (("filtered causally", as_run), ("leak-free", leak_free)):
+            row = {"Index": index, "model": "lstm", "filter": "none", "protocol": protocol}
+            row |= {"1-WMAPE, own target": value, "RMSE / mean, own target": value}
+            for definition in CLASS_DEFINITIONS:
+                row |= {f"{m}, {definition}": value for m in ("accuracy", "recall", "precision", "F1")}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def run_tables(
+    records=None, cells=0.0, scores=0.945, best=None, attains=True, rmse=0.5, one_minus=0.5, figure=(2.4, 1.6, 2.6),
+    chance=0.23, left=1,
+):  # fmt: skip
+    """A run's tables, made by hand: 10 clusters, a Table 3 whose every as-run cell is `scores`."""
+    frequencies = paper.TABLE_1["frequency"].to_numpy() if records is None else records
+    centres = (paper.TABLE_2 + cells).assign(category3=1.0, qty=1.0)[list(RECORD_COLUMNS)]
+    centres.loc[8, "seller_level"] += 0.5 - 1e-9  # 993 / 662, as in the paper's data
+    cell = [(index, column) for index in paper.TABLE_3.index for column in paper.TABLE_3.columns]
+    third = pd.DataFrame(cell, columns=["index", "column"])
+    size = np.array([71, 295, 447, 243, 307, 288, 105, 130, 78, 32])
+    return Tables(
+        merge_counts=pd.DataFrame({"n_days": [166]}),
+        table_1=comparison.table_1(frequencies),
+        table_1_seeds=pd.DataFrame({"cluster": range(1, 11), "mean": size * 166.0, "sd": 166.0, "seeds": 5}),
+        dm_members=pd.DataFrame(
+            {"corrected: series": size, "eq. 9 as printed: series": [1996 - 9 * (left == 10)] + [left == 10] * 9}
+        ),
+        dm_number_of_clusters=pd.DataFrame({"K": [5, 10, 20], "BIC (curves)": [3.0, 2.0, 1.0]}),
+        as_run_demand=pd.DataFrame({"qty": [7.78, 1.0]}),
+        table_2=comparison.table_2(centres),
+        table_3=third.assign(**{"as run": scores, "best": best or scores, "best by": "ridge, sym8, filtered causally"}),
+        table_3_seeds=third.assign(mean=0.6, sd=0.004, seeds=5),
+        table_3_protocols=protocols(scores, 0.6),
+        table_3_families=pd.DataFrame(
+            {"against": ["denoised"] * 3 + ["raw"], "attains": [attains, attains, False, False],
+             "classes": list("x–––"), "filtered": ["causal", "before", "after", "–"], "split": "last",
+             "RMSE, distance": rmse, "1 - RMSE, distance": one_minus}
+        ),
+        sbo_history=pd.DataFrame({"layers": [1, 2], "value": [0.5, 0.4]}),
+        figure_1=pd.DataFrame(
+            {"product_no": ["product_1312"] * 3 + ["product_1314"] * 3, "day": [1, 2, 3] * 2,
+             "ours": [*figure, 9.0, 9.0, 9.0], "sd": 0.05,
+             "met by chance": chance}
+        ),
+        as_run_stops=pd.DataFrame(
+            {"way": ["printed centres, run until nothing moves", "starts about that solution, default stop"],
+             "starts": [1, 1000], "all ten frequencies": [0, 2], "frequencies exact": [8, 10], "records off": [16, 0],
+             "cells equal": [99, 100]}
+        ),
+        forecast_scores=pd.DataFrame(
+            {"method": "SBO-LSTM", "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
+        ),
+        inventory_summary=pd.DataFrame({"fill_rate": [0.8]}),
+    )  # fmt: skip
+
+
+def judge(**changes):
+    return verdict.verdicts(run_tables(**changes), real=True).set_index("id")
+
+
+# --- committed reports -----------------------------------------------------------------------------------------------
+
+
+def without_last_column(page: str) -> list[str]:
+    """The page's lines, without the places of tests and modules in its tables."""
+    return [re.sub(r" +\|[^|]+\|$", "", line) for line in page.splitlines() if not line.startswith("|:")]
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+class TestACommittedReportIsWhatTheCodeMakes:
+    """Recomputed from the report's own tables; `make report` after a run brings both together again."""
+
+    def test_the_errata_and_the_map(self, folder):
+        for file, page in (("ERRATA.md", errata.page()), ("DOCUMENTS.md", documents.page())):
+            assert without_last_column((folder / file).read_text(encoding="utf-8")) == without_last_column(page)
+
+    def test_the_verdict(self, folder):
+        real = read_json(folder / "run.json")["data"] == "attachments"
+        judged = verdict.verdicts(read_tables(folder), real)
+        stated = claims.claims_table(read_tables(folder), real)
+        page = verdict.page(judged, read_tables(folder), real, stated)
+        assert (folder / "VERDICT.md").read_text(encoding="utf-8") == page
+        assert len(judged) == len(paper.PRINTED)
+
+    def test_the_deviations(self, folder):
+        real = read_json(folder / "run.json")["data"] == "attachments"
+        table = deviations.deviations_table(read_tables(folder))
+        assert (folder / "DEVIATIONS.md").read_text(encoding="utf-8") == deviations.page(table, real)
+
+    def test_tables_1_and_2_against_the_paper(self, folder):
+        tables = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("table_1", "table_2", "headline")}
+        first, second = tables["table_1"], tables["table_2"]
+        again = comparison.table_1(first["ours"].to_numpy()[:-1])
+        pd.testing.assert_frame_equal(again.reset_index(drop=True), first, check_dtype=False)
+        readings = pd.read_csv(folder / "tables" / "table_1_readings.csv")
+        np.testing.assert_allclose(readings["as run, %"], 100 * first["ours"][:-1] / first["ours"].iloc[-1], atol=0.005)
+        np.testing.assert_array_equal(second["paper"], paper.TABLE_2.to_numpy().ravel())
+        same = second["ours"].round() == second["paper"]
+        assert (same == second["same"]).all()
+        row = tables["headline"].set_index("quantity")["as run"]
+        assert str(same.sum()) == row["centre cells equal, of 100"] or row["centre cells equal, of 100"] == "–"
+
+    def test_table_3_and_its_seeds(self, folder):
+        third = pd.read_csv(folder / "tables" / "table_3.csv")
+        np.testing.assert_array_equal(third["paper"], paper.TABLE_3.to_numpy().ravel())
+        protocols = pd.read_csv(folder / "tables" / "table_3_protocols.csv")
+        pd.testing.assert_frame_equal(comparison.table_3(protocols), third, check_dtype=False)
+
+
+# --- tables and Figure 1 ---------------------------------------------------------------------------------------------
+
+
+def test_compare_tells_the_same_digits_after_rounding():
+    rows = comparison.compare([2, 3, 5], [2.4, 2.6, 6])
+    assert list(rows["same"]) == [True, True, False] and list(rows["difference"]) == pytest.approx([0.4, -0.4, 1])
+
+
+def test_the_papers_own_numbers_agree_with_themselves():
+    first = comparison.table_1(paper.TABLE_1["frequency"].to_numpy())
+    assert first["same"].all() and first.iloc[-1]["paper"] == 340_798
+    second = comparison.table_2((paper.TABLE_2 + 0.3).assign(category3=1.0, qty=1.0))
+    assert second["same"].all() and len(second) == 100
+
+
+def test_as_run_is_one_protocol_in_all_columns_and_best_is_by_cell():
+    far = protocols(0.80, 0.6).assign(model="ridge")
+    far.loc[(far["Index"] == "Test") & (far["protocol"] == "filtered causally"), "F1, quantile classes"] = 0.945
+    both = pd.concat([far, protocols(0.944, 0.6)], ignore_index=True)
+    name = "lstm, none, filtered causally"
+    assert comparison.nearest_protocol(both) == name
+    table = comparison.table_3(both).set_index(["index", "column"])
+    assert (table["as run"] == 0.944).all() and (table["corrected"] == 0.6).all()
+    assert table.loc[("test", "f1"), ["best", "best by"]].tolist() == [0.945, "ridge, none, filtered causally"]
+    assert table.loc[("test", "accuracy"), ["best", "best by"]].tolist() == [0.944, name]
+    assert table.loc[("test", "rmse"), "best by"] == f"{name}: RMSE / mean"
+    assert name in comparison.nearest_text(both) and "nearest of 2" in comparison.nearest_text(both)
+
+
+def test_three_readings_of_table_1():
+    rows = comparison.table_1_readings(paper.TABLE_1["frequency"].to_numpy(), np.array([166, 332]))
+    assert rows["paper"].tolist() == rows["as run"].tolist() == paper.TABLE_1["frequency"].tolist()
+    assert rows["corrected"].tolist()[:2] == [166, 332] and rows["corrected"].isna().sum() == 8
+    np.testing.assert_allclose(rows["paper, %"], paper.TABLE_1["percentage"], atol=0.005 + 1e-9)
+    np.testing.assert_allclose(rows["corrected, %"][:2], [100 / 3, 200 / 3], atol=0.005)
+
+
+def test_modes_are_the_most_frequent_labels_of_each_cluster():
+    attributes = pd.DataFrame({"seller": ["a", "a", "b", "c"], "wh": ["x", "y", "y", "z"]})
+    rows = comparison.modes(attributes, np.array([0, 0, 0, 2]), 3).set_index("cluster")
+    assert rows.loc[1, "seller"] == "a (67 %)" and rows.loc[1, "wh"] == "y (67 %)"
+    assert (rows.loc[2] == "–").all() and rows.loc[3, "seller"] == "c (100 %)"
+
+
+def test_table_3_over_seeds_is_the_mean_and_spread_of_its_columns():
+    seeds = [protocols(0.9, score).query("protocol == 'leak-free'") for score in (0.5, 0.6, 0.7)]
+    rows = comparison.table_3_over_seeds(seeds)
+    assert list(zip(rows["index"], rows["column"], strict=True))[:2] == [("train", "accuracy"), ("train", "recall")]
+    assert len(rows) == paper.TABLE_3.size and (rows["seeds"] == 3).all()
+    np.testing.assert_allclose(rows["mean"], 0.6)
+    np.testing.assert_allclose(rows["sd"], 0.1)
+    seeds[0].loc[seeds[0]["Index"] == "Test", "F1, quantile classes"] = 0.2
+    f1 = comparison.table_3_over_seeds(seeds).set_index(["index", "column"])["mean"]
+    assert f1["test", "f1"] == pytest.approx(0.5) and f1["test", "recall"] == pytest.approx(0.6)
+    assert comparison.table_3_over_seeds(seeds[:1])["sd"].isna().all()
+
+
+def test_figure_1_over_seeds_by_hand():
+    days = pd.date_range(paper.FORECAST_FIRST_DAY, periods=15)
+    frames = [
+        pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312",
+                      "date": days[::-1], "forecast_qty": np.arange(15.0)[::-1] + level})
+        for level in (0, 1, 3)
+    ]  # fmt: skip
+    demand = np.repeat([[2.0], [3.0], [9.0], [1.0]], 30, axis=1)
+    demand[0, :9] = 50.0  # before the last 21 days
+    rows = comparison.figure_1_over_seeds(frames[0], frames[1:], demand)
+    assert rows["day"].tolist() == [1, 2, 3] and rows["paper"].tolist() == [2, 2, 3]
+    assert rows["ours"].tolist() == [0, 1, 2] and (rows["seeds"] == 2).all()
+    np.testing.assert_allclose(rows["sd"], np.sqrt(2))
+    assert (rows["met by chance"] == 0.5).all()  # medians 2 and 3 lie within a unit of 2, 2, 3
+    assert comparison.figure_1_text(rows) == "product_1312: 0, 1, 2"
+    others = [frame.assign(seller_no="seller_1") for frame in frames]
+    none = comparison.figure_1_over_seeds(others[0], others[1:], demand)
+    assert none.empty and comparison.figure_1_text(none) == "no such series"
+
+
+# --- every number ----------------------------------------------------------------------------------------------------
+
+
+def test_every_printed_number_is_judged_once_in_order():
+    judged = verdict.verdicts(run_tables(), real=True)
+    assert judged["id"].tolist() == paper.PRINTED["id"].tolist()
+    assert judged.map(lambda cell: isinstance(cell, str) and cell != "").all(axis=None)
+    assert judged["place"].is_unique
+
+
+def test_what_is_counted_as_found_leaves_out_what_follows_and_what_we_put_in():
+    """Of 152 numbers 112 can be found: 10 frequencies, the total, 100 centres, the demand of 8."""
+    assert verdict.counts(verdict.verdicts(run_tables(), real=True)) == {
+        "reproduced": 112, "within tolerance": 7, "follows from another number": 16, "input of ours": 5,
+        "consistent with": 2, "contradicted": 3, "not found": 2, "excluded": 1, "uninformative": 3, "unknowable": 1,
+    }  # fmt: skip
+
+
+def test_nothing_synthetic_is_judged():
+    judged = verdict.verdicts(run_tables(), real=False)
+    assert verdict.counts(judged) == {comparison.NOT_COMPARABLE: len(paper.PRINTED)}
+    assert "no number can be judged" in verdict.page(judged, run_tables(), False, STATED)
+
+
+def test_table_1_by_hand():
+    row = judge().loc["table_1/cluster_2/frequency"]
+    assert row[["paper", "as printed", "as run", "corrected", "verdict"]].tolist() == [
+        "42,290", "0", "42,290", "48,970 ± 166", "reproduced",
+    ]  # fmt: skip
+    share = judge().loc["table_1/cluster_2/percentage"]
+    assert (share["as run"], share["corrected"]) == ("12.409", "14.780 ± 0.050")
+    assert share["verdict"] == "follows from another number" and "is 12.409" in share["reason"]
+    total = judge().loc["table_1/total/frequency"]
+    assert (total["as printed"], total["as run"], total["corrected"]) == ("331,336", "340,798", "331,336")
+
+
+def test_table_1_within_20_records_and_beyond():
+    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies[:4] += [-8, 8, -300, 300]
+    found = judge(records=frequencies)["verdict"]
+    assert found["table_1/cluster_1/frequency"] == "within tolerance"
+    assert found["table_1/cluster_3/frequency"] == "not found"
+    assert found["table_1/cluster_5/frequency"] == "reproduced"
+    assert (found[[key for key in found.index if key.endswith("/percentage")]] == "follows from another number").all()
+
+
+def test_a_share_that_does_not_follow_from_its_frequency_is_contradicted(monkeypatch):
+    monkeypatch.setitem(verdict._VALUE, "table_1/cluster_2/percentage", 12.410)
+    assert judge().loc["table_1/cluster_2/percentage", "verdict"] == "contradicted"
+
+
+def test_table_2_and_the_example_of_the_text_go_together():
+    near, far = judge(cells=0.9)["verdict"], judge(cells=3.0)["verdict"]
+    key = "table_2/cluster_1/product_no"
+    assert (judge().loc[key, "verdict"], near[key], far[key]) == ("reproduced", "within tolerance", "not found")
+    repeated = judge(cells=3.0).loc["text/example/product_no"]
+    assert repeated["verdict"] == "follows from another number" and "whose verdict is: not found" in repeated["reason"]
+
+
+def test_one_minus_wmape_is_consistent_with_families_whose_width_was_solved_for():
+    near, far = (judge(attains=x).loc["table_3/test/one_minus_wmape"] for x in (True, False))
+    assert near[["verdict", "as run", "corrected"]].tolist() == ["consistent with", "0.945", "0.600 ± 0.004"]
+    assert "2 of 3 families" in near["reason"] and "solved for" in near["reason"]
+    assert far["verdict"] == "not found" and "0 of 3 families" in far["reason"]
+
+
+def test_class_scores_are_within_tolerance_or_not_found():
+    near, by_another, far = judge(), judge(scores=0.80, best=0.944), judge(scores=0.80)
+    for key in ("table_3/test/accuracy", "table_3/train/recall", "table_3/test/f1"):
+        assert near.loc[key, "verdict"] == by_another.loc[key, "verdict"] == "within tolerance"
+        assert far.loc[key, "verdict"] == "not found"
+        assert "1 of 2 families" in near.loc[key, "reason"]
+    assert "by ridge, sym8, filtered causally alone" in by_another.loc["table_3/test/accuracy", "reason"]
+    for key in ("accuracy", "recall"):
+        assert "exclude the printed digits 0.942 and 0.945 together" in near.loc[f"table_3/test/{key}", "reason"]
+
+
+def test_training_f1_is_excluded_by_the_table_itself_and_test_f1_is_not():
+    found = judge().loc["table_3/train/f1"]
+    assert found["verdict"] == "excluded" and "F1 is at most 0.9455" in found["reason"]
+    assert "if the second Accuracy is Precision and one average over classes is used throughout" in found["reason"]
+
+
+def test_rmse_is_not_found_unless_a_normalization_fits():
+    assert judge().loc["table_3/test/rmse", "verdict"] == "not found"
+    assert judge(rmse=0.004).loc["table_3/test/rmse", "verdict"] == "within tolerance"
+    only_one_minus = judge(one_minus=0.003).loc["table_3/test/rmse"]
+    assert only_one_minus["verdict"] == "not found" and "within 0.005 in 2" in only_one_minus["reason"]
+    assert "9 normalizations, in 2 families" in only_one_minus["reason"]
+
+
+def test_scores_of_the_text_repeat_the_table_or_contradict_it():
+    rows = judge()
+    for key in ("train_accuracy", "one_minus_wmape", "test_one_minus_wmape"):
+        assert rows.loc[f"text/{key}", "verdict"] == "contradicted"
+    assert "Table 3 has 0.946 there" in rows.loc["text/train_accuracy", "reason"]
+    assert "as train, F1; test, Rmse" in rows.loc["text/one_minus_wmape", "reason"]
+    assert rows.loc["text/test_rmse", "verdict"] == "follows from another number"
+
+
+def test_figure_1_takes_the_nearest_series_and_says_how_often_chance_comes_as_near():
+    rows = judge()
+    assert rows.loc["figure_1/day_1", ["corrected", "verdict"]].tolist() == ["2.40 ± 0.05", "uninformative"]
+    assert "product_1312" in rows.loc["figure_1/day_1", "reason"] and "23 %" in rows.loc["figure_1/day_1", "reason"]
+    assert judge(chance=0.01).loc["figure_1/day_1", "verdict"] == "within tolerance"
+    far = judge(figure=(5.0, 2.0, 3.0))["verdict"]
+    assert far[["figure_1/day_1", "figure_1/day_2"]].tolist() == ["not found", "uninformative"]
+    assert rows.loc["figure_1/merchant_number", "verdict"] == "input of ours"
+    without = run_tables()
+    without["figure_1"] = without["figure_1"].iloc[:0]
+    gone = verdict.verdicts(without, real=True).set_index("id")["verdict"]
+    assert (gone[[key for key in gone.index if key.startswith("figure_1/")]] == "not found").all()
+
+
+def test_number_of_clusters_names_what_eq_9_leaves():
+    row = judge().loc["text/n_clusters"]
+    assert row[["as printed", "as run", "corrected", "verdict"]].tolist() == ["1", "10", "10", "input of ours"]
+    assert "BIC takes 20" in row["reason"] and judge(left=10).loc["text/n_clusters", "as printed"] == "10"
+
+
+def test_the_rest_of_the_text():
+    rows = judge()
+    assert rows.loc["text/example/demand", ["as run", "verdict"]].tolist() == ["7.78", "reproduced"]
+    assert rows.loc["text/hidden_layers_more_than", ["corrected", "verdict"]].tolist() == ["2", "unknowable"]
+    assert rows.loc["text/train_share_percent", ["as run", "verdict"]].tolist() == ["84.94", "input of ours"]
+
+
+def test_agreement_and_plus_minus():
+    assert [verdict.agreement(8, x, 1) for x in (7.6, 8.9, 9.2)] == ["reproduced", "within tolerance", "not found"]
+    assert verdict.plus_minus(0.6, np.nan, "{:.2f}") == "0.60"
+    assert verdict.plus_minus(np.nan, np.nan, "{:.2f}") == "–"
+
+
+def test_a_missing_table_names_its_notebook():
+    short = run_tables()
+    del short["table_3_seeds"]
+    with pytest.raises(MissingResult, match="06_table_3"):
+        verdict.verdicts(short, real=True)
+
+
+def test_the_page_counts_what_the_table_holds_after_the_claims():
+    judged = verdict.verdicts(run_tables(), real=True)
+    text = verdict.page(judged, run_tables(), True, STATED)
+    assert "no number can be judged" not in text
+    assert text.startswith("# The verdict") and f"each of the {len(judged)} numbers" in text
+    assert text.index("clusters help") < text.index("## The numbers")
+    for name, number in verdict.counts(judged).items():
+        assert f"| {name} | {number} |" in text
+    assert "Starts about that solution, default stop: 2 of 1,000 starts give all ten frequencies" in text
+
+
+def test_the_page_shows_table_2_as_a_grid_and_marks_what_differs():
+    judged = verdict.verdicts(run_tables(), real=True)
+    grid = verdict.table_2_grid(judged).set_index("cluster")
+    assert grid.shape == (10, 10) and grid.loc[2, "Product Code"] == "762 / 762.00"
+    assert not grid.map(lambda cell: "≠" in cell).any(axis=None)
+    off = verdict.table_2_grid(verdict.verdicts(run_tables(cells=0.9), real=True))
+    assert off.drop(columns="cluster").map(lambda cell: cell.endswith(" ≠")).sum().sum() == 100
+    text = verdict.page(judged, run_tables(), True, STATED)
+    assert "Cell (8, Business Scale) is 993/662 = 1.5, printed 1" in text
+    assert text.count("label codes") == 1  # no sentence is repeated for every cell
+
+
+def test_table_1_stands_with_one_row_a_cluster():
+    grid = verdict.table_1_grid(verdict.verdicts(run_tables(), real=True)).set_index("cluster")
+    assert grid.index.tolist() == [*map(str, range(1, 11)), "total"]
+    assert grid.loc["2", ["Frequency", "as run", "verdict", "Percentage%", "its verdict"]].tolist() == [
+        "42,290", "42,290", "reproduced", "12.409", "follows from another number",
+    ]  # fmt: skip
+
+
+def test_every_verdict_of_the_headline_is_that_of_the_number():
+    for changes in ({}, {"scores": 0.8, "attains": False, "cells": 3.0}, {"rmse": 0.004, "chance": 0.01}):
+        judged = verdict.verdicts(run_tables(**changes), real=True)
+        found = verdict.headline(judged, run_tables(**changes), real=True).set_index("quantity")["verdict"]
+        of = judged.set_index("id")["verdict"]
+        for quantity, key in (
+            ("records clustered", "table_1/total/frequency"), ("clusters", "text/n_clusters"),
+            ("accuracy (quartile classes)", "table_3/test/accuracy"), ("F1 (quartile classes)", "table_3/test/f1"),
+            ("1-WMAPE, 1 day ahead", "table_3/test/one_minus_wmape"), ("RMSE / mean demand", "table_3/test/rmse"),
+            ("forecast, seller 6, wh 43", "figure_1/day_1"),
+        ):  # fmt: skip
+            assert found[quantity] == of[key]
+
+
+# --- headline --------------------------------------------------------------------------------------------------------
+
+
+def headline_of(real=True, **changes):
+    made = run_tables(**changes)
+    return verdict.headline(verdict.verdicts(made, real), made, real).set_index("quantity")
+
+
+def test_the_headline_judges_real_data_and_compares_nothing_synthetic():
+    real = headline_of()
+    assert real.loc["records clustered", ["paper", "as run", "verdict"]].tolist() == [
+        "340,798",
+        "340,798",
+        "reproduced",
+    ]
+    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
+        "0.945", "0.600 ± 0.004", "consistent with",
+    ]  # fmt: skip
+    assert real.loc["1-WMAPE, 15 days ahead", ["corrected", "verdict"]].tolist() == [
+        "0.550 (last days 0.560)", "not printed",
+    ]  # fmt: skip
+    assert real.loc["forecast, seller 6, wh 43", "corrected"] == "product_1312: 2, 2, 3; product_1314: 9, 9, 9"
+    synthetic = headline_of(real=False)
+    printed = real.index[real["paper"] != "–"]
+    assert (synthetic.loc[printed, "verdict"] == comparison.NOT_COMPARABLE).all()
+    assert synthetic.loc["frequencies equal, of 10", "as run"] == "–"
+
+
+def test_verdicts_of_many_numbers_are_counted_where_they_differ():
+    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies[:2] += [8, -8]
+    near = headline_of(records=frequencies, cells=3.0)
+    assert near.loc["frequencies equal, of 10", ["as run", "verdict"]].tolist() == [
+        "8 (16 records off)", "8 reproduced, 2 within tolerance",
+    ]  # fmt: skip
+    assert near.loc["centre cells equal, of 100", "verdict"] == "not found"
+
+
+def test_headline_text_of_an_unfinished_run(tmp_path):
+    assert "11_verdict has not run" in verdict.headline_text(tmp_path)
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+def claim_tables() -> Tables:
+    differences = [
+        (protocol, other if "untuned" in other else f"SBO-LSTM, {other}", *values)
+        for protocol in ("P25", "R")
+        for other, values in OTHERS.items()
+    ]
+    return Tables(
+        ladder_differences=pd.DataFrame(differences, columns=["protocol", "other", "difference", "low", "high"]),
+        sbo_history=history([0.42, 0.40, 0.41], [0, 0, 1]),
+        forecast_scores=pd.DataFrame(
+            {"protocol": ["R"], "method": ["SBO-LSTM"], "1-WMAPE": [0.55], "low": [0.52], "high": [0.58]}
+        ),
+        table_3_seeds=pd.DataFrame(
+            {"index": ["test"], "column": ["one_minus_wmape"], "mean": [0.63], "sd": [np.nan], "seeds": [1]}
+        ),
+        table_3_families=pd.DataFrame(
+            {"against": ["denoised", "denoised", "raw"], "attains": [True, False, False], "RMSE, distance": [0.4, 0, 0]}
+        ),
+        ladder_rmse=pd.DataFrame(
+            {"protocol": ["R"], "RMSE / mean demand": [1.4], "1-WMAPE": [0.55], "difference": [0.85], "low": [0.7],
+             "high": [1.0]}
+        ),
+        inventory_worth=pd.DataFrame(
+            {"method": ["SBO-LSTM"], "saved against seasonal naive": [0.13], "saved, low": [0.1], "saved, high": [0.2]}
+        ),
+    )  # fmt: skip
+
+
+def history(values, generations) -> pd.DataFrame:
+    return pd.DataFrame({"evaluation": range(1, len(values) + 1), "generation": generations, "value": values})
+
+
+def test_a_search_that_stops_at_its_random_draws_says_so():
+    text = claims.search_text(history([0.5, 0.3, 0.4, 0.35, 0.31], [0, 0, 0, 1, 1]))
+    assert (
+        text == "the best of 5 evaluations is number 2, a random draw of generation 0: 2 moves of SBO improved nothing"
+    )
+
+
+def test_moves_that_lower_the_best_are_counted_one_by_one():
+    values, generations = [0.5, np.inf, 0.4, 0.45, 0.38, 0.38, 0.36, 0.9], [0, 0, 0, 1, 1, 2, 2, 2]
+    best, improved = np.inf, 0
+    for value, generation in zip(values, generations, strict=True):
+        improved += generation > 0 and value < best
+        best = min(best, value)
+    found = claims.search_summary(history(values, generations))
+    assert found["moves that lowered the best"] == improved == 2
+    assert (found["found at evaluation"], found["generation"], found["moves"]) == (7, 2, 5)
+    assert claims.search_text(history(values, generations)).endswith(
+        "of generation 2: 2 of 5 moves of SBO lowered the best loss, from 0.4000 to 0.3600"
+    )
+
+
+def test_every_claim_has_its_effect_with_the_right_sign_and_a_verdict():
+    table = claims.claims_table(claim_tables(), real=True).set_index("claim")
+    effect, verdict = table["measured effect"], table["verdict"]
+    # SBO-LSTM took no clusters and is 0.01 ahead of itself with them: the clusters cost 0.01
+    assert "-0.010 (-0.030 to +0.020) from three origins" in effect["clusters help"]
+    assert "+0.050 (+0.020 to +0.080) from three origins" in effect["denoising helps"]
+    assert "untuned LSTM +0.020 (+0.010 to +0.030)" in effect["SBO helps"]
+    assert "untuned GRU -0.010 (-0.020 to +0.000)" in effect["SBO helps"]
+    assert "number 2, a random draw of generation 0: 1 moves" in effect["SBO helps"]
+    assert "0.550 (0.520 to 0.580) 15 days ahead, 0.630 one day ahead" in effect["accuracy is high"]
+    assert "0 of the 1 families" in effect["RMSE, equal to 1-WMAPE"]
+    assert "13 % (10 to 20) less stock" in effect["an inventory strategy results"]
+    assert verdict.tolist() == ["not found", "reproduced", "reproduced", "not found", "not found", "unknowable"]
+
+
+def test_clusters_that_sbo_took_are_measured_the_other_way_round():
+    made = claim_tables()
+    made["ladder_differences"] = made["ladder_differences"].replace(
+        "SBO-LSTM, with DM clusters", "SBO-LSTM, without DM clusters"
+    )
+    assert "+0.010 (-0.020 to +0.030)" in claims.claims_table(made, True)["measured effect"][0]
+
+
+def test_scores_near_the_printed_ones_are_within_tolerance():
+    made = claim_tables()
+    made["table_3_seeds"]["mean"] = 0.943
+    made["table_3_families"]["RMSE, distance"] = 0.004
+    assert claims.claims_table(made, True)["verdict"].tolist()[3:5] == ["within tolerance"] * 2
+
+
+def test_other_data_are_measured_and_not_judged():
+    table = claims.claims_table(claim_tables(), real=False)
+    assert set(table["verdict"]) == {NOT_COMPARABLE}
+    assert (table["measured effect"] != claims.NOT_MEASURED).all()
+    assert (claims.claims_table(Tables(), real=True)["measured effect"] == claims.NOT_MEASURED).all()
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(0)
+    demand = rng.poisson(4, (5, 20)).astype(float)
+    demand[2, 15] = np.nan
+    series = pd.DataFrame({"seller_no": "s", "product_no": [f"p{i}" for i in range(5)], "warehouse_no": "w"})
+    panel = Panel(series, pd.date_range("2023-01-01", periods=20, name="date"), demand)
+    keys = [Key("m", origin, 4, seed) for origin in (12, 16) for seed in (0, 1)]
+    return panel, {key: QuantileForecast(rng.gamma(4, 1, (5, 4))) for key in keys}
+
+
+def test_rmse_and_share_are_those_of_a_slow_loop_on_resampled_series(scored):
+    panel, forecasts = scored
+    protocol = Protocol("R", (12, 16), 4)
+    found = claims.rmse_beside_share(panel, forecasts, [protocol], "m", n_draws=200, seed=3).iloc[0]
+
+    draws = stream(3, "claims/bootstrap").multinomial(5, np.full(5, 0.2), 200)
+    differences = []
+    for counts in [np.ones(5, int), *draws]:
+        pairs = []
+        for key, forecast in forecasts.items():
+            squares, absolutes, units, days = 0.0, 0.0, 0.0, 0
+            for i in np.repeat(np.arange(5), counts):
+                for day in range(4):
+                    actual = panel.demand[i, key.origin + day]
+                    if not np.isnan(actual):
+                        error = actual - forecast.point[i, day]
+                        squares, absolutes, units, days = (
+                            squares + error**2,
+                            absolutes + abs(error),
+                            units + actual,
+                            days + 1,
+                        )
+            pairs.append((np.sqrt(squares / days) / (units / days), 1 - absolutes / units))
+        differences.append(np.mean(pairs, axis=0))
+    differences = np.array(differences)
+    assert found[["RMSE / mean demand", "1-WMAPE"]].tolist() == pytest.approx(differences[0])
+    apart = differences[:, 0] - differences[:, 1]
+    assert found[["difference", "low", "high"]].tolist() == pytest.approx(
+        [apart[0], *np.quantile(apart[1:], [0.025, 0.975])]
+    )
+
+
+# --- deviations ------------------------------------------------------------------------------------------------------
+
+
+def effect(name, **tables):
+    return deviations.EFFECTS[name](Tables(tables))
+
+
+def test_effects_by_hand():
+    counts = pd.DataFrame({"records_naive": [200], "records_correct": [150], "n_days": [166]})
+    assert effect("merge", merge_counts=counts) == "150 records for 200, 25.0% fewer"
+    members = pd.DataFrame({"corrected: series": [3, 2], "eq. 9 as printed: series": [5, 0]})
+    assert effect("equation_9", dm_members=members).startswith("2 clusters hold series; ")
+    assert effect("equation_9", dm_members=members).endswith("as printed, 1")
+    assert effect("basis", merge_counts=counts) == ("condition number of X for p = 3: 7e+06 in day numbers, 2.4 here")
+    history = pd.DataFrame({"layers": [1, 2, 2], "value": [0.5, 0.45, 0.4]})
+    assert effect("layers", sbo_history=history) == ("best validation WMAPE 0.5000 with 1 layer, 0.4000 with 2 layers")
+    variants = pd.DataFrame({"protocol": ["P15", "R"], "other": ["SBO-LSTM, denoised"] * 2, "difference": [9.0, 0.01],
+                             "low": [9.0, -0.02], "high": [9.0, 0.03]})  # fmt: skip
+    assert effect("denoised", ladder_differences=variants) == (
+        "1-WMAPE +0.010 against 'denoised' (95 % interval -0.020 to +0.030)"
+    )
+    for name in ("with", "without"):  # the variant is the one SBO did not take
+        other = variants.assign(other=f"SBO-LSTM, {name} DM clusters")
+        assert f"against '{name} DM clusters'" in effect("clusters", ladder_differences=other)
+    rates = pd.DataFrame({"evaluations": [30, 60, 60], "against": ["SBO, paper", "SBO, paper", "TPE"],
+                          "won": [0.1, 0.8, 0.5], "pairings": [5, 55, 55]})  # fmt: skip
+    history = pd.DataFrame({"evaluation": [1, 2, 3], "generation": [0, 0, 1], "value": [0.5, 0.4, 0.45]})
+    assert effect("search", sbo_win_rates=rates, sbo_history=history) == (
+        "the best of 3 evaluations is number 2, a random draw of generation 0: 1 moves of SBO improved nothing; with a "
+        "Sobol start, chances by rank and more mutation SBO ends lower in 80% of 55 pairings on other problems "
+        "(notebook 04)"
+    )
+    assert effect("curves", merge_counts=counts) == (
+        "0 of Table 1's 10 frequencies are multiples of 166 days, as series would be"
+    )
+    levels = pd.DataFrame([
+        ("series", "day", "SBO-LSTM", 0.5, -0.1), ("total", "day", "SBO-LSTM", 0.8, -0.1),
+        ("total", "horizon", "SBO-LSTM", 0.9, -0.1), ("total", "horizon", "naive", 0.95, 0.05),
+    ], columns=["level", "period", "method", "1-WMAPE", "bias"])  # fmt: skip
+    assert effect("level", levels=levels).endswith(
+        "for the total over the horizon naive 0.950, SBO-LSTM 0.900: SBO-LSTM is number 2 of 2, with a bias of -0.100"
+    )
+
+
+def test_the_row_on_sbo_names_the_papers_parameters():
+    (row,) = (row for row in deviations.DEVIATIONS if row["place"] == "4.2")
+    sbo = VARIANTS["paper"]
+    assert f"alpha {sbo.alpha}, mutation rate {sbo.mutation_rate} and z {sbo.z} of" in row["ours"]
+
+
+def test_the_table_is_numbered_and_says_what_was_not_measured():
+    table = deviations.deviations_table(Tables())
+    assert table["no."].tolist() == list(range(1, len(deviations.DEVIATIONS) + 1))
+    assert (table["measured effect"] == deviations.NOT_MEASURED).all()
+    assert "other data than the paper's" in deviations.page(table, real=False)
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: path.name)
+def test_a_report_measures_every_effect(folder):
+    table = deviations.deviations_table(read_tables(folder))
+    assert (table["measured effect"] != deviations.NOT_MEASURED).all()
