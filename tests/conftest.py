@@ -1,16 +1,19 @@
-"""Fixtures: six small attachments made by hand, and the folder of the original ones."""
+"""Fixtures: six small attachments made by hand, the folder of the original ones, and small notebooks to run."""
 
 import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the Makefile does: two busy cores make threads spin
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird.data.reader import ATTACHMENTS, SHIPMENT_COLUMNS, Attachments, read_attachments
+from bowerbird.runs import runner
 
 # The same examples on every machine, however slow it is: a run that passed passes again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -93,3 +96,29 @@ def attachments_folder() -> Path:
 def original(attachments_folder) -> Attachments:
     """The original attachments, read once."""
     return read_attachments(attachments_folder)
+
+
+PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'
+
+
+def write_notebook(folder: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> Path:
+    """A notebook whose first cells are its parameters and the beginning of its stage."""
+    begin = f'from bowerbird.runs import Stage\nstage = Stage.begin("{name}", out)'
+    first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=[first, *map(new_code_cell, (begin, *cells))], metadata={"kernelspec": python})
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return folder / f"{name}.ipynb"
+
+
+@pytest.fixture
+def one_notebook(tmp_path, monkeypatch):
+    """Give the cells of 03_denoising; get what runs it alone into tmp_path/run."""
+
+    def prepare(*cells: str):
+        path = write_notebook(tmp_path, "03_denoising", *cells)
+        monkeypatch.setattr(runner, "notebook_paths", lambda: [path])
+        monkeypatch.setattr(runner, "load_profile", lambda profile: {})
+        return lambda: runner.reproduce(profile="smoke", out=str(tmp_path / "run"), quiet=True)
+
+    return prepare

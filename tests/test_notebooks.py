@@ -10,12 +10,11 @@ import pandas as pd
 import papermill
 import pytest
 
+from bowerbird.data.reader import read_attachments
 from bowerbird.files import read_json
-from bowerbird.runs import RESULTS, pipeline, project_root
-from bowerbird.runs.captions import CAPTIONS
-from bowerbird.runs.kept import KEPT_PAGES
-from bowerbird.runs.parameters import declared, notebook_paths
-from bowerbird.runs.tables import MAKERS
+from bowerbird.runs import Stage, project_root, runner
+from bowerbird.runs.runner import declared
+from bowerbird.runs.stage import maker, notebook_paths
 
 NOTEBOOKS = notebook_paths()
 NAMES = [path.stem for path in NOTEBOOKS]
@@ -31,12 +30,11 @@ def suggestions(path):
     return re.findall(r"^\| `-p (\w+) (\S+)` \|", text.partition("## What would change if")[2], re.MULTILINE)
 
 
-def test_the_notebooks_are_there_and_the_pipeline_knows_them():
+def test_the_notebooks_are_there():
     assert NAMES == [
         "00_start_here", "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3",
         "07_forecast", "07b_new_items_and_618", "08_inventory", "09_planning", "10_daily_operation", "11_verdict",
     ]  # fmt: skip
-    assert list(pipeline.READS) == NAMES
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
@@ -61,31 +59,22 @@ def test_form(path):
         parameter = declared(path)[name]
         assert type(ast.literal_eval(value)).__name__ == parameter["type"] and value != parameter["default"], name
     source = code(path)
-    assert not re.search(r"^\s*(def|class) ", source, re.MULTILINE), "notebooks are thin: functions live in the package"
     assert "../" not in source and "/home" not in source
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_what_is_read_and_written_is_declared(path):
-    source = code(path)
-    for name in re.findall(r'stage\.write\(\s*"(\w+)"', source):
-        assert RESULTS[name] == path.stem
-    makers = {RESULTS[name] for name in re.findall(r'stage\.read\("(\w+)"\)', source)}
-    if path.stem == "11_verdict":  # reads the tables of earlier stages
-        makers |= set(MAKERS.values())
-    if '"attachments"' in source and path.stem != "01_data":
-        makers |= {"01_data"}
-    assert makers == set(pipeline.READS[path.stem])
-
-
-def test_every_result_is_written_by_its_notebook():
-    for name, stem in RESULTS.items():
-        assert f'"{name}"' in code(project_root() / "notebooks" / f"{stem}.ipynb"), f"{stem} never writes {name}"
+def test_what_a_notebook_reads_an_earlier_one_writes_and_each_writes_its_own():
+    written = {}
+    for path in NOTEBOOKS:
+        source = code(path)
+        for name in re.findall(r'stage\.read\(\s*"(\w+)"', source):
+            assert maker(name) < path.stem, name
+        for kind, name in re.findall(r'stage\.(write|table|figure|csv|page)\(\s*"([\w.]+)"', source):
+            assert written.setdefault((kind, name), path.stem) == path.stem, name
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    return pipeline.reproduce(profile="smoke", out=str(tmp_path_factory.mktemp("smoke") / "run"), quiet=True)
+    return runner.reproduce(profile="smoke", out=str(tmp_path_factory.mktemp("smoke") / "run"), quiet=True)
 
 
 def test_the_whole_way_through(smoke):
@@ -98,9 +87,9 @@ def test_the_whole_way_through(smoke):
     assert list(plan.columns[:6]) == ["seller_no", "product_no", "warehouse_no", "date", "s", "S"]
     assert forecasts["date"].min() == "2023-05-16" and forecasts["date"].max() == "2023-05-30"
     assert "no number can be judged" in (smoke / "VERDICT.md").read_text(encoding="utf-8")
-    assert all((smoke / page).is_file() for page in KEPT_PAGES)
+    assert all((smoke / page).is_file() for page in ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md"))
     pd.testing.assert_frame_equal(
-        pd.read_parquet(smoke / "forecasts.parquet")[["forecast_qty"]].round(3), forecasts[["forecast_qty"]]
+        pd.read_parquet(smoke / "results" / "forecasts.parquet")[["forecast_qty"]].round(3), forecasts[["forecast_qty"]]
     )
 
 
@@ -123,7 +112,7 @@ def test_the_index_links_to_files_that_exist_and_asks_nothing_of_the_network(smo
 
 
 def test_nothing_runs_twice(smoke, capsys):
-    pipeline.reproduce(profile="smoke", out=str(smoke), quiet=True)
+    runner.reproduce(profile="smoke", out=str(smoke), quiet=True)
     assert capsys.readouterr().out.count("up to date") == len(NAMES)
 
 
@@ -143,10 +132,12 @@ def test_what_is_suggested_runs(path, smoke, tmp_path):
         papermill.execute_notebook(str(path), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
 
 
-def test_a_figure_is_shown_under_a_word_on_what_to_see(smoke):
-    shown = "\n".join(path.read_text(encoding="utf-8") for path in (smoke / "notebooks").glob("*.ipynb"))
-    for figure in (smoke / "figures").glob("*.png"):
-        assert json.dumps(CAPTIONS[figure.stem], ensure_ascii=False)[1:-1] in shown, figure.stem
+def test_every_figure_is_shown_under_a_word_on_what_to_see(smoke):
+    for name in NAMES:
+        shown = (smoke / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+        for place, entry in Stage(name, smoke).files.items():
+            if place.startswith("figures/"):
+                assert entry["caption"] and json.dumps(entry["caption"], ensure_ascii=False)[1:-1] in shown, place
 
 
 def test_a_notebook_without_its_input_says_what_makes_it(tmp_path):
@@ -168,16 +159,19 @@ def test_common_parameters():
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(smoke, tmp_path):
-    again = pipeline.reproduce(profile="smoke", out=str(tmp_path / "again"), quiet=True)
+    again = runner.reproduce(profile="smoke", out=str(tmp_path / "again"), quiet=True)
     for name in ("forecasts.csv", "replenishment.csv", "tables/headline.csv", "tables/sbo_history.csv"):
         assert (again / name).read_bytes() == (smoke / name).read_bytes(), name
-    other = pipeline.reproduce(profile="smoke", seed=1, out=str(tmp_path / "other"), quiet=True)
+    other = runner.reproduce(profile="smoke", seed=1, out=str(tmp_path / "other"), quiet=True)
     assert (other / "forecasts.csv").read_bytes() != (smoke / "forecasts.csv").read_bytes()
 
 
 @pytest.mark.slow
 def test_the_paper_on_its_own_data(attachments_folder, tmp_path):
-    run = pipeline.reproduce(profile="demo", data=str(attachments_folder), out=str(tmp_path / "run"), quiet=True)
+    manifest = read_attachments(attachments_folder).manifest()
+    run = runner.reproduce(
+        profile="demo", data=str(attachments_folder), manifest=manifest, out=str(tmp_path / "run"), quiet=True
+    )
     headline = pd.read_csv(run / "tables" / "headline.csv").set_index("quantity")
     assert headline.loc["records clustered", "verdict"] == "reproduced"
     assert headline.loc["centre cells equal, of 100", "as run"] == "100"

@@ -1,6 +1,7 @@
 """Drill: ids, labels and files made to do harm, to a page, a spreadsheet, a figure or the machine."""
 
 import ast
+import html
 import json
 import os
 import pickle
@@ -8,6 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import mistune
 import nbformat
 import numpy as np
 import pandas as pd
@@ -25,8 +27,8 @@ from bowerbird.forecaster import Settings, fit, load, save
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
-from bowerbird.runs import RESULTS, Stage, index_page, notebook_html, pipeline, project_root
-from bowerbird.runs.parameters import notebook_paths
+from bowerbird.runs import Stage, pages, project_root, runner
+from bowerbird.runs.stage import notebook_paths
 from bowerbird.sbo import Float, minimize
 from bowerbird.studies import denoising, inventory
 from bowerbird.studies import lstm as forecasting
@@ -70,7 +72,7 @@ def test_a_runs_csv_holds_no_formula(tmp_path, record_property):
     stage = Stage.begin("08_inventory", str(tmp_path))
     plan = hostile_table()
     shown = stage.table("plan", plan)
-    path = stage.write("replenishment", plan)
+    path = stage.csv("replenishment", plan, "")
     for written in (path, tmp_path / "tables" / "plan.csv"):
         assert formulas(written) == []
         again = pd.read_csv(written)
@@ -114,6 +116,15 @@ def test_a_markdown_table_obeys_no_id(tmp_path):
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}, "three columns in every line"
 
 
+@pytest.mark.parametrize("text", [r"\<img src=x onerror=alert(1)>", r"\[x](http://evil)", r"a\|b", r"\\<b>"])
+def test_a_backslash_of_an_id_undoes_no_escape(text):
+    """An id's own backslash before a tag, a link or a border is shown, and what follows it stays text."""
+    table = markdown_safe(pd.DataFrame({"id": [text], "qty": [1]})).to_markdown(index=False)
+    page = mistune.create_markdown(plugins=["table"], escape=False)(table)
+    assert page.count("<td") == 2 and html.unescape(re.search(r"<td[^>]*>(.*?)</td>", page)[1]) == text
+    assert not re.search(r"<(img|a|b)\b", page)
+
+
 def test_pages_show_ids_and_obey_none(tmp_path):
     """index.html with a hostile headline and data name; a notebook's page with a table, a print and an error of such
     ids."""
@@ -121,7 +132,7 @@ def test_pages_show_ids_and_obey_none(tmp_path):
            "seconds": {SCRIPT: 1.0}}  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps(run))
     Stage.begin("11_verdict", str(tmp_path)).table("headline", hostile_table())
-    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    page = pages.write_index(tmp_path).read_text(encoding="utf-8")
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 4
 
     frame = hostile_table()
@@ -133,7 +144,7 @@ def test_pages_show_ids_and_obey_none(tmp_path):
     ]
     cell = new_code_cell("frame", outputs=outputs, execution_count=1)
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "08_plan.ipynb")
-    page = notebook_html.write(tmp_path / "08_plan.ipynb").read_text(encoding="utf-8")
+    page = pages.write_notebook(tmp_path / "08_plan.ipynb")[0].read_text(encoding="utf-8")
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 3
 
 
@@ -147,9 +158,9 @@ def test_figures_name_series_whatever_their_ids(tmp_path):
     levels = Levels(np.full_like(demand, 2.0), np.full_like(demand, 9.0))
     walk = simulate(demand, levels.s, levels.S)
     stage = Stage.begin("07_forecast", str(tmp_path / "run"))
-    stage.figure("fans", forecasting.fans(panel, forecast, [0, 1, 2]))
-    stage.figure("sawtooth", inventory.sawtooth(walk, 0, levels, panel.keys[0]))
-    stage.figure("denoising", denoising.filters(dates, demand[:3], {"mean": demand[:3]}, panel.keys[:3]))
+    stage.figure("fans", forecasting.fans(panel, forecast, [0, 1, 2]), "")
+    stage.figure("sawtooth", inventory.sawtooth(walk, 0, levels, panel.keys[0]), "")
+    stage.figure("denoising", denoising.filters(dates, demand[:3], {"mean": demand[:3]}, panel.keys[:3]), "")
     assert len(list((tmp_path / "run" / "figures").glob("*.png"))) == 3
 
 
@@ -168,21 +179,23 @@ def test_a_whole_run_of_hostile_ids(tmp_path, record_property):
             marks = [mark for mark in HOSTILE if not (column in SERIES_KEY and mark.startswith("="))]
             table[column] = [f"{marks[k % len(marks)]}{text}" for k, text in zip(code, table[column], strict=True)]
         table.to_csv(tmp_path / "hostile" / f"{label}.csv", index=False)
-    run = pipeline.reproduce(profile="smoke", data=str(tmp_path / "hostile"), out=str(tmp_path / "run"), quiet=True)
-    pages, tables, texts = (sorted(run.rglob(f"*.{kind}")) for kind in ("html", "csv", "md"))
+    data = tmp_path / "hostile"
+    manifest = read_attachments(data).manifest()
+    run = runner.reproduce("smoke", data=str(data), manifest=manifest, out=str(tmp_path / "run"), quiet=True)
+    shown_in, tables, texts = (sorted(run.rglob(f"*.{kind}")) for kind in ("html", "csv", "md"))
     shown = 0
-    for page in pages:
+    for page in shown_in:
         text = page.read_text(encoding="utf-8")
         shown += text.count("&lt;script&gt;alert") + text.count("&lt;img src=x")
         assert obeyed(text) == [], page
-    assert shown > 0 and len(pages) > 12
+    assert shown > 0 and len(shown_in) > 12
     for path in tables:
         if path.parent.name not in ("deliveries", "quarantine"):  # files as they were delivered
             assert formulas(path) == [], path
     for path in texts:
         assert not re.search(r"(?<!\\)<(script|img)", path.read_text(encoding="utf-8")), path
     record_property(
-        "measured", f"{len(pages)} pages, {len(tables)} csv, {len(texts)} Markdown files; ids shown {shown} times"
+        "measured", f"{len(shown_in)} pages, {len(tables)} csv, {len(texts)} Markdown files; ids shown {shown} times"
     )
 
 
@@ -275,19 +288,20 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
 
 
 def test_damaged_results_and_records_are_told(tmp_path, harm):
-    """Pickles in the place of a result as parquet, JSON and csv: the message names the file and the cure."""
+    """Pickles in the place of a result, a csv and a record: the message names the file and the cure."""
     pickled, done = harm
-    results = {"forecasts": pd.DataFrame({"x": [1]}), "settings": {"x": 1}, "replenishment": pd.DataFrame({"x": [1]})}
-    for name, result in results.items():
-        stage = Stage.begin(RESULTS[name], str(tmp_path))
+    stage = Stage.begin("07_forecast", str(tmp_path))
+    for name, result in {"forecasts": pd.DataFrame({"x": [1]}), "settings": {"x": 1}}.items():
         path = stage.write(name, result)
         path.write_bytes(pickled)
-        with pytest.raises(MissingResult, match=rf"{path.name} is not what {stage.name} wrote .* makes it again"):
-            stage.read(name)
+        with pytest.raises(MissingResult, match=rf"{path.name} is not what 07_forecast wrote .* makes it again"):
+            Stage("08_inventory", tmp_path).read(name)
+    plan = stage.csv("replenishment", pd.DataFrame({"x": [1]}), "")
     stage.finish({"fingerprint": ""})
-    assert pipeline._again(stage, "") == "replenishment.csv changed or lost"
+    plan.write_bytes(pickled)
+    assert "replenishment.csv changed or lost" in runner.why_again(stage, "")
     stage.record_path.write_bytes(pickled)
-    assert pipeline._again(stage, "") == "its record is damaged"
+    assert runner.why_again(stage, "") == "its record is damaged"
     assert not done()
 
 

@@ -13,18 +13,16 @@ import textwrap
 import time
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird import files
 from bowerbird.__main__ import cli
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
 from bowerbird.files import RunInUse, atomic_path, only_run, read_json, sweep
-from bowerbird.runs import Stage, pipeline
+from bowerbird.runs import Stage, runner
 
 KILLS = int(os.environ.get("BOWERBIRD_KILLS", "20"))
 """How often the slow drill kills a run of real notebooks."""
@@ -207,32 +205,6 @@ def test_a_file_system_without_locks_is_no_hindrance(tmp_path, monkeypatch):
 # No room, no permission
 
 
-def notebook(path: Path, *sources: str) -> Path:
-    parameters = new_code_cell('out: str = ""  # folder\nseed: int = 0  # seed', metadata={"tags": ["parameters"]})
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(
-        new_notebook(cells=[parameters, *map(new_code_cell, sources)], metadata={"kernelspec": kernel}), path
-    )
-    return path
-
-
-BEGIN = 'from bowerbird.runs import Stage\nstage = Stage.begin("03_denoising", out)'
-
-
-@pytest.fixture
-def one_notebook(tmp_path, monkeypatch):
-    """Give a notebook's cells; get what runs it into tmp_path/run."""
-
-    def prepare(*sources: str):
-        path = notebook(tmp_path / "03_denoising.ipynb", BEGIN, *sources)
-        monkeypatch.setattr(pipeline, "notebook_paths", lambda: [path])
-        monkeypatch.setattr(pipeline, "READS", {"03_denoising": ()})
-        monkeypatch.setattr(pipeline, "load_profile", lambda profile: {})
-        return lambda: pipeline.reproduce(profile="smoke", out=str(tmp_path / "run"), quiet=True)
-
-    return prepare
-
-
 @pytest.fixture
 def little_room():
     """No file may grow beyond so many bytes: what a full disk does to a writer, without being root."""
@@ -249,14 +221,14 @@ def test_a_disk_that_fills_up_leaves_the_old_file_whole(tmp_path, little_room):
     old = pd.DataFrame({"x": [1.0]})
     stage.table("speed", old)
     stage.write("sbo_functions", old)
-    stage.page("PAGE.md", "old")
+    stage.page("PAGE.md", "old", "")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     much = pd.DataFrame({"x": pd.Series(range(100_000), dtype=float)})
     little_room(20_000)
     for write in (
         lambda: stage.table("speed", much),
         lambda: stage.write("sbo_functions", much.sample(frac=1, random_state=0)),
-        lambda: stage.page("PAGE.md", "new " * 10_000),
+        lambda: stage.page("PAGE.md", "new " * 10_000, ""),
         lambda: write_twin(tmp_path / "twin", 5, 0),
     ):
         with pytest.raises(OSError):
@@ -270,7 +242,7 @@ def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(one_noteboo
     """The stage fails with its name, the cause and the cure; with room again the same command ends well."""
     run = one_notebook("import pandas as pd\nstage.write('denoising', {'text': 'x' * 60_000})")
     little_room(50_000)
-    with pytest.raises(pipeline.StageFailed, match=r"(?s)03_denoising.*File too large.*same command again; it goes on"):
+    with pytest.raises(runner.StageFailed, match=r"(?s)03_denoising.*File too large.*same command again; it goes on"):
         run()
     folder = tmp_path / "run"
     assert (
@@ -337,7 +309,7 @@ if not flag.exists():
     os.kill(os.getpid(), signal.SIGKILL)
 """
     run = one_notebook(kill, "stage.write('denoising', {'done': 1})")
-    with pytest.raises(pipeline.StageFailed, match=r"(?s)03_denoising: the notebook's process ended.*memory.*goes on"):
+    with pytest.raises(runner.StageFailed, match=r"(?s)03_denoising: the notebook's process ended.*memory.*goes on"):
         run()
     assert (tmp_path / "run" / "notebooks" / "03_denoising.failed.ipynb").is_file()
     assert not (tmp_path / "run" / "results").exists()

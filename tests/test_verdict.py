@@ -15,7 +15,7 @@ from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.files import read_json
 from bowerbird.paper import documents, errata
 from bowerbird.runs import project_root
-from bowerbird.runs.tables import Tables, read_tables
+from bowerbird.runs.stage import Tables, read_tables
 from bowerbird.sbo import VARIANTS
 from bowerbird.seeds import stream
 from bowerbird.table_3.scores import CLASS_DEFINITIONS

@@ -26,15 +26,17 @@ def cli():
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
 @click.option("--cell-minutes", default=720.0, help="Time limit of a notebook's cell, in minutes.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def reproduce(cluster, **options):
+def reproduce(cluster, data, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
-    from bowerbird.runs import pipeline
+    from bowerbird.data.reader import read_attachments
+    from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 
     if cluster:
         use(cluster)
-    folder = pipeline.reproduce(**options)
+    manifest = read_attachments(data).manifest() if data != "synthetic" else {}  # refuses a wrong folder at once
+    folder = runner.reproduce(data=data, manifest=manifest, **options)
     click.echo("\n" + headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 
@@ -71,7 +73,7 @@ def check(folder):
 @click.option("--replace", is_flag=True, help="Replace a report of another profile or of other data.")
 def report(run, replace):
     """Copy what is worth keeping of a run to reports/."""
-    from bowerbird.runs.kept import keep
+    from bowerbird.runs.report import keep
 
     click.echo(keep(run, replace))
 

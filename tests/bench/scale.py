@@ -29,7 +29,7 @@ from bowerbird.inventory.policy import exact_levels
 from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
 from bowerbird.operation import network_state
 from bowerbird.runs import project_root
-from bowerbird.runs.pipeline import versions
+from bowerbird.runs.runner import versions
 
 SERIES, CORES = 100_000_000, 1000
 SAMPLE = 1_000_000  # series the network learns from; it is one network for all, and the rest only forecast

@@ -1,10 +1,10 @@
-"""A run: notebooks executed one after another into a folder, and what is kept of it.
+"""A run: the notebooks executed one after another into a folder.
 
-`pipeline` runs them, `kernel` is what they run in, `parameters` says with what, `folder` is what a notebook writes into
-and how what it wrote is known again, `tables` reads a run again, `notebook_html` and `index_page` make its pages,
-`code` tells which code made what lies ready to be used again, `kept` is what reports/ keeps.
+`stage` is a notebook's view of the folder and the record of what it read and wrote, `runner` executes the notebooks
+that are not up to date, `kernel` is the process they run in, `pages` makes index.html and the notebooks' pages,
+`report` copies what is worth keeping to reports/.
 """
 
-from bowerbird.runs.folder import IN_JUPYTER, RESULTS, Stage, project_root, run_folder
+from bowerbird.runs.stage import IN_JUPYTER, Stage, project_root, read_tables, run_folder
 
-__all__ = ["IN_JUPYTER", "RESULTS", "Stage", "project_root", "run_folder"]
+__all__ = ["IN_JUPYTER", "Stage", "project_root", "read_tables", "run_folder"]

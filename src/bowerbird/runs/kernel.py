@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from bowerbird.errors import ParameterError
-from bowerbird.runs import project_root
+from bowerbird.runs.stage import project_root
 
 FOREIGN = ("IPYTHON", "JPY_", "JUPYTER", "MATPLOTLIBRC", "MPLBACKEND", "PYTHON")
 """Variables, by their beginning, that change what a notebook computes, draws or can read."""

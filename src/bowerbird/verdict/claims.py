@@ -11,7 +11,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import MissingResult
 from bowerbird.evaluation.ladder import Key, Protocol, actual_demand
 from bowerbird.evaluation.quantile_forecast import QuantileForecast
-from bowerbird.runs.tables import Tables, one
+from bowerbird.runs.stage import Tables, one
 from bowerbird.seeds import stream
 from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
 from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, UNKNOWABLE, WITHIN

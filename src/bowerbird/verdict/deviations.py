@@ -12,7 +12,7 @@ import yaml
 
 from bowerbird import paper
 from bowerbird.errors import MissingResult
-from bowerbird.runs.tables import Tables, one
+from bowerbird.runs.stage import Tables, one
 from bowerbird.verdict.claims import NOT_MEASURED, horizon_total_text, search_text
 
 DEVIATIONS = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.BaseLoader)

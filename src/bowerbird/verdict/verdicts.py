@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird import paper
-from bowerbird.runs.tables import Tables, one
+from bowerbird.runs.stage import Tables, one
 from bowerbird.table_3.conclusions import with_and_without_later_days
 from bowerbird.table_3.protocols import n_train_days
 from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE

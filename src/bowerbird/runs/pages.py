@@ -1,36 +1,24 @@
-"""index.html of a run: the paper's numbers beside ours, the verdict, notebooks, figures, tables, results, the record.
+"""The pages of a run, which work offline and may load nothing but their own figures; their heads forbid the rest.
 
-One page that works offline: it may load nothing but the run's own figures, and its head forbids the rest. VERDICT.md
-and its like become pages beside it. All text is escaped, for names come from files that anyone may have written.
+index.html shows the paper's numbers beside ours, the verdict, notebooks, figures, tables, results and the record.
+VERDICT.md and its like become pages beside it. An executed notebook becomes two pages, with its code and without.
+All text is escaped: names come from files that anyone may have written.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import mistune
+import nbformat
 import pandas as pd
 from jinja2 import Environment
+from latex2mathml.converter import convert
 from markupsafe import Markup
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_markdown_cell, new_output
 
 from bowerbird.files import atomic_path, read_json
-from bowerbird.runs import Stage
-from bowerbird.runs.captions import CAPTIONS
-
-RESULT_FILES = {
-    "forecasts.csv": "units a day for every series, with quantiles",
-    "forecasts.parquet": "the same, faster to read",
-    "forecasts_new_items.csv": "the new items (the contest's question 2)",
-    "forecasts_618.csv": "the promotion of June (question 3)",
-    "replenishment.csv": "s, S and orders of every item and day",
-    "run.json": "the whole record: parameters, versions, checksums",
-}
-TEXT_PAGES = {
-    "VERDICT": "what became of every printed number",
-    "DEVIATIONS": "where we depart from the paper, and what it does",
-    "ERRATA": "misprints and slips, each with what shows it",
-    "DOCUMENTS": "what each document asks for, and where it lives",
-}
+from bowerbird.runs.stage import Stage
 
 HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -88,9 +76,9 @@ INDEX = (
 {% endfor %}</ul>
 <h2 id="figures">Figures</h2>
 {% for one in notebooks if one.figures %}<h3>{{ one.title }}</h3><div class="figures">
-{% for name in one.figures %}<figure><a href="figures/{{ name }}.png"><img src="figures/{{ name }}.png"
- alt="{{ captions.get(name, name) }}"></a>
-<figcaption><b>{{ name }}</b> {{ captions.get(name, "") }}</figcaption></figure>
+{% for name, caption in one.figures.items() %}<figure><a href="figures/{{ name }}.png"><img src="figures/{{ name }}.png"
+ alt="{{ caption or name }}"></a>
+<figcaption><b>{{ name }}</b> {{ caption }}</figcaption></figure>
 {% endfor %}</div>{% else %}<p>None yet.</p>{% endfor %}
 <h2 id="results">Results</h2><ul>
 {% for path, about in results.items() %}<li><a href="{{ path }}">{{ path }}</a>: {{ about }}</li>
@@ -111,31 +99,29 @@ INDEX = (
 TEXT = HEAD + """<p><a href="index.html">all of this run</a></p>\n{{ body }}\n</body></html>\n"""
 
 
-def write(folder: Path) -> Path:
-    """Write index.html, and a page for each of TEXT_PAGES, for whatever the run's folder holds.
-
-    Parameters
-    ----------
-    folder : Path
-        A run's folder with its run.json.
-
-    Returns
-    -------
-    Path of the page.
-    """
+def write_index(folder: Path) -> Path:
+    """Write index.html, and a page for each page in Markdown, for whatever a run's folder with run.json holds."""
     run = read_json(folder / "run.json")
     names = {path.name.removesuffix(".files.json") for path in (folder / "records").glob("*.files.json")}
     stages = [Stage(name, folder) for name in sorted({*run["seconds"], *names})]
-    changed = {folder / place for stage in stages for place in stage.changed()}  # such files are shown nowhere
-
-    def shown(path: Path) -> bool:
-        return path.is_file() and path not in changed
-
-    pages = {name: about for name, about in TEXT_PAGES.items() if shown(folder / f"{name}.md")}
+    changed = {place for stage in stages for place in stage.changed()}  # such files are shown nowhere
+    shown = {}  # path in the run's folder -> caption
+    for stage in stages:
+        written = {place: entry["caption"] for place, entry in stage.files.items() if place not in changed}
+        shown |= {place: caption for place, caption in written.items() if (folder / place).is_file()}
+    at_the_top = {place: caption for place, caption in shown.items() if "/" not in place}
+    pages = {place.removesuffix(".md"): about for place, about in at_the_top.items() if place.endswith(".md")}
     for name in pages:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
         _save(folder / f"{name}.html", TEXT, title=name.capitalize(), body=to_html(text))
-    headline, judged = _table(folder, "headline", shown), _table(folder, "verdict", shown)
+    results = {place: about for place, about in at_the_top.items() if place.endswith(".csv")}
+    results["run.json"] = "the whole record: parameters, versions, checksums"
+    for day in sorted((folder / "operation" / "store" / "days").glob("*/index.html"))[-1:]:
+        results[day.relative_to(folder).as_posix()] = "the page of a day of daily operation"
+    headline, judged = (
+        pd.read_csv(folder / place, dtype=str).fillna("") if place in shown else pd.DataFrame()
+        for place in ("tables/headline.csv", "tables/verdict.csv")
+    )
     return _save(
         folder / "index.html",
         INDEX,
@@ -144,9 +130,8 @@ def write(folder: Path) -> Path:
         headline="" if headline.empty else Markup(headline.to_html(index=False, border=0)),
         counts={} if judged.empty else judged["verdict"].value_counts().to_dict(),
         pages=pages,
-        notebooks=_notebooks(folder, stages, run["seconds"], shown),
-        captions=CAPTIONS,
-        results={name: about for name, about in RESULT_FILES.items() if shown(folder / name)} | _last_day(folder),
+        notebooks=[_notebook(stage, run["seconds"].get(stage.name), shown, changed) for stage in stages],
+        results=results,
         record=_record(run),
     )
 
@@ -167,59 +152,25 @@ def _save(path: Path, template: str, **content) -> Path:
     return path
 
 
-def _table(folder: Path, name: str, shown: Callable[[Path], bool]) -> pd.DataFrame:
-    path = folder / "tables" / f"{name}.csv"
-    return pd.read_csv(path, dtype=str).fillna("") if shown(path) else pd.DataFrame()
-
-
-def _notebooks(
-    folder: Path, stages: list[Stage], seconds: dict[str, float], shown: Callable[[Path], bool]
-) -> list[dict]:
-    """Every notebook of the run in order: its title, links, seconds, and the figures and tables it has left."""
-    figures = {path.stem for path in (folder / "figures").glob("*.png") if shown(path)}
-    tables = {path.stem for path in (folder / "tables").glob("*.csv") if shown(path)}
-    entries = []
-    for stage in stages:
-        name = stage.name
-        pages = {f"{name}.html": "with code", f"{name}.nocode.html": "without code", f"{name}.ipynb": "notebook"}
-        written = [Path(place) for place in stage.files]
-        title, about = _title(folder / "notebooks" / f"{name}.ipynb", shown)
-        entry = {
-            "title": title,
-            "about": about,
-            "links": {f"notebooks/{page}": words for page, words in pages.items()},
-            "seconds": seconds.get(name),
-            "figures": _in_order({file.stem for file in written if file.parent.name == "figures"} & figures),
-            "tables": [file.stem for file in written if file.suffix == ".csv" and file.stem in tables],
-        }
-        entry["links"] = {path: words for path, words in entry["links"].items() if shown(folder / path)}
-        figures.difference_update(entry["figures"])
-        tables.difference_update(entry["tables"])
-        entries.append(entry)
-    if figures or tables:
-        rest = {"title": "Others", "about": "no notebook of this run says that it wrote these", "links": {}}
-        entries.append(rest | {"seconds": None, "figures": _in_order(figures), "tables": sorted(tables)})
-    return entries
-
-
-def _in_order(figures: set[str]) -> list[str]:
-    """Figures as a reader of the notebooks meets them; those without a caption last."""
-    return [name for name in CAPTIONS if name in figures] + sorted(figures - CAPTIONS.keys())
-
-
-def _title(notebook: Path, shown: Callable[[Path], bool]) -> tuple[str, str]:
-    """The heading of a notebook and the paragraph below it; its file's name where there is no such cell."""
-    if shown(notebook):
-        first = "".join(read_json(notebook)["cells"][0]["source"])
+def _notebook(stage: Stage, seconds: float | None, shown: dict[str, str], changed: set[str]) -> dict:
+    """One notebook of the run: its title, links, seconds, and the figures and tables it has left."""
+    kinds = {".html": "with code", ".nocode.html": "without code", ".ipynb": "notebook"}
+    places = {f"notebooks/{stage.name}{suffix}": words for suffix, words in kinds.items()}
+    links = {p: words for p, words in places.items() if p not in changed and (stage.folder / p).is_file()}
+    title, about = stage.name, ""
+    if (page := f"notebooks/{stage.name}.ipynb") in links:
+        first = "".join(read_json(stage.folder / page)["cells"][0]["source"])
         if found := re.match(r"# (.+)\n+((?:.+\n?)*)", first):
-            return found[1], " ".join(found[2].split())
-    return notebook.stem, ""
-
-
-def _last_day(folder: Path) -> dict[str, str]:
-    """The page of the last day of daily operation, where the run came to it."""
-    days = sorted((folder / "operation" / "store" / "days").glob("*/index.html"))
-    return {day.relative_to(folder).as_posix(): "the page of a day of daily operation" for day in days[-1:]}
+            title, about = found[1], " ".join(found[2].split())
+    written = [Path(place) for place in stage.files if place in shown]
+    return {
+        "title": title,
+        "about": about,
+        "links": links,
+        "seconds": seconds,
+        "figures": {path.stem: shown[path.as_posix()] for path in written if path.parent.name == "figures"},
+        "tables": sorted(path.stem for path in written if path.parent.name == "tables" and path.suffix == ".csv"),
+    }
 
 
 def _record(run: dict) -> dict[str, str]:
@@ -234,3 +185,71 @@ def _record(run: dict) -> dict[str, str]:
         "seconds": f"{run['seconds_total']} in all" + (f": {seconds}" if seconds else ""),
         "data (SHA-256)": ", ".join(f"{file['file']} {file['sha256'][:12]}…" for file in files),
     }
+
+
+# ---- a notebook as a page ---------------------------------------------------------------------------------------
+
+FORMULA = re.compile(
+    r"(`+).+?\1"  # code, in which a dollar is a dollar
+    r"|(?<!\\)\$\$(.+?)\$\$"  # a displayed formula
+    r"|(?<![\\$])\$(?=[^\s$])([^$]*?[^\s$\\])\$(?!\d)",  # one in the line; "$5 and $6" is none
+    re.DOTALL,
+)
+
+# What nbconvert would load from the network
+SCRIPTS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+NOTEBOOK_HEAD = """<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'">
+<style>
+ body.jp-Notebook { max-width: 72rem; margin: 0 auto; overflow-x: hidden; }
+ .jp-RenderedHTMLCommon, .jp-OutputArea-output { overflow-x: auto; overflow-wrap: anywhere; min-width: 0; }
+ .jp-InputArea .highlight { overflow-x: auto; } .jp-RenderedHTMLCommon :is(table, math) { overflow-wrap: normal; }
+ .jp-OutputArea-output img, .jp-RenderedHTMLCommon img { max-width: 100%; height: auto; }
+ math[display=block] { display: block math; overflow-x: auto; overflow-y: hidden; padding: .2em 0; }
+</style>"""
+
+
+def write_notebook(notebook: Path) -> tuple[Path, Path]:
+    """Write an executed notebook as NN_name.html and NN_name.nocode.html beside it, with links to each other.
+
+    nbconvert would leave the formulas to a script from the network. They are taken out of the text before it converts
+    the notebook, as it drops MathML, and put back into the page. Sliders, which need a kernel, give way to a sentence.
+    """
+    content, formulas = nbformat.read(notebook, as_version=4), []
+
+    def take_out(match: re.Match) -> str:
+        _, displayed, inline = match.groups()
+        if not (displayed or inline):
+            return match[0]
+        formulas.append(convert(displayed or inline, display="block" if displayed else "inline"))
+        return f"FORMULA{len(formulas) - 1:04d}"
+
+    content.metadata.pop("widgets", None)
+    for cell in content.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FORMULA.sub(take_out, cell.source)
+        elif cell.cell_type == "code":
+            cell.outputs = [_still(output) for output in cell.outputs]
+    with_code, without = notebook.with_suffix(".html"), notebook.with_suffix(".nocode.html")
+    for page, link in (with_code, f"[without code]({without.name})"), (without, f"[with code]({with_code.name})"):
+        top = new_markdown_cell(f"[all of this run](../index.html) · this notebook {link}")
+        shown = nbformat.from_dict({**content, "cells": [top, *content.cells]})
+        exporter = HTMLExporter(
+            embed_images=True, exclude_input=page == without, exclude_input_prompt=page == without,
+            exclude_output_prompt=page == without, **dict.fromkeys(SCRIPTS, ""),
+        )  # fmt: skip
+        body, _ = exporter.from_notebook_node(shown, {"metadata": {"name": notebook.stem}})
+        body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)  # nothing on the page moves
+        body = re.sub(r"FORMULA(\d{4})", lambda match: formulas[int(match[1])], body)
+        with atomic_path(page) as temporary:
+            temporary.write_text(body.replace("<head>", f"<head>{NOTEBOOK_HEAD}", 1), encoding="utf-8")
+    return with_code, without
+
+
+def _still(output):
+    """The output itself, or a sentence for a slider."""
+    if WIDGET not in output.get("data", {}):
+        return output
+    return new_output("stream", text="A slider: open the notebook in JupyterLab and run it to move it.\n")

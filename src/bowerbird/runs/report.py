@@ -1,4 +1,7 @@
-"""What reports/ keeps of a run: derived numbers, and no figure that draws a series of the attachments."""
+"""What reports/ keeps of a run: what its notebooks wrote with keep=True, and its pages.
+
+These are derived numbers and figures; none draws or lists a series of the attachments.
+"""
 
 import re
 import shutil
@@ -6,52 +9,14 @@ from pathlib import Path
 
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.files import read_json, read_record, write_json
-from bowerbird.runs import Stage, project_root
-
-KEPT_TABLES = (
-    "headline", "verdict", "table_1", "table_1_readings", "table_1_corrected", "table_1_seeds", "table_2",
-    "table_2_corrected", "table_3", "table_3_seeds", "table_3_protocols", "table_3_families", "table_3_draws",
-    "table_3_verdict", "table_3_prefix", "dm_members", "dm_scales", "dm_number_of_clusters", "as_run_demand",
-    "as_run_stops", "as_run_starts", "as_run_choices", "as_run_stability", "merge_counts", "cleaning_outliers",
-    "denoising_leak", "sbo_functions", "sbo_win_rates", "sbo_ranks", "sbo_at_length", "sbo_history", "lstm_summary",
-    "lstm_importance", "forecast_scores", "ladder_differences", "levels", "levels_reconciled", "new_items_scores",
-    "new_items_coverage", "promotion_lifts", "promotion_double_12", "inventory_cost_of_service",
-    "inventory_summary", "inventory_scorecard", "inventory_rule_and_exact", "inventory_worth", "inventory_prices",
-    "inventory_pareto", "ladder_combination", "sbo_lstm", "planning_how_much", "planning_when", "planning_documents",
-    "planning_shared_capacity", "planning_budget", "planning_bullwhip", "planning_prices", "planning_alert_quality",
-    "planning_stock_alert_quality", "planning_learning", "planning_search", "planning_lost_sales", "daily_updates",
-    "daily_seconds", "figure_1", "errata", "disagreements", "deviations", "documents", "claims", "sbo_variants",
-    "ladder_rmse",
-)  # fmt: skip
-KEPT_FIGURES = (
-    "table_3", "table_3_widths", "ladder", "ladder_differences", "levels", "code_slices", "as_run_starts",
-    "dm_number_of_clusters", "new_items_scores", "promotion_lifts", "cost_of_service", "sbo_tuning", "sbo_convergence",
-    "sbo_win_rates", "levels_reconciled", "calibration", "sbo_lstm",
-    "planning_exact_levels", "planning_budget", "planning_network", "planning_prices", "planning_learning",
-)  # fmt: skip
-KEPT_PAGES = ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md")
+from bowerbird.runs.stage import Stage, project_root
 
 
 def keep(run: str, replace: bool = False) -> Path:
-    """Copy what is worth keeping of a finished run to reports/<run's name>/: pages, tables, figures, run.json.
+    """Copy what is worth keeping of a finished run's folder to reports/<its name>/ and return the report's path.
 
-    Parameters
-    ----------
-    run : str
-        The run's folder.
-    replace : bool
-        Replace what reports/ holds under this name even if it was made of another profile or other data.
-
-    Returns
-    -------
-    Path of the report.
-
-    Raises
-    ------
-    MissingResult
-        The run is not complete, its stages were made with different parameters, or a file has changed since.
-    ParameterError
-        reports/ holds a report of another kind under this name.
+    `replace` replaces a report under this name even if it is of another profile or other data. MissingResult where the
+    run is not complete, its stages were made with different parameters, or a file has changed since.
     """
     source = Path(run).resolve()  # "." has no name, and reports/ itself is not to be replaced
     if not (source / "run.json").is_file() or not (source / "tables" / "headline.csv").is_file():
@@ -70,7 +35,6 @@ def keep(run: str, replace: bool = False) -> Path:
         if stage.record().get("parameters") != record["parameters"][stage.name] or stage.changed():
             what = ", ".join(stage.changed()) or "its record"
             raise MissingResult(f"{source}: {stage.name}: {what} changed since the run; give `reproduce` again")
-    written = {place for stage in stages for place in stage.record()["files"]}
     target = project_root() / "reports" / source.name
     if target.exists() and not replace and (theirs := _kind(target)) != (ours := _kind(source)):
         raise ParameterError(
@@ -79,10 +43,8 @@ def keep(run: str, replace: bool = False) -> Path:
         )
     partial = target.with_name(f".{target.name}")
     shutil.rmtree(partial, ignore_errors=True)
-    places = [f"tables/{name}{suffix}" for name in KEPT_TABLES for suffix in (".csv", ".md")]
-    places += [f"figures/{name}.png" for name in KEPT_FIGURES]
-    for place in (*places, *KEPT_PAGES):
-        if place in written:
+    for stage in stages:
+        for place in (place for place, entry in stage.files.items() if entry["keep"]):
             (partial / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / place, partial / place)
     for parameters in record["parameters"].values():  # a report says which data, not where they lay

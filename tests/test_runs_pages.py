@@ -1,4 +1,4 @@
-"""A run's pages: every link leads somewhere, nothing is fetched, nothing is cut off, what users typed is escaped."""
+"""The pages of a run: links lead somewhere, nothing is fetched or cut off, what users typed is escaped."""
 
 import json
 import re
@@ -15,8 +15,7 @@ import pytest
 from headless import CHROMIUM, Browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bowerbird.runs import Stage, index_page, notebook_html, project_root
-from bowerbird.runs.captions import CAPTIONS
+from bowerbird.runs import Stage, pages
 
 BEGUN = {"profile": "demo", "data": "<b>synthetic</b>", "seed": 0, "device": "cpu", "seconds_total": 1.0,
          "commit": "unknown", "seconds": {"00_start_here": 1.0}}  # fmt: skip
@@ -38,17 +37,17 @@ def run(tmp_path_factory):
     stage = Stage.begin("02_dm_clustering", str(folder))
     stage.table("headline", pd.DataFrame({"quantity": ["records <clustered>"], "paper": ["340798"]}))
     stage.table("verdict", pd.DataFrame({"verdict": ["reproduced"] * 3 + ["not found"], "reason": HOSTILE}))
-    stage.page("VERDICT.md", VERDICT_PAGE)
+    stage.page("VERDICT.md", VERDICT_PAGE, "what became of every printed number")
     (folder / "figures").mkdir()
     picture = folder / "figures" / "sbo_bowers.png"
     matplotlib.image.imsave(picture, np.zeros((60, 2400)))
     (folder / "figures" / "dm_one_curve.png").write_bytes(picture.read_bytes())
-    stage.wrote(folder / "figures" / "dm_one_curve.png")
+    stage.wrote(folder / "figures" / "dm_one_curve.png", "A polynomial follows the season.")
     wide = pd.DataFrame({f"column {k}": ["a long word " + HOSTILE] for k in range(30)})
     image = new_output("display_data", {"image/png": b64encode(picture.read_bytes()).decode()})
     table = new_output("display_data", {"text/html": wide.to_html(), "text/plain": "wide"})
     text = new_output("stream", text="x" * 3000)
-    slider = new_output("display_data", {notebook_html.WIDGET: {"model_id": "1"}, "text/plain": "interactive(…)"})
+    slider = new_output("display_data", {pages.WIDGET: {"model_id": "1"}, "text/plain": "interactive(…)"})
     cells = [
         new_markdown_cell("# 02 · DM & clusters\n\nThe paper's mixture of curves, and what\nmade its tables.\n\nReads"),
         new_markdown_cell("## Formulas\n\n$$" + " + ".join(r"\sum_i w_{ik} \beta_k" for _ in range(40)) + "$$"),
@@ -57,7 +56,7 @@ def run(tmp_path_factory):
     (folder / "notebooks").mkdir()
     for name in ("00_start_here", "02_dm_clustering"):
         nbformat.write(new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
-        notebook_html.write(folder / "notebooks" / f"{name}.ipynb")
+        pages.write_notebook(folder / "notebooks" / f"{name}.ipynb")
     record = BEGUN | {
         "seconds": {"00_start_here": 1.0, "02_dm_clustering": 2.5}, "platform": "Linux", "command": HOSTILE,
         "versions": {"numpy": "2.4.6"}, "data_files": {"附件1": {"file": "a.csv", "sha256": "0123456789abcdef"}},
@@ -66,11 +65,11 @@ def run(tmp_path_factory):
     day = folder / "operation" / "store" / "days" / "2023-05-16"
     day.mkdir(parents=True)
     (day / "index.html").write_text("<p>orders</p>")
-    index_page.write(folder)
+    pages.write_index(folder)
     return folder
 
 
-def pages(folder):
+def all_pages(folder):
     found = sorted(folder.glob("*.html")) + sorted((folder / "notebooks").glob("*.html"))
     assert [page.name for page in found] == [
         "VERDICT.html", "index.html", "00_start_here.html", "00_start_here.nocode.html", "02_dm_clustering.html",
@@ -99,7 +98,7 @@ class Links(HTMLParser):
 
 def test_a_run_that_has_only_begun(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(BEGUN))
-    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    page = pages.write_index(tmp_path).read_text(encoding="utf-8")
     assert "00_start_here" in page and "The paper's numbers beside ours" not in page
     assert "<b>synthetic" not in page and "&lt;b&gt;synthetic" in page
     assert all(link.startswith("#") or (tmp_path / link).is_file() for link in Links(tmp_path / "index.html").followed)
@@ -107,7 +106,7 @@ def test_a_run_that_has_only_begun(tmp_path):
 
 def test_every_link_leads_somewhere_and_nothing_is_fetched(run):
     reached = set()
-    for page in pages(run):
+    for page in all_pages(run):
         links = Links(page)
         for address in links.loaded:
             inside = (page.parent / address).resolve()
@@ -124,8 +123,8 @@ def test_every_link_leads_somewhere_and_nothing_is_fetched(run):
                 reached.add((page.parent / path).resolve())
         assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", page.read_text(encoding="utf-8")), page.name
         assert "default-src 'none'" in page.read_text(encoding="utf-8"), page.name
-    written = {*pages(run), *run.glob("figures/*"), *run.glob("tables/*.csv"), *run.glob("notebooks/*.ipynb")}
-    assert {path.resolve() for path in written} <= reached
+    written = [*all_pages(run), run / "figures" / "dm_one_curve.png", *run.glob("tables/*.csv")]
+    assert {path.resolve() for path in (*written, *run.glob("notebooks/*.ipynb"))} <= reached
 
 
 def test_what_files_say_is_text(run):
@@ -142,9 +141,8 @@ def test_what_the_page_says(run):
     assert "<dt>reproduced</dt><dd>3</dd>" in page and "<dt>not found</dt><dd>1</dd>" in page
     assert "02 · DM &amp; clusters" in page and "what made its tables." in page and "2.5 s" in page
     assert "operation/store/days/2023-05-16/index.html" in page and "numpy 2.4.6" in page
-    curve, by_hand, bowers = (page.index(text) for text in ("<b>dm_one_curve</b>", "Others", "<b>sbo_bowers</b>"))
-    assert curve < by_hand < bowers, "a figure stands under the notebook that made it"
-    assert page.count("Others") == 1 and CAPTIONS["sbo_bowers"] in page
+    assert "<b>dm_one_curve</b> A polynomial follows the season." in page and "what became of every printed" in page
+    assert "sbo_bowers" not in page, "a file that no stage wrote is not shown"
 
 
 def test_markdown_pages_are_tables(run):
@@ -153,21 +151,12 @@ def test_markdown_pages_are_tables(run):
     assert re.search(r"<td[^>]*>112</td>", page) and "a picture" in page
 
 
-def test_every_figure_of_the_notebooks_has_a_caption_and_every_caption_a_figure():
-    named = set()
-    for path in sorted((project_root() / "notebooks").glob("*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type == "code":
-                named |= set(re.findall(r"stage\.figure\(\s*\"(\w+)\"", cell.source))
-    assert named == set(CAPTIONS)
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_in_a_narrow_browser_nothing_is_cut_off_or_fetched(run, tmp_path):
     pytest.importorskip("websocket")
     browser = Browser(tmp_path)
     try:
-        for page in pages(run):
+        for page in all_pages(run):
             browser.open(page, 380)
             assert browser.ask("document.documentElement.scrollWidth") <= 382, page.name
             scrolls = """
@@ -180,3 +169,71 @@ def test_in_a_narrow_browser_nothing_is_cut_off_or_fetched(run, tmp_path):
             assert all(address.startswith(("file:", "data:")) for address in browser.requested), browser.requested
     finally:
         browser.close()
+
+
+# A notebook as a page
+
+
+def both_pages(folder, cells, **metadata):
+    """The page with code and the one without of a notebook with these cells."""
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), folder / "02_title.ipynb")
+    written = pages.write_notebook(folder / "02_title.ipynb")
+    assert [page.name for page in written] == ["02_title.html", "02_title.nocode.html"]
+    return [page.read_text(encoding="utf-8") for page in written]
+
+
+def test_formulas_become_mathml_and_code_stays(tmp_path):
+    cells = [
+        new_markdown_cell(
+            "# 02 · Title\n\nThe mean $\\beta_k$ and\n\n$$\\sum_i\nw_{ik} \\qquad (10)$$\n\n*as printed*"
+        ),
+        new_code_cell("price = '$5 and $6'"),
+    ]
+    page, _ = both_pages(tmp_path, cells)
+    assert page.count("<math") == 2 and page.count('display="block"') == 1
+    assert "<em>as printed</em>" in page and "FORMULA" not in page and "qquad" not in page
+    assert "$5 and $6" in page
+    assert "<title>02_title</title>" in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page) and "cdnjs" not in page and "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "formulas", "kept"),
+    [
+        ("| what | formula |\n|---|---|\n| size | $|x|$ and $\\bar x$ |", 2, "<td>size</td>"),
+        ("* one $a_i$\n* two\n\n1. $$\\hat\\beta$$", 2, "<li>two</li>"),
+        ("<details><summary>Answers</summary>\n\n1. $K$ of them\n</details>", 1, "<summary>Answers</summary>"),
+        ("it costs $5 and $6, or \\$7 and $x$", 1, "it costs $5 and $6"),
+        ("in `$HOME` and\n\n```\necho $PATH $x$\n```\n\nbut $y$", 1, "<code>$HOME</code>"),
+    ],
+    ids=["table", "list", "answers", "prices", "code"],
+)
+def test_a_formula_where_one_is_meant(tmp_path, text, formulas, kept):
+    page, _ = both_pages(tmp_path, [new_markdown_cell(text)])
+    assert page.count("<math") == formulas and kept in page
+
+
+def test_one_page_has_the_code_and_the_other_has_not(tmp_path):
+    output = new_output("stream", text="what comes out")
+    cells = [new_markdown_cell("# 02 · Title"), new_code_cell("the_code = 1", outputs=[output], execution_count=3)]
+    with_code, without = both_pages(tmp_path, cells)
+    assert "the_code" in with_code and "the_code" not in without and "[3]" not in without
+    assert "what comes out" in with_code and "what comes out" in without
+    assert 'href="02_title.nocode.html"' in with_code and 'href="02_title.html"' in without
+    assert 'href="../index.html"' in with_code and 'href="../index.html"' in without
+
+
+def test_a_slider_gives_way_to_a_sentence(tmp_path):
+    slider = new_output("display_data", {pages.WIDGET: {"model_id": "abc"}, "text/plain": "interactive(…)"})
+    still = new_output("display_data", {"text/plain": "a figure"})
+    widgets = {"application/vnd.jupyter.widget-state+json": {"state": {"abc": {}}, "version_major": 2}}
+    for page in both_pages(tmp_path, [new_code_cell("1", outputs=[still, slider])], widgets=widgets):
+        assert "open the notebook in JupyterLab" in page and "interactive(…)" not in page and "a figure" in page
+        assert "unpkg" not in page and "widget-state" not in page
+
+
+def test_scripts_in_an_output_are_left_out(tmp_path):
+    hostile = new_output("display_data", {"text/html": "<b>bold</b><script>alert(1)</script>", "text/plain": ""})
+    for page in both_pages(tmp_path, [new_code_cell("1", outputs=[hostile])]):
+        assert "<b>bold</b>" in page and "alert(1)" not in page
+        assert "default-src 'none'" in page[: page.index("<style")], "before anything could be loaded"

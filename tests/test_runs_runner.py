@@ -1,30 +1,35 @@
-"""The runner: order, skipping, resuming after a failure, and what a user is told."""
+"""The runner: order, skipping, resuming after a failure or a kill, and what a user is told."""
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from conftest import PARAMETERS, write_notebook
 
-from bowerbird.errors import DataError, ParameterError
+from bowerbird.data.reader import read_attachments
+from bowerbird.errors import ParameterError
 from bowerbird.files import read_json
-from bowerbird.runs import Stage, pipeline
+from bowerbird.runs import Stage, kernel, runner
 
-PARAMETERS = """out: str = ""  # folder
-seed: int = 0  # seed
+OPTIONS = """
 fail: bool = False  # stop with an error
 spoil: str = ""  # file to overwrite
 sleep: float = 0.0  # seconds"""
 BODY = """
 import time
 from pathlib import Path
-from bowerbird.runs import Stage
-stage = Stage.begin("{name}", out)
 log = stage.folder / "log.txt"
-log.open("a").write("{name} ")
+log.open("a").write(stage.name + " ")
 assert not fail, "asked to fail"
 time.sleep(sleep)
+for name in "{reads}".split():
+    stage.read(name)
 if spoil:
     Path(spoil).write_text("{{}}")
 stage.write("{result}", {{"seed": seed}})
@@ -34,25 +39,19 @@ stage.write("{result}", {{"seed": seed}})
 @pytest.fixture
 def two_notebooks(tmp_path, monkeypatch):
     """Two stages in place of the real ones; the second reads the first."""
-    paths = []
-    for name, result in (("03_denoising", "denoising"), ("05_sbo_lstm", "settings")):
-        cells = [
-            new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-            new_code_cell(BODY.format(name=name, result=result)),
-        ]
-        paths.append(tmp_path / f"{name}.ipynb")
-        notebook = new_notebook(
-            cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        )
-        nbformat.write(notebook, paths[-1])
-    monkeypatch.setattr(pipeline, "notebook_paths", lambda: paths)
-    monkeypatch.setattr(pipeline, "READS", {"03_denoising": (), "05_sbo_lstm": ("03_denoising",)})
-    monkeypatch.setattr(pipeline, "load_profile", lambda profile: {})
+    paths = [
+        write_notebook(tmp_path, name, BODY.format(result=result, reads=reads), parameters=PARAMETERS + OPTIONS)
+        for name, result, reads in (("03_denoising", "denoising", ""), ("05_sbo_lstm", "settings", "denoising"))
+    ]
+    monkeypatch.setattr(runner, "notebook_paths", lambda: paths)
+    monkeypatch.setattr(runner, "load_profile", lambda profile: {})
     return tmp_path
 
 
 def run(folder, **options):
-    pipeline.reproduce(profile="smoke", out=str(folder / "run"), quiet=True, **options)
+    if "data" in options:
+        options["manifest"] = read_attachments(options["data"]).manifest()
+    runner.reproduce(profile="smoke", out=str(folder / "run"), quiet=True, **options)
     return (folder / "run" / "log.txt").read_text().split()
 
 
@@ -73,6 +72,14 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
     assert (two_notebooks / "run" / "index.html").is_file()
 
 
+def test_a_stage_is_run_again_when_what_it_read_is_another(two_notebooks, capsys):
+    run(two_notebooks)
+    assert run(two_notebooks, settings=("03_denoising.sleep=0.01",))[2:] == ["03_denoising"], "it made the same"
+    capsys.readouterr()
+    assert run(two_notebooks, settings=("03_denoising.seed=5",))[3:] == ["03_denoising", "05_sbo_lstm"]
+    assert "05_sbo_lstm        made again: results/denoising.json made anew" in capsys.readouterr().out
+
+
 def test_the_record_of_a_run_says_with_what_each_stage_was_run(two_notebooks):
     run(two_notebooks)
     run(two_notebooks, seed=1, until="03_denoising")
@@ -89,7 +96,7 @@ def test_the_record_of_a_run_says_with_what_each_stage_was_run(two_notebooks):
 
 def test_a_run_broken_off_says_that_its_stages_are_not_one_run(two_notebooks):
     run(two_notebooks)
-    with pytest.raises(pipeline.StageFailed):
+    with pytest.raises(runner.StageFailed):
         run(two_notebooks, seed=1, settings=("05_sbo_lstm.fail=true",))
     record = read_json(two_notebooks / "run" / "run.json")
     assert record["seed"] == 1 and set(record["mixed"]) == {"03_denoising", "05_sbo_lstm"}
@@ -107,16 +114,16 @@ def test_whatever_was_changed_is_made_again_and_said(two_notebooks, capsys):
         whole = path.read_bytes()
         for change in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b""):
             path.write_bytes(change)
-            assert pipeline._again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
+            assert runner.why_again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
         path.unlink()
-        assert pipeline._again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
+        assert runner.why_again(stage, fingerprint) == f"{path.relative_to(folder)} changed or lost"
         path.write_bytes(whole)
-    assert pipeline._again(stage, fingerprint) is None and pipeline._again(stage, "another") == ""
+    assert runner.why_again(stage, fingerprint) is None and runner.why_again(stage, "another") == ""
 
     whole = stage.record_path.read_bytes()
     for record in (b"[]", b"{}", b"null", b"\xff\xfe", b'{"fingerprint": "x", "files": {}}', whole[:-40]):
         stage.record_path.write_bytes(record)
-        assert pipeline._again(stage, fingerprint) == "its record is damaged"
+        assert runner.why_again(stage, fingerprint) == "its record is damaged"
     (folder / "results" / "denoising.json").write_text('{"seed": 1}')
     capsys.readouterr()
     assert run(two_notebooks)[2:] == ["03_denoising", "05_sbo_lstm"]
@@ -134,7 +141,7 @@ def test_what_is_changed_while_a_run_is_at_work_is_not_vouched_for(two_notebooks
     products = next(data.glob("附件2*"))
     for spoilt in (first, products):
         with pytest.raises(
-            pipeline.StageFailed, match=r"(?s)05_sbo_lstm: .*(json|附件2) changed while the run was at work"
+            runner.StageFailed, match=r"(?s)05_sbo_lstm: .*(json|附件2) changed while the run was at work"
         ):
             run(two_notebooks, data=str(data), settings=(f"05_sbo_lstm.spoil={spoilt}",))
         assert not Stage("05_sbo_lstm", two_notebooks / "run").record()
@@ -147,7 +154,7 @@ def test_what_is_changed_while_a_run_is_at_work_is_not_vouched_for(two_notebooks
 
 
 def test_a_failure_names_notebook_cell_and_cause_and_the_next_call_goes_on_there(two_notebooks):
-    with pytest.raises(pipeline.StageFailed, match=r"05_sbo_lstm, cell .*AssertionError: asked to fail"):
+    with pytest.raises(runner.StageFailed, match=r"05_sbo_lstm, cell .*AssertionError: asked to fail"):
         run(two_notebooks, settings=("05_sbo_lstm.fail=true",))
     notebooks = two_notebooks / "run" / "notebooks"
     assert (notebooks / "05_sbo_lstm.failed.ipynb").is_file(), "the failed notebook is kept"
@@ -158,7 +165,7 @@ def test_a_failure_names_notebook_cell_and_cause_and_the_next_call_goes_on_there
 
 
 def test_an_interrupted_stage_leaves_nothing_half_and_is_resumed(two_notebooks, monkeypatch):
-    real = pipeline.papermill.execute_notebook
+    real = runner.papermill.execute_notebook
 
     def interrupted(source, target, *arguments, **options):
         if "05_sbo_lstm" in source:
@@ -167,7 +174,7 @@ def test_an_interrupted_stage_leaves_nothing_half_and_is_resumed(two_notebooks, 
         return real(source, target, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.papermill, "execute_notebook", interrupted)
+        patch.setattr(runner.papermill, "execute_notebook", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(two_notebooks)
     assert [p.name for p in (two_notebooks / "run" / "notebooks").glob("05*")] == []
@@ -175,19 +182,14 @@ def test_an_interrupted_stage_leaves_nothing_half_and_is_resumed(two_notebooks, 
 
 
 def test_wrong_input_is_refused_before_anything_runs(two_notebooks):
-    for options, error in (
-        ({"data": str(two_notebooks / "nowhere")}, DataError),
-        ({"device": "tpu"}, ParameterError),
-        ({"until": "07_forcast"}, ParameterError),
-        ({"settings": ("03_denoising.sead=1",)}, ParameterError),
-    ):
-        with pytest.raises(error):
+    for options in ({"device": "tpu"}, {"until": "07_forcast"}, {"settings": ("03_denoising.sead=1",)}):
+        with pytest.raises(ParameterError):
             run(two_notebooks, **options)
     assert not (two_notebooks / "run").exists()
 
 
 def test_a_cell_has_a_time_limit_and_the_run_goes_on_with_more(two_notebooks):
-    with pytest.raises(pipeline.StageFailed, match=r"05_sbo_lstm, cell 2: took longer than 0.05 minutes; .*--cell-min"):
+    with pytest.raises(runner.StageFailed, match=r"05_sbo_lstm, cell 3: took longer than 0.05 minutes; .*--cell-min"):
         run(two_notebooks, settings=("05_sbo_lstm.sleep=60.0",), cell_minutes=0.05)
     assert (two_notebooks / "run" / "notebooks" / "05_sbo_lstm.failed.ipynb").is_file()
     assert run(two_notebooks, cell_minutes=10) == ["03_denoising", "05_sbo_lstm", "05_sbo_lstm"]
@@ -204,3 +206,115 @@ def test_any_name_of_a_folder_will_do(two_notebooks, name):
 
 def test_until_stops_after_the_named_notebook(two_notebooks):
     assert run(two_notebooks, until="03_denoising") == ["03_denoising"]
+
+
+# The kernel
+
+SEEN = """
+import os, sys
+import matplotlib, matplotlib.pyplot as plt
+stage.write("denoising", {
+    "interpreter": sys.executable,
+    "added": [name for name in ("from_startup", "from_config", "from_python_startup") if name in globals()],
+    "usetex": matplotlib.rcParams["text.usetex"], "dpi": matplotlib.rcParams["figure.dpi"],
+    "backend": "inline" in matplotlib.get_backend(), "asserts": __debug__, "utf-8": sys.flags.utf8_mode,
+    "packages": os.environ["PYTHONPATH"],
+})
+"""
+
+
+def test_nothing_of_the_users_environment_reaches_a_notebook(one_notebook, tmp_path, monkeypatch):
+    """Startup files, configuration, styles, a backend and a kernel called python3 that would each change a run."""
+    home, other = tmp_path / "home", tmp_path / "jupyter" / "kernels" / "python3"
+    startup = home / "profile_default" / "startup"
+    for folder in (startup, other):
+        folder.mkdir(parents=True)
+    (startup / "mine.py").write_text("from_startup = 1")
+    lines = "c = get_config()\nc.InteractiveShellApp.exec_lines = ['from_config = 1']"
+    for name in ("ipython_config.py", "ipython_kernel_config.py"):
+        (home / "profile_default" / name).write_text(lines)
+    (tmp_path / "startup.py").write_text("from_python_startup = 1")
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfigure.dpi: 50")
+    (other / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "mine", "language": "python"}')
+    users = {
+        "IPYTHONDIR": home, "JUPYTER_PATH": tmp_path / "jupyter", "MATPLOTLIBRC": tmp_path / "matplotlibrc",
+        "MPLBACKEND": "nonsense", "PYTHONSTARTUP": tmp_path / "startup.py", "PYTHONOPTIMIZE": "1", "LC_ALL": "C",
+        "PYTHONPATH": os.environ.get("PYTHONPATH", str(Path(runner.__file__).parents[2])),
+    }  # fmt: skip
+    for name, value in users.items():
+        monkeypatch.setenv(name, str(value))
+    run, before = one_notebook(SEEN), dict(os.environ)
+    run()
+    assert read_json(tmp_path / "run" / "results" / "denoising.json") == {
+        "interpreter": sys.executable, "added": [], "usetex": False, "dpi": 100.0, "backend": True,
+        "asserts": True, "utf-8": 1, "packages": before["PYTHONPATH"],
+    }  # fmt: skip
+    assert dict(os.environ) == before, "the caller's variables are as they were"
+
+
+def test_a_style_that_cannot_be_kept_out_is_refused(one_notebook, tmp_path, monkeypatch):
+    run = one_notebook(SEEN)
+    monkeypatch.setattr(kernel, "project_root", lambda: tmp_path)
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True")
+    with pytest.raises(ParameterError, match=r"matplotlibrc would change the figures; move it to another folder"):
+        run()
+    assert not (tmp_path / "run").exists()
+
+
+# Killed
+
+RUN = """
+    import sys
+    from pathlib import Path
+    from bowerbird.runs import runner
+    runner.notebook_paths = lambda: [Path(sys.argv[1])]
+    runner.load_profile = lambda profile: {}
+    runner.reproduce(profile="smoke", out=sys.argv[2], quiet=True)
+"""
+WORKING = """
+import os
+from pathlib import Path
+from bowerbird.cluster import executor
+context = executor(2)
+pool = context.__enter__()
+workers = {pool.submit(os.getpid).result() for _ in range(2)}
+text = " ".join(map(str, [os.getpid(), *workers]))
+Path(out, "partial").write_text(text)
+Path(out, "partial").rename(Path(out, "processes"))
+sum(range(10**13))  # holds the interpreter's lock: no thread of the kernel can look for its parent
+"""
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ipykernel looks for its parent, when it can")
+def test_a_run_killed_with_9_leaves_no_kernel_and_no_worker(tmp_path):
+    path = write_notebook(tmp_path, "03_denoising", WORKING)
+    command = [sys.executable, "-c", textwrap.dedent(RUN), str(path), str(tmp_path / "run")]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "run" / "processes").exists():
+        assert run.poll() is None
+        time.sleep(0.1)
+    processes = [int(number) for number in (tmp_path / "run" / "processes").read_text().split()]
+    assert len(processes) >= 2 and all(map(alive, processes))
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    deadline = time.monotonic() + 300  # far more than it takes
+    while any(map(alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = [process for process in processes if alive(process)]
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+    assert not left
+
+
+def test_a_kernel_whose_run_has_ended_before_it_began_ends_too():
+    """Its parent is another process than the one that asked for it."""
+    code = f"from bowerbird.runs.kernel import end_with; end_with({os.getpid()}); print('goes on'); end_with(1)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "goes on\n")

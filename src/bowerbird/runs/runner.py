@@ -1,0 +1,358 @@
+"""Run the notebooks in order through papermill, with checked parameters; skip those that are up to date.
+
+papermill only warns of a parameter it does not know and checks no type, so parameters are checked here before anything
+runs. A notebook is up to date while its text, the code it imports, its parameters, the data's files, the versions of
+the packages and every file that it read are those of its record.
+"""
+
+import difflib
+import importlib.metadata
+import math
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import nbformat
+import papermill
+import yaml
+from IPython.core.inputtransformer2 import TransformerManager
+from nbclient.exceptions import CellTimeoutError
+from papermill.exceptions import PapermillExecutionError
+
+from bowerbird.code import code_digest
+from bowerbird.device import choose_device, describe
+from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
+from bowerbird.files import digest, only_run, sha256, write_record
+from bowerbird.runs import pages
+from bowerbird.runs.kernel import OwnKernel, own_environment
+from bowerbird.runs.stage import Stage, notebook_paths, project_root, run_folder
+
+PROFILES = ("smoke", "demo", "full")
+TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+PACKAGES = ("bowerbird", "numpy", "pandas", "scipy", "torch", "scikit-learn", "pywavelets", "matplotlib", "papermill")
+GO_ON = "Mend the cause and give the same command again; it goes on here."
+
+
+class StageFailed(BowerbirdError):
+    """A notebook that stopped with an error."""
+
+
+# ---- parameters -------------------------------------------------------------------------------------------------
+
+
+def declared(notebook: Path) -> dict[str, dict]:
+    """Parameters a notebook declares: name -> type, default (as source text) and help."""
+    found = papermill.inspect_notebook(str(notebook))
+    return {
+        name: {"type": entry["inferred_type_name"], "default": entry["default"], "help": entry["help"]}
+        for name, entry in found.items()
+    }
+
+
+def load_profile(profile: str) -> dict[str, dict]:
+    """What a profile changes: notebook name -> parameter -> value; the smoke profile is the notebooks' own defaults."""
+    path = project_root() / "notebooks" / "profiles" / f"{profile}.yaml"
+    if profile not in PROFILES or not path.is_file():
+        raise ParameterError(f"profile is {profile!r}; choose {', '.join(PROFILES)}")
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def parse_setting(text: str) -> tuple[str, str, object]:
+    """Read NOTEBOOK.PARAMETER=VALUE as given on the command line."""
+    place, equals, value = text.partition("=")
+    notebook, dot, name = place.partition(".")
+    if not (equals and dot and notebook and name):
+        raise ParameterError(f"--set {text}: write it as NOTEBOOK.PARAMETER=VALUE, e.g. 05_sbo_lstm.max_evaluations=20")
+    try:
+        return notebook, name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"--set {text}: {value!r} is no value; put text with signs in it in quotes") from error
+
+
+def resolve(notebooks: list[Path], changes: dict[str, dict], common: dict, source: str) -> dict[str, dict]:
+    """Parameters to pass to each notebook, checked by name and type against what it declares.
+
+    `changes` are those of the profile and the command line (notebook -> parameter -> value), `common` go to every
+    notebook that declares the name, `source` says in a message where the changes come from.
+    """
+    names = [path.stem for path in notebooks]
+    for notebook in changes:
+        if notebook not in names:
+            raise ParameterError(f"{source}: no notebook is called {notebook!r}{_nearest(notebook, names)}")
+    resolved = {}
+    for path in notebooks:
+        known = declared(path)
+        values = {name: value for name, value in common.items() if name in known}
+        for name, value in (changes.get(path.stem) or {}).items():
+            if name not in known:
+                raise ParameterError(f"{source}: {path.stem} has no parameter {name!r}{_nearest(name, list(known))}")
+            values[name] = value
+        for name, value in values.items():
+            _check_type(value, known[name]["type"], f"{source}: {path.stem}.{name}")
+        resolved[path.stem] = values
+    return resolved
+
+
+def _check_type(value, declared_type: str, place: str) -> None:
+    expected = TYPES.get(declared_type)
+    if expected is None:
+        raise ParameterError(f"{place}: declared as {declared_type}; the notebooks use {', '.join(TYPES)}")
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        cure = " (YAML reads 1e-3 as text: write 1.0e-3)" if declared_type == "float" else ""
+        raise ParameterError(f"{place}: {value!r} is no {declared_type}{cure}")
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{hint}. There are: {', '.join(names)}"
+
+
+# ---- the run ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Job:
+    """What one call of `reproduce` runs."""
+
+    profile: str
+    data: str
+    seed: int
+    device: str
+    folder: Path
+    parameters: dict[str, dict]
+    manifest: dict[str, dict]
+    cell_minutes: float
+    fingerprints: dict[str, str]
+
+
+def reproduce(
+    profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
+    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, cell_minutes: float = 720,
+    manifest: dict[str, dict] | None = None,
+) -> Path:  # fmt: skip
+    """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
+
+    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's, `cell_minutes` the time limit of a cell, `manifest` the
+    data's files (label -> file, sha256) where `data` is a folder. ParameterError comes before anything has run;
+    RunInUse where another run is at work in the folder; StageFailed names the notebook, the cell and the cause, and
+    the next call goes on from there.
+    """
+    notebooks = notebook_paths()
+    chosen = _up_to(notebooks, until)
+    choose_device(device)
+    if not 0 < cell_minutes < math.inf:
+        raise ParameterError(f"--cell-minutes is {cell_minutes}; give a number of minutes above 0")
+    changes = load_profile(profile)
+    for text in settings:
+        notebook, name, value = parse_setting(text)
+        changes.setdefault(notebook, {})[name] = value
+    data = data if data == "synthetic" else str(Path(data).resolve())
+    folder = Path(out).resolve() if out else run_folder(profile, data)
+    common = {"data": data, "out": str(folder), "seed": seed, "device": device}
+    parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
+    manifest = manifest or {}
+    fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
+    job = Job(profile, data, seed, device, folder, parameters, manifest, cell_minutes, fingerprints)
+    with own_environment(), only_run(folder):
+        click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
+        told = not (folder / "run.json").is_file()  # nothing that could be out of date
+        for number, path in enumerate(chosen, 1):
+            label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
+            again = why_again(Stage(path.stem, folder), fingerprints[path.stem])
+            if again is None:
+                click.echo(f"{label} up to date")
+                continue
+            if again:
+                click.echo(f"{label} made again: {again}")
+            if not told:  # if this run is broken off, the page of the last one says no longer that all is one run
+                _write_pages(job)
+                told = True
+            seconds = _run(path, job, label, quiet)
+            click.echo(f"{label} {seconds:6.1f} s")
+        _write_pages(job)
+    return folder
+
+
+def _up_to(notebooks: list[Path], until: str) -> list[Path]:
+    names = [path.stem for path in notebooks]
+    if until and until not in names:
+        raise ParameterError(f"--until {until}: no notebook is called so; there are {', '.join(names)}")
+    return notebooks[: names.index(until) + 1] if until else notebooks
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that make the numbers."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def _fingerprint(path: Path, parameters: dict, manifest: dict) -> str:
+    """Checksum of all that a stage depends on but the files it reads of other stages."""
+    cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
+    plain = TransformerManager().transform_cell  # a reader's %timeit as Python
+    code = code_digest([plain(source) for kind, source in cells if kind == "code"])
+    chosen = {name: value for name, value in parameters.items() if name not in ("data", "out")}
+    return digest([cells, chosen, manifest, code, versions()])
+
+
+def why_again(stage: Stage, fingerprint: str) -> str | None:
+    """Why a stage is run again: "" if nothing need be said, None if it is up to date."""
+    record = stage.record()
+    if not record:
+        return "its record is damaged" if stage.record_path.is_file() else ""
+    if record["fingerprint"] != fingerprint:
+        return ""
+    for files, what in ((stage.changed(), "changed or lost"), (stage.outdated(), "made anew")):
+        if files:
+            return f"{', '.join(files[:3])}{' …' if files[3:] else ''} {what}"
+    return None
+
+
+def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
+    stage = Stage(path.stem, job.folder)
+    folder = job.folder / "notebooks"
+    running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
+    started = time.perf_counter()
+    with _writing(path.stem):
+        stage.record_path.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        failed.unlink(missing_ok=True)
+        try:
+            papermill.execute_notebook(
+                _escaped(path), _escaped(running), job.parameters[path.stem], kernel_name="python3",
+                progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
+                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"], kernel_manager_class=OwnKernel,
+                start_timeout=600, iopub_timeout=60, execution_timeout=max(1, round(60 * job.cell_minutes)),
+            )  # fmt: skip
+            _check_unchanged(stage, job)
+        except PapermillExecutionError as error:
+            where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
+            raise _failed(where, running, failed) from error
+        except CellTimeoutError as error:
+            where = (
+                f"{path.stem}, cell {_last_cell(running)}: took longer than {job.cell_minutes:g} minutes; give it more "
+                "with --cell-minutes"
+            )
+            raise _failed(where, running, failed) from error
+        except RuntimeError as error:  # as nbclient tells of a kernel that died, or never came to life
+            where = (
+                f"{path.stem}: the notebook's process ended without a word in cell {_last_cell(running)}: it was "
+                f"killed, or the machine ran out of memory ({error})"
+            )
+            raise _failed(where, running, failed) from error
+        except BaseException:
+            running.unlink(missing_ok=True)
+            raise
+        done = folder / f"{path.stem}.ipynb"
+        running.replace(done)
+        made = pages.write_notebook(done)
+        seconds = time.perf_counter() - started
+        about = {
+            "stage": path.stem,
+            "fingerprint": job.fingerprints[path.stem],
+            "profile": job.profile,
+            "parameters": job.parameters[path.stem],
+            "seconds": round(seconds, 1),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        stage.finish(about | _circumstances(job), (done, *made))
+    return seconds
+
+
+def _escaped(path: Path) -> str:
+    """A path as papermill takes it, which puts parameters where braces are."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _failed(where: str, running: Path, failed: Path) -> StageFailed:
+    running.replace(failed)
+    return StageFailed(f"{where}\nThe notebook as far as it came: {failed}\n{GO_ON}")
+
+
+def _last_cell(running: Path) -> int:
+    """Number of the cell that was at work when a notebook was last saved."""
+    cells = nbformat.read(running, as_version=4).cells
+    return max((k for k, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time")), default=0)
+
+
+def _check_unchanged(stage: Stage, job: Job) -> None:
+    """Refuse what a stage has made if the data or the files it has read changed while it was at work."""
+    files = {label: (Path(job.data) / entry["file"], entry["sha256"]) for label, entry in job.manifest.items()}
+    changed = [f"{job.data}: {k}" for k, (path, known) in files.items() if not path.is_file() or sha256(path) != known]
+    if changed := changed + stage.outdated():
+        raise StageFailed(f"{stage.name}: {', '.join(changed)} changed while the run was at work\n{GO_ON}")
+
+
+@contextmanager
+def _writing(place: str) -> Iterator[None]:
+    """A full disk or a folder that cannot be written to is a StageFailed with its file and cure."""
+    try:
+        yield
+    except OSError as error:
+        raise StageFailed(
+            f"{place}: {error.filename or 'a file'} cannot be written ({error.strerror})\n{GO_ON}"
+        ) from error
+
+
+# ---- the record of the run --------------------------------------------------------------------------------------
+
+
+def _circumstances(job: Job) -> dict:
+    manifest = job.manifest
+    if not manifest:
+        with suppress(MissingResult, ParameterError):  # of a twin that is not made yet
+            manifest = Stage("~", job.folder).read("manifest")
+    return {
+        "seed": job.seed,
+        "data": "synthetic" if job.data == "synthetic" else "attachments",
+        "data_files": manifest,
+        "commit": _commit(),
+        "versions": versions(),
+        "device": describe(choose_device(job.device)),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _commit() -> str:
+    def git(*arguments) -> str:
+        call = subprocess.run(["git", *arguments], cwd=project_root(), capture_output=True, text=True, check=False)
+        return call.stdout.strip() if call.returncode == 0 else ""
+
+    try:
+        commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
+    except FileNotFoundError:
+        return "unknown"
+    return (commit or "unknown") + (" with uncommitted changes" if changed else "")
+
+
+def _write_pages(job: Job) -> None:
+    """Write run.json and index.html for what the folder holds now."""
+    with _writing(f"{job.folder}"):
+        stages = [stage for name in job.parameters if (stage := Stage(name, job.folder)).record()]
+        records = {stage.name: stage.record() for stage in stages}
+        mixed = {
+            stage.name: {key: records[stage.name][key] for key in ("profile", "seed", "data", "commit")}
+            for stage in stages
+            if records[stage.name]["fingerprint"] != job.fingerprints[stage.name] or stage.outdated()
+        }
+        write_record(
+            job.folder / "run.json",
+            {
+                "command": " ".join(["python -m bowerbird", *sys.argv[1:]]),
+                "profile": job.profile,
+                **_circumstances(job),
+                **({"mixed": mixed} if mixed else {}),  # stages that another command made
+                "parameters": {name: record["parameters"] for name, record in records.items()},
+                "seconds": {name: record["seconds"] for name, record in records.items()},
+                "seconds_total": round(sum(record["seconds"] for record in records.values()), 1),
+                "stage_commits": {name: record["commit"] for name, record in records.items()},
+            },
+        )
+        pages.write_index(job.folder)

@@ -1,0 +1,272 @@
+"""A run's folder: what a stage, which is one notebook, reads there and writes there, and the record of both.
+
+runs/<profile>-<data>/  attachments/ (the twin)  results/  tables/  figures/  notebooks/  records/  run.json  index.html
+
+records/<stage>.files.json is kept while the stage runs. It holds the SHA-256 of every file the stage has read and
+written, and of what it wrote also the caption and whether reports/ keeps it. records/<stage>.json is written when the
+stage is complete. A file counts as the stage's only while its checksum is the recorded one.
+"""
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from IPython import get_ipython
+from IPython.display import Markdown, display
+
+from bowerbird.errors import MissingResult, ParameterError
+from bowerbird.files import (
+    atomic_path,
+    markdown_safe,
+    neutralised,
+    read_json,
+    read_record,
+    sha256,
+    write_json,
+    write_record,
+)
+
+IN_JUPYTER = "JPY_SESSION_NAME"  # set by a Jupyter server in the kernels that it starts for a reader
+
+
+def project_root() -> Path:
+    """The checkout the package was installed from, or the current folder where there is none."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def run_folder(profile: str, data: str) -> Path:
+    """Default folder of a run: runs/<profile>-<data>, data being "synthetic" or the name of the attachments' folder."""
+    label = data if data == "synthetic" else Path(data).resolve().name
+    return project_root() / "runs" / f"{profile}-{label}"
+
+
+def notebook_paths() -> list[Path]:
+    """The numbered notebooks in their order; an editor's copies, such as 01_data-Copy1, are left out."""
+    found = (project_root() / "notebooks").glob("*.ipynb")
+    paths = sorted(path for path in found if re.fullmatch(r"\d\d[a-z]?_\w+", path.stem))
+    if not paths:
+        raise ParameterError(f"{project_root()}: no notebooks there; run bowerbird from a clone of its repository")
+    return paths
+
+
+def maker(name: str) -> str:
+    """The notebook whose code writes a result or a table of this name."""
+    for path in notebook_paths():
+        code = "\n".join("".join(c["source"]) for c in read_json(path)["cells"] if c["cell_type"] == "code")
+        if re.search(rf'stage\.(write|table)\(\s*"{re.escape(name)}"', code):
+            return path.stem
+    raise ParameterError(f"no notebook writes a result or table called {name!r}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook's view of the run's folder. It reads what earlier notebooks wrote, in the order of their names."""
+
+    name: str  # the notebook's, e.g. "05_sbo_lstm"
+    folder: Path  # the run's
+    begun: bool = False  # True in the notebook itself: what it reads is recorded
+
+    @classmethod
+    def begin(cls, name: str, out: str = "", data: str = "synthetic") -> "Stage":
+        """Open the run's folder for a notebook (empty `out`: runs/smoke-<data>) and forget its earlier records."""
+        stage = cls(name, Path(out) if out else run_folder("smoke", data), begun=True)
+        stage.record_path.unlink(missing_ok=True)
+        write_record(stage.files_path, {"read": {}, "wrote": {}})
+        return stage
+
+    # ---- records ------------------------------------------------------------------------------------------------
+
+    @property
+    def record_path(self) -> Path:
+        """The record of a completed stage; the runner writes it, a run by hand takes it away."""
+        return self.folder / "records" / f"{self.name}.json"
+
+    @property
+    def files_path(self) -> Path:
+        """The record of the files that the stage has read and written so far."""
+        return self.folder / "records" / f"{self.name}.files.json"
+
+    @property
+    def files(self) -> dict[str, dict]:
+        """What the stage has written so far: path in the run's folder -> sha256, caption, keep."""
+        return read_record(self.files_path).get("wrote", {})
+
+    @property
+    def reads(self) -> dict[str, str | None]:
+        """What the stage has read so far: path in the run's folder -> SHA-256; None for what was not there."""
+        return read_record(self.files_path).get("read", {})
+
+    def record(self) -> dict:
+        """The record of the completed stage; {} if there is none, or it is damaged."""
+        return read_record(self.record_path)
+
+    def finish(self, about: dict, pages: tuple[Path, ...] = ()) -> None:
+        """Write the record of the completed stage: `about` it, and the checksums of all it wrote and of its pages."""
+        files = {place: entry["sha256"] for place, entry in self.files.items()}
+        files |= {self._place(path): sha256(path) for path in (self.files_path, *pages)}
+        write_record(self.record_path, {**about, "files": files})
+
+    def changed(self) -> list[str]:
+        """Files of the record that are no longer there, or no longer what the stage wrote."""
+        return [place for place, known in self.record().get("files", {}).items() if self._sha256(place) != known]
+
+    def outdated(self) -> list[str]:
+        """Files the stage has read that are lost, or another by now."""
+        written, reads = self._written_before(), self.reads
+        now = {place: self._sha256(place) if place in written else None for place in reads}
+        return [place for place, known in reads.items() if now[place] != known]
+
+    def wrote(self, path: Path, caption: str = "", keep: bool = False) -> Path:
+        """Record a file in the run's folder as this stage's; `keep`: `bowerbird report` copies it to reports/."""
+        entry = {"sha256": sha256(path), "caption": caption, "keep": keep}
+        self._note("wrote", {self._place(path): entry})
+        return path
+
+    def _note(self, kind: str, entries: dict) -> None:
+        record = read_record(self.files_path) or {"read": {}, "wrote": {}}
+        record[kind] |= entries
+        write_record(self.files_path, {name: record[name] for name in ("read", "wrote")})
+
+    def _place(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _sha256(self, place: str) -> str | None:
+        path = self.folder / place
+        return sha256(path) if path.is_file() else None
+
+    def _written_before(self) -> dict[str, tuple[str, str]]:
+        """What earlier stages wrote: path in the run's folder -> name of the stage, SHA-256."""
+        suffix, written = ".files.json", {}
+        for path in sorted((self.folder / "records").glob(f"*{suffix}")):
+            if (name := path.name.removesuffix(suffix)) < self.name:
+                written |= {place: (name, e["sha256"]) for place, e in Stage(name, self.folder).files.items()}
+        return written
+
+    # ---- reading ------------------------------------------------------------------------------------------------
+
+    def original(self, place: str) -> bytes | None:
+        """The bytes of a file as this stage or an earlier one wrote it; None if none has.
+
+        Raises MissingResult if the file has changed since, or is lost.
+        """
+        own = {place: (self.name, entry["sha256"]) for place, entry in self.files.items()}
+        name, known = (self._written_before() | own).get(place, (None, None))
+        if self.begun and name != self.name:
+            self._note("read", {place: known})
+        if name is None:
+            return None
+        path = self.folder / place
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != known:
+            raise MissingResult(
+                f"{path} is not what {name} wrote (another checksum, or lost); run notebooks/{name}.ipynb "
+                "again with the same data and out: the same `reproduce` makes it again"
+            )
+        return content
+
+    def path_of(self, place: str) -> Path:
+        """Path of a file, or of a folder, that an earlier stage wrote; reading it is recorded."""
+        places = [p for p in self._written_before() if p == place or p.startswith(f"{place}/")]
+        for one in places or [place]:
+            self.original(one)
+        return self.folder / place
+
+    def read(self, name: str) -> pd.DataFrame | dict:
+        """Read a result an earlier stage wrote; MissingResult says which notebook and command make it."""
+        for suffix, read in ((".parquet", pd.read_parquet), (".json", json.load)):
+            if (content := self.original(f"results/{name}{suffix}")) is not None:
+                return read(io.BytesIO(content))
+        made_by = maker(name)
+        raise MissingResult(
+            f"{self.folder}: {name!r} has not been made yet; run notebooks/{made_by}.ipynb with the same data and out, "
+            f"or `python -m bowerbird reproduce --profile smoke --until {made_by}`"
+        )
+
+    # ---- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, name: str, result: pd.DataFrame | dict) -> Path:
+        """Leave a result for later stages, results/<name>: a table as parquet, a dict as JSON."""
+        path = self.folder / "results" / f"{name}{'.json' if isinstance(result, dict) else '.parquet'}"
+        if isinstance(result, dict):
+            write_json(path, result)
+        else:
+            with atomic_path(path) as temporary:
+                result.to_parquet(temporary, index=False)
+        return self.wrote(path)
+
+    def table(self, name: str, frame: pd.DataFrame, decimals: int = 3, keep: bool = False) -> pd.DataFrame:
+        """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
+        path = self.folder / "tables" / f"{name}.csv"
+        with atomic_path(path) as temporary:
+            neutralised(frame).to_csv(temporary, index=False)
+        self.wrote(path, keep=keep)
+        with atomic_path(path.with_suffix(".md")) as temporary:
+            shown = markdown_safe(frame.round(decimals)).to_markdown(index=False)
+            temporary.write_text(shown + "\n", encoding="utf-8")
+        self.wrote(path.with_suffix(".md"), keep=keep)
+        return frame.round(decimals)
+
+    def csv(self, name: str, frame: pd.DataFrame, caption: str) -> Path:
+        """Save a table to be handed out, <name>.csv in the run's folder itself, numbers to three decimals."""
+        path = self.folder / f"{name}.csv"
+        with atomic_path(path) as temporary:
+            neutralised(frame).to_csv(temporary, index=False, float_format="%.3f")
+        return self.wrote(path, caption)
+
+    def page(self, name: str, text: str, caption: str) -> Path:
+        """Save a page for readers, such as VERDICT.md, in the run's folder itself; reports/ keeps it."""
+        path = self.folder / name
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return self.wrote(path, caption, keep=True)
+
+    def figure(self, name: str, figure, caption: str, keep: bool = False):
+        """Save a figure, figures/<name>.png, and hand it back to be shown under its caption: what to see in it."""
+        path = self.folder / "figures" / f"{name}.png"
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary)
+        self.wrote(path, caption, keep)
+        if get_ipython():
+            display(Markdown(f"**What to see:** {caption}"))
+        return figure
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """Tables by name, each read when it is first asked for; one that is not there names the notebook that makes it."""
+
+    source: Stage | Path | None = None  # a stage of a run, or a report's folder
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        content, place = None, f"tables/{name}.csv"
+        if isinstance(self.source, Stage):
+            content = self.source.original(place)
+        elif self.source and (self.source / place).is_file():
+            content = (self.source / place).read_bytes()
+        if content is None:
+            made_by = maker(name)
+            raise MissingResult(f"the table {name!r} has not been made yet; run notebooks/{made_by}.ipynb first")
+        self[name] = pd.read_csv(io.BytesIO(content))
+        return self[name]
+
+
+def read_tables(source: Stage | Path) -> Tables:
+    """The tables of a run, as a stage of it may read them, or those of a report's folder."""
+    tables = Tables()
+    tables.source = source
+    return tables
+
+
+def one(table: pd.DataFrame, column: str, where: str):
+    """The first value of a column among the rows that meet a condition, as `DataFrame.query` takes it.
+
+    MissingResult if no row does.
+    """
+    rows = table.query(where)
+    if rows.empty:
+        raise MissingResult(f"no row of the table has {where}; it may be made by a larger profile")
+    return rows.iloc[0][column]
