@@ -57,10 +57,9 @@ bench: setup
 	$(PY) tests/bench
 
 reliability: setup
-	$(PY) tests/reliability_report.py --tests > .reliability.txt
-	-$(PY) -m pytest -q -o junit_family=xunit1 --junitxml=.reliability.xml @.reliability.txt
+	-$(PY) -m pytest -q -m drill -o junit_family=xunit1 --junitxml=.reliability.xml
 	$(PY) tests/reliability_report.py .reliability.xml reports/RELIABILITY.md
-	@rm -f .reliability.txt .reliability.xml
+	@rm -f .reliability.xml
 
 peers:
 	$(PYTHON) -m venv .venv-peers

@@ -20,6 +20,16 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 VARIABLE = "BOWERBIRD_ATTACHMENTS"
+
+
+def pytest_collection_modifyitems(items):
+    """Tell `make reliability` of every drill its section and what it shows."""
+    for item in items:
+        if drill := item.get_closest_marker("drill"):
+            shown = " ".join((item.function.__doc__ or "").split())
+            item.user_properties += [("section", drill.args[0]), ("shown", shown)]
+
+
 SERIES = (
     ("seller_1", "product_1", "wh_1"),
     ("seller_1", "product_1", "wh_29"),

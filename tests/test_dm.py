@@ -553,6 +553,7 @@ def test_float32_curves_are_float64_ones():
 # ---- chunks and workers ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_chunks_and_workers_change_nothing(monkeypatch, tmp_path):
     curves = with_gaps(draw(26, n_curves=333, spread=0.3)[0], 0.1)
     start = np.random.default_rng(0).dirichlet(np.ones(5), 333)
@@ -572,6 +573,7 @@ def test_chunks_and_workers_change_nothing(monkeypatch, tmp_path):
     assert mapped.history_ == chunked.history_
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_processes_give_the_same_bits():
     curves, labels = draw(27, n_curves=300, spread=0.4)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:

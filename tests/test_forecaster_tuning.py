@@ -184,6 +184,7 @@ def test_training_stops_where_it_validates_best(long_panel):
         assert hasty.epochs == best
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_an_interrupted_search_goes_on_where_it_was(panel, monkeypatch, tmp_path):
     paid = []
 

@@ -96,6 +96,7 @@ def test_paths_cut_into_blocks_are_pooled_as_if_walked_at_once(monkeypatch):
     pd.testing.assert_frame_equal(monte_carlo(samples, 12, 15, COSTS), whole, rtol=1e-12)
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_the_same_seed_gives_the_same_bits_with_any_executor(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 40)
     monkeypatch.setattr(module, "BLOCKS_A_TASK", 2)
@@ -107,6 +108,7 @@ def test_the_same_seed_gives_the_same_bits_with_any_executor(monkeypatch):
     assert not np.isclose(alone["demand"][1] / alone["demand"][0], demand.mean[1] / demand.mean[0], rtol=1e-6)
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_the_same_bits_from_processes():
     demand = PoissonPaths(np.linspace(0.5, 6, 90), 400, 30)
     with ProcessPoolExecutor(2) as processes:

@@ -98,6 +98,7 @@ def test_kept_forecasts_are_made_once_and_only_for_the_same_question(tmp_path):
             path.unlink()
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_an_interrupted_run_resumes(tmp_path):
     def breaks_at_70(known, horizon, seed):
         if known.n_days == 70:
@@ -120,6 +121,7 @@ def test_quantiles_are_kept(tmp_path):
         np.testing.assert_array_equal(again[key].values, made[key].values)
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_the_same_bits_from_an_executor():
     methods = [Method("mean 14", mean14), Method("median 21", median21)]
     alone = make_forecasts(panel(), methods, SHORT)

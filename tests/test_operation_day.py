@@ -397,6 +397,7 @@ def test_an_unknown_day_takes_its_forecast_from_the_shelf(begun):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.drill("Daily operation")
 def test_hostile_ids_reach_neither_page_nor_spreadsheet(undisturbed):
     folder, _ = undisturbed
     shown = 0

@@ -98,6 +98,7 @@ def test_what_is_broken_is_refused_with_its_place(day, change, words):
 
 @settings(max_examples=100)
 @given(st.data())
+@pytest.mark.drill("Daily operation")
 def test_any_change_of_bytes_is_read_right_or_refused(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("fuzz")
     path = write_deliveries(PANEL, folder, "2023-05-02")[0]

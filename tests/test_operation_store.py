@@ -65,6 +65,7 @@ def test_a_step_is_done_once_and_whole(folder):
         np.testing.assert_array_equal(store.demand_of(DAY), delivery.demand)
 
 
+@pytest.mark.drill("Daily operation")
 def test_memory_is_replaced_and_runs_no_code(folder):
     with open_store(folder) as store:
         store.remember("state", {"a": np.arange(3.0)})
@@ -128,6 +129,7 @@ def test_what_is_no_store_is_refused(folder, tmp_path):
         open_store(folder)
 
 
+@pytest.mark.drill("Daily operation")
 def test_one_writer_at_a_time(folder):
     script = "import sys\nfrom bowerbird.operation.store import open_store\nopen_store(sys.argv[1])"
     with open_store(folder):
@@ -155,6 +157,7 @@ APPENDING = """
 """
 
 
+@pytest.mark.drill("Daily operation")
 def test_killed_at_random_moments_it_goes_on_and_ends_the_same(folder):
     command = [sys.executable, "-c", textwrap.dedent(APPENDING), str(folder)]
     chance, days = random.Random(5), [6]

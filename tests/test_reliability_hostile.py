@@ -35,6 +35,8 @@ from bowerbird.studies import lstm as forecasting
 from bowerbird.studies import search as study
 from bowerbird.studies.search import Problem
 
+pytestmark = pytest.mark.drill("Hostile ids, and files that would run code")
+
 SCRIPT, IMAGE = "<script>alert('x')</script>", '"><img src=x onerror=y>'
 HOSTILE = [SCRIPT, IMAGE, "=cmd|' /C calc'!A0", "@SUM(A1)", "+1+1", "-2+3|x", "$\\frac{$", "[a](javascript:b)", "＝A1"]
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

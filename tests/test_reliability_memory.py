@@ -12,7 +12,10 @@ import pytest
 
 from bowerbird.data.twin import write_twin
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read from /proc")
+pytestmark = [
+    pytest.mark.drill("Ten times the data"),
+    pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read from /proc"),
+]
 
 N_SERIES, TIMES = 1996, 10
 

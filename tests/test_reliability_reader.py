@@ -25,6 +25,8 @@ from bowerbird.data.reader import (
 )
 from bowerbird.errors import DataError
 
+pytestmark = pytest.mark.drill("Damaged attachments")
+
 SPECS = {spec.label: spec for spec in ATTACHMENTS}
 MEASURES = ("附件1", "附件5", "附件6")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -24,6 +24,8 @@ from bowerbird.errors import ParameterError
 from bowerbird.files import RunInUse, atomic_path, only_run, read_json, sweep
 from bowerbird.runs import Stage, runner
 
+pytestmark = pytest.mark.drill("Runs killed, doubled, without room, without a kernel")
+
 KILLS = int(os.environ.get("BOWERBIRD_KILLS", "20"))
 """How often the slow drill kills a run of real notebooks."""
 

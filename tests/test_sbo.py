@@ -136,6 +136,7 @@ def test_beats_random_search_at_a_tuning_budget():
 
 
 @pytest.mark.parametrize("executor", [ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_same_bits_with_any_executor(executor):
     serial = minimize(mixed, MIXED, max_evaluations=100, seed=4)
     with executor(2) as pool:
@@ -213,6 +214,7 @@ def test_failures_are_scored_and_recorded():
     assert (history.loc[~(raised | unusable), "failure"] == "").all()
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_failures_are_scored_in_processes_too():
     serial = minimize(sometimes_broken, MIXED, n_bowers=30, max_evaluations=60, seed=2)
     with ProcessPoolExecutor(2) as pool:
@@ -416,6 +418,7 @@ class Interrupted(BaseException):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("after", [3, 15, 41, 77])
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_an_interrupted_search_resumes_to_the_bit(tmp_path, variant, after):
     calls = []
 
