@@ -5,7 +5,7 @@ import pytest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing
-from bowerbird.evaluation.forgetting import ForgettingFactors
+from bowerbird.evaluation.regressions import ForgettingFactors
 
 
 def panel(demand, start="2023-03-06") -> Panel:

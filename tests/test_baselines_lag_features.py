@@ -6,7 +6,7 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.evaluation.lag_features import design_at, training_design
+from bowerbird.evaluation.regressions import design_at, training_design
 
 
 def panel(n_days=80, seed=0) -> Panel:

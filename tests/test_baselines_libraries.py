@@ -1,5 +1,6 @@
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,15 @@ from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import recent_mean
-from bowerbird.evaluation.boosting import Boosting
-from bowerbird.evaluation.lag_features import Design, training_design
-from bowerbird.evaluation.libraries import LinearLags, Statsforecast, TreeRegression
-from bowerbird.evaluation.methods import Denoised, OnDemand, all_methods
+from bowerbird.evaluation.ladder import all_methods, denoised, on_demand
+from bowerbird.evaluation.regressions import (
+    Boosting,
+    Design,
+    LinearLags,
+    Statsforecast,
+    TreeRegression,
+    training_design,
+)
 from bowerbird.library import require
 
 QUICK = {"first_origin": 30, "every": 10}
@@ -71,7 +77,7 @@ def test_the_weighted_relative_loss_is_the_absolute_error_in_units():
     data = panel()
     stump = replace(BOOSTING, trees=1, leaves=2, learning_rate=1.0, smallest_leaf=10**6, half_life=np.inf)
     design = training_design(data, [60, 70, 80], 15, np.random.default_rng(0), 5)
-    f = stump.fit(design, 100, 0).predict(stump._seen(design))
+    f = stump.fit(design, 100, 0).predict(design.features)
     assert np.ptp(f) == 0
     loss = [np.abs(design.target - design.scale * c).sum() for c in (f[0], f[0] - 0.05, f[0] + 0.05)]
     assert loss[0] < min(loss[1:])
@@ -87,15 +93,6 @@ def test_a_training_origin_weighs_half_after_each_half_life():
     answer = {h: replace(stump, half_life=h).fit(design, 100, 0).predict(features)[0] for h in (np.inf, 40, 25)}
     # weights of the old rows: 70, 70 / 2 = 35, 70 / 2^1.6 = 23 against 30
     assert answer == {np.inf: pytest.approx(1), 40: pytest.approx(1), 25: pytest.approx(3)}
-
-
-def test_attributes_are_seen_only_when_asked_for():
-    pytest.importorskip("lightgbm")
-    data = panel()
-    shuffled = replace(data, series=data.series.assign(warehouse_no=[f"wh_{k % 7}" for k in range(60)]))
-    np.testing.assert_array_equal(BOOSTING(data, 5), BOOSTING(shuffled, 5))
-    seen = replace(BOOSTING, attributes=True)
-    assert not np.array_equal(seen(data, 5), seen(shuffled, 5))
 
 
 def test_statsforecast_series_by_series():
@@ -126,7 +123,7 @@ def test_a_failure_is_counted_and_constant_series_are_kept():
     data.demand[1] = 7
     with pytest.warns(UserWarning, match="NoSuchModel failed on 2 of 4 series"):
         found = Statsforecast("NoSuchModel")(data, 3)
-    assert (found[0] == 0).all() and (found[1] == 7).all() and np.isfinite(found).all()
+    assert (found.point[0] == 0).all() and (found.point[1] == 7).all() and np.isfinite(found.point).all()
 
 
 def test_linear_lags_finds_the_lag_that_repeats():
@@ -139,7 +136,7 @@ def test_linear_lags_finds_the_lag_that_repeats():
 
 
 def test_denoising_sees_the_prefix_alone():
-    data, forecast = panel(), Denoised(OnDemand(recent_mean))
+    data, forecast = panel(), partial(denoised, partial(on_demand, recent_mean))
     changed = data.demand.copy()
     changed[:, 80:] = 1e4
     np.testing.assert_array_equal(forecast(data.until(80), 5), forecast(replace(data, demand=changed).until(80), 5))
@@ -159,7 +156,7 @@ def test_the_package_imports_without_the_extra(monkeypatch):
 
     for name in ("lightgbm", "statsforecast", "statsforecast.models", "hierarchicalforecast"):
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("boosting", "libraries", "methods", "levels"):
+    for name in ("regressions", "levels"):
         importlib.reload(importlib.import_module(f"bowerbird.evaluation.{name}"))
 
 
@@ -214,4 +211,5 @@ def test_statsforecast_begins_at_the_first_known_day():
     late = np.concatenate([np.full((6, 30), np.nan), data.demand], axis=1)
     dates = pd.date_range("2022-11-01", periods=90)
     model = Statsforecast("SimpleExponentialSmoothing", {"alpha": 0.3})
-    np.testing.assert_array_equal(model(Panel(data.series, dates, late), 3), model(data, 3))
+    again = model(Panel(data.series, dates, late), 3)
+    np.testing.assert_array_equal(again.point, model(data, 3).point)

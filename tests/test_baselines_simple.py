@@ -18,7 +18,7 @@ from bowerbird.evaluation.baselines import (
     tsb,
     zero,
 )
-from bowerbird.evaluation.quantile_forecast import recent_distribution
+from bowerbird.evaluation.ladder import recent_distribution
 
 NAN = np.nan
 BASELINES = {
@@ -162,7 +162,7 @@ def test_best_window_is_chosen_on_the_past_alone():
     quiet, jump = np.full(40, 1.0), np.full(22, 9.0)
     series = np.array([[*quiet, *jump], [*quiet, *jump]])
     series[1, -3:] = 500  # three days do not move the medians, nor the choice
-    forecast = best_window_median(series, 4, windows=(28, 7), n_origins=1)
+    forecast = best_window_median(series, 4, windows=(28, 7))
     np.testing.assert_array_equal(forecast, 9)
 
     rows = demand(n_days=100)

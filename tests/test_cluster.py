@@ -19,8 +19,7 @@ from test_ladder import panel as ladder_panel
 from bowerbird import cluster, sbo
 from bowerbird.dm import PolynomialRegressionMixture, em
 from bowerbird.errors import ParameterError
-from bowerbird.evaluation.ladder import make_forecasts
-from bowerbird.evaluation.methods import simple_methods
+from bowerbird.evaluation.ladder import make_forecasts, simple_methods
 from bowerbird.forecaster.tuning import tune
 from bowerbird.inventory import simulate as simulation
 from bowerbird.inventory.simulate import PoissonPaths, assumed_costs

@@ -10,7 +10,7 @@ import bowerbird.device
 from bowerbird.device import WORKSPACE, choose_device, describe, mixed_precision
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import fit, predict
-from bowerbird.forecaster.settings import CELLS
+from bowerbird.forecaster.lstm import CELLS
 from bowerbird.metrics import one_minus_wmape
 
 

@@ -21,10 +21,10 @@ DEMAND = RNG.poisson(8, (12, 90)).astype(float)
 KEYS = {"seller_no": "seller_12", "product_no": [f"product_{k}" for k in range(1200, 1212)], "warehouse_no": "wh_43"}
 PANEL = Panel(pd.DataFrame(KEYS), DATES, DEMAND)
 AHEAD = Forecast(
-    pd.date_range(DATES[75], periods=15, name="date"),
-    np.full((12, 15), 8.0),
-    np.full((12, 15), 0.1),
     np.full((12, 15), 7.5),
+    mean=np.full((12, 15), 8.0),
+    dispersion=np.full((12, 15), 0.1),
+    dates=pd.date_range(DATES[75], periods=15, name="date"),
 )
 NAMES = ["filtered before the split", "leak-free"]
 

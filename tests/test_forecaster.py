@@ -11,10 +11,9 @@ from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation.baselines import historical_mean
 from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update
+from bowerbird.forecaster.forecast import calibrate
 from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, daily_inputs, own_inputs, running_level
-from bowerbird.forecaster.intervals import calibrate
-from bowerbird.forecaster.network import Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
-from bowerbird.forecaster.settings import CELLS
+from bowerbird.forecaster.lstm import CELLS, Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies.lstm import explain, permutation_importance
@@ -471,7 +470,7 @@ def test_corrected_intervals_hold_what_they_promise():
     first, second = (rng.poisson(level[:, None] * rng.gamma(4, 1 / 4, (3000, 10))).astype(float) for _ in range(2))
     low, high = np.repeat(0.8 * level[:, None], 10, axis=1), np.repeat(1.2 * level[:, None], 10, axis=1)  # too narrow
     assert ((second >= low) & (second <= high)).mean() < 0.4
-    correction = calibrate(first, low, high, level, coverage=0.8)
+    correction = calibrate(first, low, high, level)
     low, high = correction.apply(low, high, level)
     inside = (second >= low) & (second <= high)
     assert inside.mean() == pytest.approx(0.8, abs=0.04)  # counts jump
@@ -482,13 +481,11 @@ def test_corrected_intervals_hold_what_they_promise():
 
 def test_correction_by_hand():
     actual, low, high = np.array([[0.0], [4.0], [9.0], [20.0]]), np.full((4, 1), 4.0), np.full((4, 1), 8.0)
-    correction = calibrate(actual, low, high, np.full(4, 4.0), coverage=0.6, n_classes=1)
-    # outside by 4, 0, 1 and 12 units, over sqrt(4): 2, 0, 0.5, 6; the ceil(5 x 0.6) = 3rd smallest is 2
-    assert correction.width[0, 0] == 2.0
-    found = correction.apply(np.array([[1.0]]), np.array([[3.0]]), np.array([9.0]))
-    assert (found[0][0, 0], found[1][0, 0]) == (0.0, 9.0)
-    with pytest.raises(ParameterError, match=r"coverage is 80; give a share between 0 and 1"):
-        calibrate(actual, low, high, np.ones(4), coverage=80)
+    correction = calibrate(actual, low, high, np.full(4, 4.0))
+    # outside by 4, 0, 1 and 12 units, over sqrt(4): 2, 0, 0.5, 6; the ceil(5 x 0.8) = 4th smallest is 6
+    assert correction.width[0, 0] == 6.0
+    found = correction.apply(np.array([[1.0]]), np.array([[3.0]]), np.array([4.0]))
+    assert (found[0][0, 0], found[1][0, 0]) == (0.0, 15.0)
 
 
 def growing(n_series=40, n_days=90):

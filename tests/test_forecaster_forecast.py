@@ -18,7 +18,8 @@ SERIES = pd.DataFrame(
 def make(mean, dispersion, horizon=4, zero=0.0) -> Forecast:
     mean = np.repeat(np.asarray(mean, dtype=float)[:, None], horizon, axis=1) + 0.1 * np.arange(horizon)
     dates = pd.date_range("2023-05-16", periods=horizon, name="date")
-    return Forecast(dates, mean, np.full(mean.shape, dispersion), mean * 0.9, np.full(mean.shape, zero))
+    parts = {"mean": mean, "dispersion": np.full(mean.shape, dispersion), "zero": np.full(mean.shape, zero)}
+    return Forecast(mean * 0.9, **parts, dates=dates)
 
 
 def draw_with_common_factor(forecast, correlation, rng):
@@ -87,8 +88,7 @@ def test_correlation_raises_the_variance_of_the_window_total_as_theory_says(corr
     horizon, dispersion = 8, 0.3
     mean = np.full((2, horizon), 5.0)
     mean[1] = 60.0
-    dates = pd.date_range("2023-05-16", periods=horizon, name="date")
-    forecast = Forecast(dates, mean, np.full(mean.shape, dispersion), mean)
+    forecast = Forecast(mean, mean=mean, dispersion=np.full(mean.shape, dispersion))
     total = forecast.sample(20_000, np.random.default_rng(1), correlation).sum(axis=2)
     for found, m in zip(total.var(axis=1), mean[:, 0], strict=True):
         single = m + dispersion * m**2
@@ -125,9 +125,8 @@ def test_residual_correlation_finds_the_planted_one(planted, mean):
 
 
 def test_residual_correlation_by_hand():
-    dates = pd.date_range("2023-05-16", periods=3)
     mean = np.full((2, 3), 4.0)
-    forecast = Forecast(dates, mean, np.zeros((2, 3)), mean)  # sd 2
+    forecast = Forecast(mean, mean=mean, dispersion=np.zeros((2, 3)))  # sd 2
     actual = np.array([[6.0, 4.0, 6.0], [4.0, 2.0, np.nan]])  # errors 1, 0, 1 and 0, -1
     # ordered pairs of different days: of 6 and 2, products 2 and 0 in sum; squares 3 on 5 days
     assert residual_correlation(forecast, actual) == pytest.approx((2 / 8) / (3 / 5))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster.lstm_cell import LSTMCell, from_torch, printed_sigmoid, printed_tanh, unroll
+from bowerbird.forecaster.lstm import LSTMCell, from_torch, printed_sigmoid, printed_tanh, unroll
 
 
 def sequence(n_days=50, input_size=3, dtype=torch.float32):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bowerbird.forecaster.stacked_lstm import StackedLSTM, stacked_lstm
+from bowerbird.forecaster.population import StackedLSTM, stacked_lstm
 
 
 def drawn(*shape, dtype=torch.float64) -> torch.Tensor:

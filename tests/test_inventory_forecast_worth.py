@@ -5,7 +5,7 @@ import pytest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
-from bowerbird.evaluation.quantile_forecast import QuantileForecast
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.inventory.simulate import holding_cost
 from bowerbird.seeds import stream
 from bowerbird.studies import inventory as forecast_worth
@@ -28,9 +28,9 @@ def forecasts(panel: Panel) -> dict:
     for origin in ORIGINS:
         mean = np.repeat(panel.demand[:, :origin].mean(axis=1, keepdims=True), HORIZON, axis=1)
         noise = np.random.default_rng(origin).lognormal(0, 0.7, mean.shape[:1])[:, None]
-        found[Key("mean", origin, HORIZON, 0)] = QuantileForecast(mean)
-        found[Key("noisy", origin, HORIZON, 0)] = QuantileForecast(mean * noise)
-        found[Key("truth", origin, HORIZON, 0)] = QuantileForecast(panel.demand[:, origin : origin + HORIZON])
+        found[Key("mean", origin, HORIZON, 0)] = Forecast(mean)
+        found[Key("noisy", origin, HORIZON, 0)] = Forecast(mean * noise)
+        found[Key("truth", origin, HORIZON, 0)] = Forecast(panel.demand[:, origin : origin + HORIZON])
     return found
 
 
@@ -101,7 +101,7 @@ def test_a_series_with_an_unknown_day_is_left_out():
     demand[50:, [33, 44, 57]] = np.nan  # a day after each of the origins
     holed, few = Panel(whole.series, whole.dates, demand), whole.select(np.arange(50))
     made = forecasts(whole)
-    less = {key: QuantileForecast(mean_point(made, key.method, key.origin, HORIZON)[:50]) for key in made}
+    less = {key: Forecast(mean_point(made, key.method, key.origin, HORIZON)[:50]) for key in made}
     options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.5, 0.9)}
     one, other = worth_of_forecasts(holed, made, **options), worth_of_forecasts(few, less, **options)
     pd.testing.assert_frame_equal(one, other)

@@ -1,3 +1,4 @@
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation import baselines
-from bowerbird.evaluation import scores as ladder_scores
-from bowerbird.evaluation.ladder import Key, Method, Protocol, average, make_forecasts, protocols
-from bowerbird.evaluation.quantile_forecast import QuantileForecast, as_quantile_forecast, recent_distribution
+from bowerbird.evaluation.bootstrap import samples
+from bowerbird.evaluation.ladder import Key, Method, Protocol, average, make_forecasts, protocols, recent_distribution
 from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
+from bowerbird.forecaster.forecast import Forecast
+from bowerbird.seeds import stream
 
 
 def panel(n_series=40, n_days=90, seed=0) -> Panel:
@@ -144,15 +146,14 @@ def test_hindsight_gets_the_days_to_come_and_is_the_best_flat_forecast():
 
 def test_averages_take_every_part_once_whatever_its_seeds():
     made = {
-        Key("a", 60, 2, 0): QuantileForecast(np.array([[1.0, 2]])),
-        Key("a", 60, 2, 1): QuantileForecast(np.array([[3.0, 2]])),
-        Key("b", 60, 2, 0): QuantileForecast(np.array([[10.0, 0]])),
-        Key("b", 61, 2, 0): QuantileForecast(np.array([[10.0, 0]])),
+        Key("a", 60, 2, 0): Forecast(np.array([[1.0, 2]])),
+        Key("a", 60, 2, 1): Forecast(np.array([[3.0, 2]])),
+        Key("b", 60, 2, 0): Forecast(np.array([[10.0, 0]])),
+        Key("b", 61, 2, 0): Forecast(np.array([[10.0, 0]])),
     }
     mean = average(made, "mean of a and b", ["a", "b"])
     assert list(mean) == [("mean of a and b", 60, 2, 0)]
     np.testing.assert_array_equal(mean["mean of a and b", 60, 2, 0].point, [[6, 1]])
-    np.testing.assert_allclose(average(made, "c", ["a", "b"], [0.9, 0.1])["c", 60, 2, 0].point, [[2.8, 1.8]])
     with pytest.raises(ParameterError, match="parts names nobody"):
         average(made, "c", ["a", "nobody"])
 
@@ -189,7 +190,9 @@ def test_the_table_is_metrics_averaged_over_origins_and_seeds():
 def test_the_bootstrap_is_a_slow_loop_over_drawn_series():
     data = panel(n_series=12)
     made = make_forecasts(data, [Method("mean 14", mean14)], SHORT[1:])
-    draws = ladder_scores._draws(12, 4000, seed=0)  # how often each series is drawn
+    first, *draws = samples(12, 4000, stream(0, "07/bootstrap"))  # how often each series counts
+    draws = np.array(draws)
+    assert (first == 1).all()
     # n of n with replacement: 12 in all, each once on average, variance 1 - 1/12
     assert (draws.sum(axis=1) == 12).all()
     assert draws.mean(axis=0) == pytest.approx(1, abs=0.08)  # five standard errors
@@ -201,7 +204,6 @@ def test_the_bootstrap_is_a_slow_loop_over_drawn_series():
         cut = [(data.demand[rows, o : o + 10], made["mean 14", o, 10, 0].point[rows]) for o in (60, 70)]
         scores.append(np.mean([1 - np.abs(a - f).sum() / a.sum() for a, f in cut]))
     low, high = ladder_table(data, made, SHORT[1:], n_draws=300).loc[0, ["low", "high"]]
-    np.testing.assert_array_equal(ladder_scores._draws(12, 300, seed=0), draws[:300])
     assert [low, high] == pytest.approx(np.quantile(scores, [0.025, 0.975]), rel=1e-12)
 
 
@@ -232,10 +234,12 @@ def test_no_weights_beat_those_fitted_in_hindsight():
     assert row["best of them"] == pytest.approx(table.max())
     equal = ladder_table(whole, average(forecasts, "equal", rows), [some], n_draws=2)["1-WMAPE"].item()
     assert row["equal weights"] == pytest.approx(equal)
-    scores = [
-        ladder_table(whole, average(forecasts, "one", rows, weights), [some], n_draws=2)["1-WMAPE"].item()
-        for weights in np.stack(np.meshgrid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1], [0]), -1).reshape(-1, 3)
-    ]
+    scores = []
+    for weights in itertools.product([0, 0.25, 0.5, 0.75, 1], repeat=2):
+        pairs = list(zip(weights, ("mean 14", "median 21"), strict=True))
+        points = {o: sum(w * forecasts[name, o, 15, 0].point for w, name in pairs) for o in some.origins}
+        one = {Key("one", o, 15, 0): Forecast(point) for o, point in points.items()}
+        scores.append(ladder_table(whole, one, [some], n_draws=2)["1-WMAPE"].item())
     assert row["weights in hindsight"] > max(scores) - 1e-3  # reweighted least squares comes close to the optimum
     assert row["weights in hindsight"] < max(scores) + 0.05
 
@@ -269,13 +273,12 @@ def test_beyond_the_panel():
 
 
 def test_quantile_forecasts():
-    forecast = QuantileForecast(np.array([[3.0]]), (0.1, 0.5, 0.9), np.array([[[1.0]], [[3]], [[11]]]))
+    forecast = Forecast(np.array([[3.0]]), levels=(0.1, 0.5, 0.9), values=np.array([[[1.0]], [[3]], [[11]]]))
     assert [forecast.quantile(p).item() for p in (0.1, 0.3, 0.5, 0.7, 0.9)] == pytest.approx([1, 2, 3, 7, 11])
     with pytest.raises(ParameterError, match=r"probability is 0.95"):
         forecast.quantile(0.95)
     with pytest.raises(ParameterError, match="values has shape"):
-        QuantileForecast(np.zeros((1, 2)), (0.5,), np.zeros((2, 1, 2)))
-    assert as_quantile_forecast(np.zeros((2, 3)), (2, 3), "m").levels == ()
+        Forecast(np.zeros((1, 2)), levels=(0.5,), values=np.zeros((2, 1, 2)))
     # the last five days 0 ... 4: quartiles 1, 2, 3
     recent = recent_distribution([[9, 9, 0, 1, 2, 3, 4], [np.nan] * 7], 2, days=5)
     np.testing.assert_allclose(recent.values[1:4, 0, 1], [1, 2, 3])
@@ -284,7 +287,7 @@ def test_quantile_forecasts():
 
 def test_the_issues_rows_on_the_original_attachments(original):
     from bowerbird.data.panel import build_panel
-    from bowerbird.evaluation.methods import simple_methods
+    from bowerbird.evaluation.ladder import simple_methods
 
     printed = {  # 1 - WMAPE under P15, P25, R; bias likewise
         "seasonal naive 7": (0.410, 0.415, 0.432, -0.01, 0.07, 0.01),
@@ -314,7 +317,7 @@ def test_the_issues_rows_on_the_original_attachments(original):
 def test_every_method_can_go_to_another_process():
     import pickle
 
-    from bowerbird.evaluation.methods import all_methods
+    from bowerbird.evaluation.ladder import all_methods
 
     for method in all_methods(seeds=(0,)):
         assert pickle.loads(pickle.dumps(method)).name == method.name

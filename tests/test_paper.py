@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.forecaster.lstm_cell import LSTMCell
+from bowerbird.forecaster.lstm import LSTMCell
 from bowerbird.inventory.policy import economic_order_quantity, economic_order_with_backorders
 from bowerbird.paper.documents import DOCUMENTS, documents_table
 from bowerbird.paper.errata import contradictions, errata_table

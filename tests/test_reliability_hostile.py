@@ -156,7 +156,7 @@ def test_figures_name_series_whatever_their_ids(tmp_path):
     panel = build_panel(read_attachments(tmp_path))
     panel.series["product_no"] = ["$\\frac{$", SCRIPT, "a_$b$^", "\\"]
     demand, dates = panel.demand[:, -15:], panel.dates[-15:]
-    forecast = Forecast(dates, demand + 1, np.ones_like(demand), demand, np.zeros_like(demand))
+    forecast = Forecast(demand, demand + 1, np.ones_like(demand), np.zeros_like(demand), dates=dates)
     levels = Levels(np.full_like(demand, 2.0), np.full_like(demand, 9.0))
     walk = simulate(demand, levels.s, levels.S)
     stage = Stage.begin("07_forecast", str(tmp_path / "run"))

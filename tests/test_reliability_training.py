@@ -13,8 +13,7 @@ import torch
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError, TrainingFailed
-from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
-from bowerbird.evaluation.neural_methods import Neural
+from bowerbird.evaluation.ladder import Method, Neural, Protocol, make_forecasts
 from bowerbird.forecaster import Settings, fit, predict, training
 from bowerbird.forecaster.tuning import validation_loss
 from bowerbird.sbo import Float, Integer, minimize

@@ -11,8 +11,9 @@ from bowerbird.data.panel import Panel
 from bowerbird.dm.as_run import RECORD_COLUMNS
 from bowerbird.errors import MissingResult
 from bowerbird.evaluation.ladder import Key, Protocol
-from bowerbird.evaluation.quantile_forecast import QuantileForecast
+from bowerbird.evaluation.scores import rmse_beside_share
 from bowerbird.files import read_json
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.paper import documents, errata
 from bowerbird.runs import project_root
 from bowerbird.runs.stage import Tables, read_tables
@@ -549,13 +550,13 @@ def scored():
     series = pd.DataFrame({"seller_no": "s", "product_no": [f"p{i}" for i in range(5)], "warehouse_no": "w"})
     panel = Panel(series, pd.date_range("2023-01-01", periods=20, name="date"), demand)
     keys = [Key("m", origin, 4, seed) for origin in (12, 16) for seed in (0, 1)]
-    return panel, {key: QuantileForecast(rng.gamma(4, 1, (5, 4))) for key in keys}
+    return panel, {key: Forecast(rng.gamma(4, 1, (5, 4))) for key in keys}
 
 
 def test_rmse_and_share_are_those_of_a_slow_loop_on_resampled_series(scored):
     panel, forecasts = scored
     protocol = Protocol("R", (12, 16), 4)
-    found = claims.rmse_beside_share(panel, forecasts, [protocol], "m", n_draws=200, seed=3).iloc[0]
+    found = rmse_beside_share(panel, forecasts, [protocol], "m", n_draws=200, seed=3).iloc[0]
 
     draws = stream(3, "claims/bootstrap").multinomial(5, np.full(5, 0.2), 200)
     differences = []

@@ -1,10 +1,11 @@
 """Simple forecasters that every table must show: a model that does not beat them has learnt nothing.
 
-Each is written for thousands of series at once: it takes the demand before the origin and returns the days after it,
-`f(demand (n_series, n_days), horizon) -> (n_series, horizon)`, in units a day. They are causal because they are handed
-nothing later. Missing days (NaN) are skipped: a window without a known day ends at the last known one. A series that
-was never observed is forecast as zero.
+Each is a function f(demand (n_series, n_days), horizon) of the demand before the origin, and returns the days after it,
+(n_series, horizon), in units a day. Missing days (NaN) are skipped: a window without a known day ends at the last known
+one. A series that was never observed is forecast as zero.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
 
 LONGEST = 10_000  # days of a forecast
+VALIDATION_DAYS = 15  # of each past stretch that chooses a window or a weight
 
 
 def zero(demand, horizon: int) -> np.ndarray:
@@ -36,39 +38,15 @@ def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
     return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
 
 
-def best_window_median(
-    demand, horizon: int, windows=(7, 14, 21, 28), validation_days: int = 15, n_origins: int = 3
-) -> np.ndarray:
-    """Each series' median over the window that would have forecast its own last weeks best.
-
-    Parameters
-    ----------
-    demand : array (n_series, n_days)
-        Units a day.
-    horizon : int
-        Days to forecast.
-    windows : sequence of int
-        Windows to choose from, in days; the first of equals wins.
-    validation_days, n_origins : int
-        The absolute error is summed over this many stretches of so many days, the newest ending today, each forecast
-        from the days before it.
-
-    Returns
-    -------
-    float64 array (n_series, horizon)
-    """
+def best_window_median(demand, horizon: int, windows=(7, 14, 21, 28)) -> np.ndarray:
+    """Each series' median over the window that would have forecast its own last 45 days best, 15 days at a time."""
     demand, windows = _table(demand), [whole("windows", window, 1) for window in windows]
     if not windows:
         raise ParameterError("windows is empty; give at least one number of days")
-    n_origins, validation_days = whole("n_origins", n_origins), whole("validation_days", validation_days, 1)
     errors = np.zeros((len(windows), len(demand)))
-    for k in range(1, n_origins + 1):
-        origin = demand.shape[1] - k * validation_days
-        if origin < 1:
-            break
-        actual = demand[:, origin : origin + validation_days]
+    for origin, actual in past_stretches(demand, 3, 1):
         for row, days in enumerate(windows):
-            error = np.abs(actual - recent_median(demand[:, :origin], validation_days, days))
+            error = np.abs(actual - recent_median(demand[:, :origin], VALIDATION_DAYS, days))
             errors[row] += np.nansum(error, axis=1)
     candidates = np.stack([recent_median(demand, horizon, days) for days in windows])  # (n_windows, n_series, horizon)
     return candidates[errors.argmin(axis=0), np.arange(len(demand))]
@@ -94,37 +72,14 @@ def seasonal_mean(demand, horizon: int, period: int = 7, days: int = 28) -> np.n
 
 
 def exponential_smoothing(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
-    """Simple exponential smoothing (SES): the level moves a share alpha towards each day's demand.
-
-    Parameters
-    ----------
-    demand : array (n_series, n_days)
-        Units a day.
-    horizon : int
-        Days to forecast.
-    alpha : float in (0, 1]
-        Smoothing constant; the level starts at the first known day.
-
-    Returns
-    -------
-    float64 array (n_series, horizon), the last level on every day.
-
-    Source
-    ------
-    Brown, Statistical Forecasting for Inventory Control, 1959.
-    """
+    """Simple exponential smoothing (SES; Brown, 1959): the level moves a share alpha towards each day's demand."""
     return _flat(_smooth(_table(demand), alpha, "alpha"), horizon)
 
 
 def croston_sba(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
-    """Croston's method with the Syntetos-Boylan correction: smoothed size over smoothed interval, less alpha/2 of it.
+    """Croston's method (1972), smoothed size over smoothed interval, less alpha/2 of it (Syntetos & Boylan, 2005).
 
-    Parameters are those of `exponential_smoothing`. Sizes and intervals are updated on days with demand only, so a long
-    run of zeros leaves the forecast where it was. The first interval counts from the first known day.
-
-    Source
-    ------
-    Croston, Oper. Res. Quarterly 23, 1972; Syntetos & Boylan, Int. J. Forecasting 21, 2005.
+    Sizes and intervals are updated on days with demand only. The first interval counts from the first known day.
     """
     demand = _table(demand)
     occurs = demand > 0  # False on missing days
@@ -138,39 +93,81 @@ def croston_sba(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
 
 
 def tsb(demand, horizon: int, alpha: float = 0.1, beta: float = 0.1) -> np.ndarray:
-    """Teunter-Syntetos-Babai: smoothed size times smoothed chance of any demand, which sinks on every empty day.
-
-    Parameters are those of `exponential_smoothing`, with `beta` the smoothing constant of the chance of demand.
-
-    Source
-    ------
-    Teunter, Syntetos & Babai, Eur. J. Operational Research 214, 2011.
-    """
+    """Teunter, Syntetos & Babai (2011): smoothed size times smoothed chance of demand, which falls on empty days."""
     demand = _table(demand)
     size = _smooth(np.where(demand > 0, demand, np.nan), alpha, "alpha")
     chance = _smooth(np.where(np.isnan(demand), np.nan, demand > 0), beta, "beta")
     return _flat(chance * size, horizon)
 
 
-def median_and_smoothing(demand, horizon: int, days: int = 21, alpha: float = 0.2) -> np.ndarray:
-    """Mean of the recent median and of exponential smoothing: too low and too high by turns, together neither."""
-    return (recent_median(demand, horizon, days) + exponential_smoothing(demand, horizon, alpha)) / 2
+def median_and_smoothing(demand, horizon: int) -> np.ndarray:
+    """Mean of the median of 21 days and of exponential smoothing (0.2), one too low and one too high in sum."""
+    return (recent_median(demand, horizon) + exponential_smoothing(demand, horizon, 0.2)) / 2
 
 
 def best_constant(actual) -> np.ndarray:
-    """The flat forecast with the smallest absolute error in hindsight, each series' median; a bound, not a forecast.
-
-    Parameters
-    ----------
-    actual : array (n_series, horizon)
-        Demand of the very days to be forecast, units a day.
-
-    Returns
-    -------
-    float64 array (n_series, horizon)
-    """
+    """Each series' median of the very days to be forecast (n_series, horizon): an upper bound, not a forecast."""
     actual = _table(actual)
     return recent_median(actual, actual.shape[1], days=actual.shape[1])
+
+
+STACKED = (
+    *(partial(recent_median, days=days) for days in (7, 14, 21, 28, 56)),
+    *(partial(recent_mean, days=days) for days in (7, 14, 28)),
+    *(partial(exponential_smoothing, alpha=alpha) for alpha in (0.1, 0.2)),
+    croston_sba,
+    historical_mean,
+)
+"""The simple forecasters that `stack` weighs."""
+
+
+def stack(demand, horizon: int) -> np.ndarray:
+    """A weighted sum of simple forecasts, never below zero, with the weights of `stack_weights`."""
+    forecasts = np.stack([part(demand, horizon) for part in STACKED], axis=-1)  # (n_series, horizon, n_parts)
+    return np.maximum(forecasts @ stack_weights(demand), 0)
+
+
+def stack_weights(demand, parts=STACKED) -> np.ndarray:
+    """Weights that were best over the last five stretches of 15 days, drawn a little towards equal ones (n_parts,)."""
+    demand = np.asarray(demand, dtype=float)
+    equal = np.full(len(parts), 1 / len(parts))
+    actual, forecasts = [np.empty(0)], [np.empty((0, len(parts)))]
+    for origin, days in past_stretches(demand, 5, 28):
+        known = ~np.isnan(days)
+        actual.append(days[known])
+        forecasts.append(np.column_stack([part(demand[:, :origin], VALIDATION_DAYS)[known] for part in parts]))
+    if not np.concatenate(actual).any():  # the past is too short, or empty
+        return equal
+    return least_absolute_weights(np.concatenate(forecasts), np.concatenate(actual), equal, shrinkage=0.03)
+
+
+def least_absolute_weights(forecasts, actual, prior, shrinkage: float, n_iterations: int = 60) -> np.ndarray:
+    """Weights w (n_parts,) that make sum |y - X w| small: least squares, reweighted by 1 / |y - X w|.
+
+    X is `forecasts` (n_rows, n_parts), y is `actual` (n_rows,). `shrinkage` [lambda] draws w to the prior v, in mean
+    diagonal elements of the normal equations. Schlossmacher, J. American Statistical Association 68, 1973.
+    """
+    if shrinkage < 0:
+        raise ParameterError(f"shrinkage is {shrinkage}; give a number from 0")
+    smallest = 0.01 * np.abs(actual).mean()  # an exact forecast must not weigh infinitely
+    weights = prior.copy()
+    for _ in range(n_iterations):
+        row_weights = 1 / np.maximum(np.abs(actual - forecasts @ weights), smallest)  # (n_rows,)
+        weighted = forecasts * row_weights[:, None]
+        normal = weighted.T @ forecasts  # (n_parts, n_parts)
+        ridge = shrinkage * np.trace(normal) / len(prior)
+        # (X'RX + lambda I) w = X'R y + lambda v
+        weights = np.linalg.solve(normal + ridge * np.eye(len(prior)), weighted.T @ actual + ridge * prior)
+    return weights
+
+
+def past_stretches(demand: np.ndarray, n: int, least: int):
+    """The last n stretches of 15 days, newest first, each with its origin, which must know `least` days."""
+    for k in range(1, n + 1):
+        origin = demand.shape[1] - k * VALIDATION_DAYS
+        if origin < least:
+            return
+        yield origin, demand[:, origin : origin + VALIDATION_DAYS]
 
 
 def _table(demand) -> np.ndarray:

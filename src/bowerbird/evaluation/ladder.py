@@ -1,18 +1,16 @@
-"""The ladder's forecasts: every method from the same origins, without a look at later days, made once and kept.
+"""The ladder: every method forecasts from the same origins without a look at later days, once, and is kept.
 
-A forecaster is anything callable as `forecast(panel, horizon, seed)`. It is handed the panel as known at the origin and
-returns an array (n_series, horizon) in units a day, or an object with `point`, such an array, and
-`quantile(probability)`; then its quantiles are scored too. What takes minutes is kept in a folder and not made twice.
+A forecaster is called as `forecast(panel, horizon, seed)` with the panel as known at the origin. It returns a Forecast,
+or its points alone as an array (n_series, horizon) in units a day.
 """
 
 import hashlib
 import re
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,35 +20,28 @@ from tqdm import tqdm
 
 from bowerbird.code import forecasters_digest
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError
-from bowerbird.evaluation.quantile_forecast import QuantileForecast, as_quantile_forecast
-from bowerbird.files import atomic_path
+from bowerbird.denoise import paper_denoise
+from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.evaluation import baselines
+from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, LinearLags, Statsforecast, TreeRegression
+from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.forecast import Forecast
+
+SEEDS = (0, 1, 2, 3, 4)
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # levels that are scored; the outer two bound the 80 % interval
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Where forecasts start and how far they go.
-
-    Attributes
-    ----------
-    name : str
-    origins : tuple of int
-        Days known at each origin; scores are averaged over origins.
-    horizon : int
-        Days ahead.
-    """
+    """Where forecasts start and how far they go; scores are averaged over the origins."""
 
     name: str
-    origins: tuple[int, ...]
-    horizon: int
+    origins: tuple[int, ...]  # days known at each
+    horizon: int  # days ahead
 
 
 def protocols(n_days: int = 166) -> dict[str, Protocol]:
-    """The three protocols, for a panel of `n_days` days.
-
-    P15: the last 15 days. P25: the last 15 % of the days, the paper's test days, from one origin. R: 15 days from each
-    of three origins, 15 days apart.
-    """
+    """P15: the last 15 days. P25: the last 15 % of the days, as in the paper. R: 15 days from each of three origins."""
     last = n_days - 15
     if last - 30 < 28:
         raise ParameterError(f"the panel has {n_days} days; give at least 73, so that the first origin knows 28")
@@ -65,30 +56,14 @@ def protocols(n_days: int = 166) -> dict[str, Protocol]:
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the ladder.
-
-    Attributes
-    ----------
-    name : str
-        As in the table.
-    forecast : callable (panel, horizon, seed) -> array or object with quantiles
-        For `hindsight`, a function of the demand to come, actual (n_series, horizon) -> array.
-    kind : str
-        Family, for the figure and the table.
-    seeds : tuple of int
-        One forecast for each; scores are averaged over them.
-    version : str
-        Part of the cache's key; change it with the forecaster, or give its settings.
-    hindsight : bool
-        Whether it sees the days it forecasts: a bound, no competitor.
-    """
+    """One row of the ladder."""
 
     name: str
-    forecast: Callable[..., Any]
+    forecast: Callable[..., Any]  # a forecaster; in hindsight a function of the actual demand (n_series, horizon)
     kind: str = "classical"
-    seeds: tuple[int, ...] = (0,)
-    version: str = ""
-    hindsight: bool = False
+    seeds: tuple[int, ...] = (0,)  # one forecast each; scores are averaged over them
+    version: str = ""  # part of the file's name: a forecaster's settings
+    hindsight: bool = False  # True for oracles that use the actual demand; shown as an upper bound
 
 
 class Key(NamedTuple):
@@ -100,6 +75,9 @@ class Key(NamedTuple):
     seed: int
 
 
+Forecasts = dict[Key, Forecast]
+
+
 def make_forecasts(
     panel: Panel,
     methods: Iterable[Method],
@@ -107,26 +85,11 @@ def make_forecasts(
     folder: Path | None = None,
     executor: Executor | None = None,
     progress: bool = False,
-) -> dict[Key, QuantileForecast]:
-    """Forecasts of all methods from all origins, those kept in `folder` read, the others made and kept.
+) -> Forecasts:
+    """Forecasts of all methods from all origins; those kept in `folder` are read, the others made and kept.
 
-    Parameters
-    ----------
-    panel : Panel
-        All days; a method is handed `panel.until(origin)`.
-    methods : iterable of Method
-    protocols : iterable of Protocol
-    folder : Path, optional
-        One file a forecast, written whole or not at all, so that an interrupted run resumes. A file is found again only
-        for the same method, version, origin, horizon, seed, series and known demand, and the same code of forecasters.
-    executor : concurrent.futures.Executor, optional
-        Where the forecasts are made; here, one after the other, without it. Methods must then be picklable.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    dict, Key -> QuantileForecast
+    A kept forecast is used only for the same method, version, origin, horizon, seed, series, known demand and code of
+    the forecasters. With an executor, methods must be picklable.
     """
     cuts = sorted({(origin, protocol.horizon) for protocol in protocols for origin in protocol.origins})
     jobs = {
@@ -136,7 +99,7 @@ def make_forecasts(
         for seed in method.seeds
     }
     paths = {key: _path(folder, panel, key, method) for key, method in jobs.items()} if folder else {}
-    found = {key: kept for key, path in paths.items() if path.is_file() and (kept := _load(path))}
+    found = {key: kept for key, path in paths.items() if path.is_file() and (kept := _kept(path))}
     todo = [key for key in jobs if key not in found]
 
     run = executor.map if executor else map
@@ -144,62 +107,48 @@ def make_forecasts(
     for key, forecast in zip(todo, tqdm(made, total=len(todo), disable=not progress, unit="forecast"), strict=True):
         found[key] = forecast
         if folder:
-            _save(paths[key], forecast)
+            forecast.save(paths[key])
     return {key: found[key] for key in jobs}
 
 
-def average(
-    forecasts: dict[Key, QuantileForecast], name: str, parts: Iterable[str], weights: Iterable[float] | None = None
-) -> dict[Key, QuantileForecast]:
-    """The mean of several methods' point forecasts as a method of its own, seeds of a part averaged first.
-
-    Parameters
-    ----------
-    forecasts : dict, Key -> QuantileForecast
-    name : str
-        Of the new method; call an ensemble by its name.
-    parts : iterable of str
-        Methods to average.
-    weights : iterable of float, optional
-        One a part; equal by default.
-
-    Returns
-    -------
-    dict, Key -> QuantileForecast, one for each origin and horizon all parts have, without quantiles.
-    """
+def average(forecasts: Forecasts, name: str, parts: Iterable[str]) -> Forecasts:
+    """The mean of several methods' points as a method of its own, seeds averaged first, where all parts have one."""
     parts = list(parts)
     if missing := sorted(set(parts) - {key.method for key in forecasts}):
         raise ParameterError(f"parts names {', '.join(missing)}; choose methods that have forecasts")
-    weights = np.full(len(parts), 1 / len(parts)) if weights is None else np.asarray(list(weights), dtype=float)
     cuts = [{(k.origin, k.horizon) for k in forecasts if k.method == part} for part in parts]
     return {
-        Key(name, origin, horizon, 0): QuantileForecast(
-            sum(w * mean_point(forecasts, part, origin, horizon) for w, part in zip(weights, parts, strict=True))
-        )
-        for origin, horizon in sorted(set.intersection(*cuts))
+        Key(name, *cut, 0): Forecast(np.mean([mean_point(forecasts, part, *cut) for part in parts], axis=0))
+        for cut in sorted(set.intersection(*cuts))
     }
 
 
 def actual_demand(panel: Panel, origin: int, horizon: int) -> np.ndarray:
-    """What came after an origin; (n_series, horizon)."""
+    """Demand of the days after an origin (n_series, horizon)."""
     if origin + horizon > panel.n_days:
         raise ParameterError(f"origin {origin} and horizon {horizon} pass the panel's {panel.n_days} days; give fewer")
     return panel.demand[:, origin : origin + horizon]
+
+
+def mean_point(forecasts: Forecasts, method: str, origin: int, horizon: int) -> np.ndarray:
+    """A method's point forecast from one origin, its seeds averaged (n_series, horizon), units a day."""
+    return np.mean([f.point for key, f in forecasts.items() if key[:3] == (method, origin, horizon)], axis=0)
 
 
 def _known(panel: Panel, key: Key, method: Method) -> Panel | np.ndarray:
     return actual_demand(panel, key.origin, key.horizon) if method.hindsight else panel.until(key.origin)
 
 
-def _forecast(method: Method, known: Panel | np.ndarray, key: Key) -> QuantileForecast:
+def _forecast(method: Method, known: Panel | np.ndarray, key: Key) -> Forecast:
     answer = method.forecast(known) if method.hindsight else method.forecast(known, key.horizon, key.seed)
-    n_series = len(known) if method.hindsight else known.n_series
-    return as_quantile_forecast(answer, (n_series, key.horizon), key.method)
-
-
-def mean_point(forecasts: dict[Key, QuantileForecast], method: str, origin: int, horizon: int) -> np.ndarray:
-    """A method's point forecast from one origin, its seeds averaged; (n_series, horizon), units a day."""
-    return np.mean([f.point for key, f in forecasts.items() if key[:3] == (method, origin, horizon)], axis=0)
+    forecast = answer if isinstance(answer, Forecast) else Forecast(np.asarray(answer, dtype=float))
+    shape = (len(known) if method.hindsight else known.n_series, key.horizon)
+    if forecast.point.shape != shape or np.isnan(forecast.point).any():
+        raise ParameterError(
+            f"{key.method}: the forecast has shape {forecast.point.shape} and {np.isnan(forecast.point).sum()} missing "
+            f"numbers; give {shape[0]} series x {shape[1]} days, each a number"
+        )
+    return forecast
 
 
 def _path(folder: Path, panel: Panel, key: Key, method: Method) -> Path:
@@ -211,15 +160,145 @@ def _path(folder: Path, panel: Panel, key: Key, method: Method) -> Path:
     return Path(folder) / name / f"{key.origin}+{key.horizon}_seed{key.seed}_{digest.hexdigest()[:16]}.npz"
 
 
-def _save(path: Path, forecast: QuantileForecast) -> None:
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, point=forecast.point, levels=forecast.levels, values=forecast.values)
-
-
-def _load(path: Path) -> QuantileForecast | None:
+def _kept(path: Path) -> Forecast | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return QuantileForecast(stored["point"], tuple(stored["levels"].tolist()), stored["values"])
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return Forecast.load(path)
+    except BowerbirdError:
         warnings.warn(f"{path} is no kept forecast; it is made again", stacklevel=2)
         return None
+
+
+# ---- the rows -------------------------------------------------------------------------------------------------------
+
+
+def on_demand(function: Callable, panel: Panel, horizon: int, seed: int = 0):
+    """A function of the known demand, f(demand, horizon), as a forecaster; `seed` is not used."""
+    return function(panel.demand, horizon)
+
+
+def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int = 0):
+    """A forecast from filtered demand (Symlet-8, then Gaussian); the filter sees the days before the origin alone."""
+    # The panel ends at the origin, so that the filter of the whole series is causal here; its dips become zero
+    filtered = np.maximum(paper_denoise(panel.demand), 0)
+    return forecast(replace(panel, demand=filtered), horizon, seed)
+
+
+def recent_distribution(demand, horizon: int, days: int = 21) -> Forecast:
+    """The last `days` known days as the distribution of every day ahead; the point forecast is their median."""
+    recent = baselines.last_days(demand, days)
+    unknown = np.isnan(recent).all(axis=1, keepdims=True)  # a series never observed is forecast as zero
+    found = np.nanquantile(np.where(unknown, 0, recent), QUANTILES, axis=1)  # (n_levels, n_series)
+    values = np.repeat(found[:, :, None], horizon, axis=2)
+    return Forecast(values[QUANTILES.index(0.5)], levels=QUANTILES, values=values)
+
+
+def simple_methods() -> list[Method]:
+    """Rows that need numpy alone and take seconds together."""
+    functions = {
+        "zero": baselines.zero,
+        "all-history mean": baselines.historical_mean,
+        "mean 28": baselines.recent_mean,
+        "mean 14": partial(baselines.recent_mean, days=14),
+        "median 7": partial(baselines.recent_median, days=7),
+        "median 14": partial(baselines.recent_median, days=14),
+        "median 21": recent_distribution,
+        "median 28": partial(recent_distribution, days=28),
+        "best-window median": baselines.best_window_median,
+        "seasonal naive 7": baselines.seasonal_naive,
+        "seasonal mean": baselines.seasonal_mean,
+        "SES(.1)": baselines.exponential_smoothing,
+        "SES(.2)": partial(baselines.exponential_smoothing, alpha=0.2),
+        "Croston SBA": baselines.croston_sba,
+        "TSB": baselines.tsb,
+    }
+    rows = [Method(name, partial(on_demand, function), "simple") for name, function in functions.items()]
+    combined = {
+        "mean of median 21 and SES(.2)": baselines.median_and_smoothing,
+        "L1 stack of simple forecasts": baselines.stack,
+    }
+    rows += [Method(name, partial(on_demand, function), "combination") for name, function in combined.items()]
+    rows.append(Method("forgetting factors (document 002)", ForgettingFactors(), "simple", version="1"))
+    rows.append(Method("best constant in hindsight", baselines.best_constant, "hindsight", hindsight=True))
+    return rows
+
+
+def denoised_methods() -> list[Method]:
+    """Some rows once more on filtered demand."""
+    chosen = ("mean 14", "median 21", "SES(.1)", "SES(.2)", "seasonal naive 7", "L1 stack of simple forecasts")
+    return [
+        Method(f"{method.name}, denoised", partial(denoised, method.forecast), "denoised")
+        for method in simple_methods()
+        if method.name in chosen
+    ]
+
+
+def all_methods(seeds: tuple[int, ...] = SEEDS) -> list[Method]:
+    """Every row without a network; roughly half an hour of one core at full size, once."""
+    ar, seasonal = {"order": (1, 1, 1)}, {"order": (1, 0, 1), "seasonal_order": (1, 0, 0), "season_length": 7}
+    statistical = {
+        "ADIDA": Statsforecast("ADIDA"),
+        "ETS": Statsforecast("AutoETS", {"season_length": 7}, intervals=True),
+        "Holt-Winters": Statsforecast("HoltWinters", {"season_length": 7}),
+        "ARIMA(1,1,1)": Statsforecast("ARIMA", ar, intervals=True),
+        "SARIMA(1,0,1)(1,0,0)7": Statsforecast("ARIMA", seasonal, intervals=True),
+    }
+    learning = {
+        "linear regression on 28 lags": LinearLags(),
+        "decision tree": TreeRegression(),
+        "random forest": TreeRegression(trees=30, smallest_leaf=30, every=6),
+        "LightGBM L1": Boosting(),
+        "LightGBM Tweedie": Boosting(loss="Tweedie"),
+    }
+    rows = [Method(name, model, "statistical", version=repr(model)) for name, model in statistical.items()]
+    for name, model in learning.items():
+        own = (0,) if isinstance(model, LinearLags) else seeds  # no chance in it
+        rows.append(Method(name, model, "learning", own, repr(model)))
+    return [*simple_methods(), *denoised_methods(), *rows]
+
+
+NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "transformer": "Transformer"}
+TUNED = "SBO-LSTM"
+CLUSTERS = 8  # DM clusters of the row with them
+ENSEMBLES = {
+    "SBO-LSTM, mean of seeds": (TUNED,),
+    "ensemble: SBO-LSTM, median 21": (TUNED, "median 21"),
+    "ensemble: SBO-LSTM, median 21, SES(.1)": (TUNED, "median 21", "SES(.1)"),
+    "ensemble: SBO-LSTM, LightGBM, median 21, SES(.1)": (TUNED, "LightGBM L1", "median 21", "SES(.1)"),
+}
+"""Unlike forecasters averaged in equal parts; no weight is fitted to any score."""
+
+
+@dataclass(frozen=True)
+class Neural:
+    """The global forecaster as a method of the ladder: one network a seed."""
+
+    settings: Settings = Settings()
+    device: str = "cpu"
+
+    def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> Forecast:
+        """Train on the panel and forecast the days after it."""
+        settings = replace(self.settings, horizon=horizon, members=1)
+        return predict(fit(panel, settings, seed=seed, device=self.device), panel)
+
+
+def neural_methods(tuned: Settings, seeds: tuple[int, ...] = SEEDS, device: str = "cpu") -> list[Method]:
+    """All rows with a network; the variants differ from the tuned settings, or from the defaults, in one thing each."""
+    plain = Settings(batch_size=tuned.batch_size)
+    rows = {f"{name}, untuned": Neural(replace(plain, cell=cell), device) for cell, name in NAMES.items()}
+    other = 0 if tuned.clusters else CLUSTERS
+    rows[TUNED] = Neural(tuned, device)
+    rows[f"{TUNED}, {'with' if other else 'without'} DM clusters"] = Neural(replace(tuned, clusters=other), device)
+    rows[f"{TUNED}, without other series"] = Neural(replace(tuned, context=False), device)
+    rows[f"{TUNED}, aimed at the median"] = Neural(replace(tuned, point_quantile=0.5), device)
+    methods = [Method(name, neural, "neural", seeds, repr(neural)) for name, neural in rows.items()]
+    filtered = partial(denoised, rows[TUNED])
+    return [*methods, Method(f"{TUNED}, denoised", filtered, "denoised", seeds, repr(rows[TUNED]))]
+
+
+def with_ensembles(forecasts: Forecasts) -> Forecasts:
+    """The forecasts, and those of ENSEMBLES whose parts are among them."""
+    known = {key.method for key in forecasts}
+    for name, parts in ENSEMBLES.items():
+        if known.issuperset(parts):
+            forecasts = forecasts | average(forecasts, name, parts)
+    return forecasts

@@ -1,40 +1,85 @@
-"""A forecast as a distribution: a negative binomial, with more zeros if need be, for every series and day ahead."""
+"""The one form of a forecast: points, quantiles and samples of the days after one origin, kept in a file.
 
-from dataclasses import dataclass
+Beside it: the correlation between the days of a forecast, and the conformal correction of its 80 % interval.
+"""
+
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import nbinom
 
+from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.files import atomic_path
 
-@dataclass(frozen=True)
+COVERAGE = 0.8  # nominal share of days inside an interval
+VOLUME_CLASSES, DAYS_TOGETHER = 4, 5  # series, and days ahead, that share a conformal correction
+UNREADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, eq=False)
 class Forecast:
-    """Demand ahead of one origin.
+    """Demand of the days after one origin.
 
-    Attributes
+    The distribution is known in one of three ways: by `mean`, `dispersion` and `zero`, a negative binomial with more
+    zeros; by `levels` and `values`, some of its quantiles; or not at all.
+
+    Parameters
     ----------
-    dates : DatetimeIndex, horizon
-        The days forecast.
-    mean : array (n_series, horizon)
-        Expected demand in units per day [mu].
-    dispersion : array (n_series, horizon)
-        Excess of the negative binomial's variance, m + dispersion m^2.
     point : array (n_series, horizon)
-        The forecast that is scored by absolute error: an estimate of the median.
-    zero : array (n_series, horizon)
+        The forecast that is scored by absolute and squared error, units a day.
+    mean : array (n_series, horizon), optional
+        Expected demand, units a day [mu].
+    dispersion : array (n_series, horizon), optional
+        Excess of the negative binomial's variance, m + dispersion m².
+    zero : array (n_series, horizon), optional
         Probability of a day without demand beyond the negative binomial's own [pi]; its mean is m = mu / (1 - pi).
+    levels : tuple of float in (0, 1), increasing
+        Levels of the quantiles kept.
+    values : array (n_levels, n_series, horizon), optional
+        These quantiles, units a day.
+    dates : DatetimeIndex, horizon, optional
+        The days forecast.
+
+    Raises
+    ------
+    ParameterError
+        `values` does not fit `levels` and `point`.
+
+    Examples
+    --------
+    Without dispersion a day is Poisson: with a mean of 2, P(D <= 3) = 0.857 and P(D <= 4) = 0.947.
+
+    >>> two = np.full((1, 1), 2.0)
+    >>> forecast = Forecast(two, mean=two, dispersion=0 * two)
+    >>> forecast.quantile(0.9)
+    array([[4.]])
+    >>> Forecast(two, levels=(0.5, 0.9), values=np.array([[[2.0]], [[4.0]]])).quantile(0.7)
+    array([[3.]])
     """
 
-    dates: pd.DatetimeIndex
-    mean: np.ndarray
-    dispersion: np.ndarray
     point: np.ndarray
+    mean: np.ndarray | None = None
+    dispersion: np.ndarray | None = None
     zero: np.ndarray | float = 0.0
+    levels: tuple[float, ...] = ()
+    values: np.ndarray | None = None
+    dates: pd.DatetimeIndex | None = None
 
-    def _size_and_chance(self) -> tuple[np.ndarray, np.ndarray]:
-        """The negative binomial's parameters, each (n_series, horizon)."""
-        size = 1 / np.maximum(self.dispersion, 1e-6)
-        return size, size / (size + np.maximum(self.mean / (1 - self.zero), 1e-9))
+    def __post_init__(self):
+        if len(self.levels) and np.shape(self.values) != (len(self.levels), *self.point.shape):
+            raise ParameterError(
+                f"values has shape {np.shape(self.values)} for {len(self.levels)} levels and a point forecast of shape "
+                f"{self.point.shape}; give one array like the point forecast for each level"
+            )
+
+    @property
+    def is_distribution(self) -> bool:
+        """True where quantiles can be given."""
+        return self.mean is not None or len(self.levels) > 0
 
     @property
     def variance(self) -> np.ndarray:
@@ -43,28 +88,43 @@ class Forecast:
         return self.mean + self.mean**2 * ((1 + self.dispersion) / (1 - self.zero) - 1)
 
     def quantile(self, probability: float) -> np.ndarray:
-        """Quantile of each day's demand (n_series, horizon), whole units."""
-        # F(y) = pi + (1 - pi) F_nb(y)
-        among = np.clip((probability - self.zero) / (1 - self.zero), 0, 1)
-        return np.maximum(nbinom(*self._size_and_chance()).ppf(among), 0)
+        """Quantile of each day's demand (n_series, horizon): whole units, or interpolated between the levels kept."""
+        if self.mean is not None:
+            # F(y) = pi + (1 - pi) F_nb(y)
+            among = np.clip((probability - self.zero) / (1 - self.zero), 0, 1)
+            return np.maximum(nbinom(*self._size_and_chance()).ppf(among), 0)
+        if not self.levels or not self.levels[0] <= probability <= self.levels[-1]:
+            raise ParameterError(f"probability is {probability}; this forecast knows the levels {self.levels}")
+        upper = int(np.searchsorted(self.levels, probability))
+        if self.levels[upper] == probability:
+            return self.values[upper]
+        low, high = self.levels[upper - 1], self.levels[upper]
+        share = (probability - low) / (high - low)
+        return (1 - share) * self.values[upper - 1] + share * self.values[upper]
 
     def sample(self, n_samples: int, rng: np.random.Generator, correlation: float = 0.0) -> np.ndarray:
-        """Draw demand paths.
+        """Draw demand paths of a negative binomial forecast.
+
+        The days are drawn independently and then put in the order of correlated normals, which leaves each day's sample
+        as it was. The order of a few samples carries little of the correlation: draw a hundred or more.
 
         Parameters
         ----------
         n_samples : int
         rng : numpy Generator
         correlation : float in [0, 1)
-            Correlation of the normals behind any two days of a path (Gaussian copula): a series that sells above its
-            forecast tomorrow tends to do so the day after as well.
+            Correlation of the normals behind any two days of a path (Gaussian copula).
 
         Returns
         -------
-        array (n_series, n_samples, horizon), whole units. The days are drawn independently and then put in the order
-        of correlated normals, which leaves each day's sample as it was (Iman & Conover, 1982). An order of few samples
-        carries little of the correlation, and of one none: draw a hundred or more.
+        array (n_series, n_samples, horizon), whole units
+
+        Source
+        ------
+        Iman & Conover, Communications in Statistics 11, 1982.
         """
+        if self.mean is None:
+            raise ParameterError("this forecast knows no negative binomial to draw from; give mean and dispersion")
         shape = (len(self.mean), n_samples, self.mean.shape[1])
         size, chance = (parameter[:, None] for parameter in self._size_and_chance())
         drawn = rng.negative_binomial(size, chance, shape).astype(float)
@@ -76,25 +136,20 @@ class Forecast:
         ranks = normal.argsort(axis=1).argsort(axis=1)
         return np.take_along_axis(np.sort(drawn, axis=1), ranks, axis=1)
 
+    def first(self, n_days: int) -> "Forecast":
+        """The negative binomial forecast of the first days alone."""
+        near = (part[:, :n_days] for part in (self.point, self.mean, self.dispersion, self._zeros()))
+        return Forecast(*near, dates=self.dates[:n_days])
+
     def to_frame(self, series: pd.DataFrame) -> pd.DataFrame:
-        """Long table with the contest's columns, one row a series and day.
-
-        Parameters
-        ----------
-        series : DataFrame
-            seller_no, product_no, warehouse_no of each series.
-
-        Returns
-        -------
-        DataFrame: keys, date, forecast_qty (the point forecast), mean, dispersion, zero, q10, q90.
-        """
+        """Long table, one row a series and day: keys, date, forecast_qty (point), mean, dispersion, zero, q10, q90."""
         keys = series[["seller_no", "product_no", "warehouse_no"]]
         n_days = len(self.dates)
         frame = keys.loc[keys.index.repeat(n_days)].reset_index(drop=True)
         frame["date"] = np.tile(self.dates.to_numpy(), len(keys))
         columns = {
-            "forecast_qty": self.point, "mean": self.mean, "dispersion": self.dispersion,
-            "zero": np.broadcast_to(self.zero, self.mean.shape), "q10": self.quantile(0.1), "q90": self.quantile(0.9),
+            "forecast_qty": self.point, "mean": self.mean, "dispersion": self.dispersion, "zero": self._zeros(),
+            "q10": self.quantile(0.1), "q90": self.quantile(0.9),
         }  # fmt: skip
         for name, values in columns.items():
             frame[name] = values.reshape(-1)
@@ -104,8 +159,33 @@ class Forecast:
     def from_frame(cls, frame: pd.DataFrame) -> "Forecast":
         """The forecast that `to_frame` laid out."""
         dates = pd.DatetimeIndex(frame["date"].unique(), name="date")
-        columns = ("mean", "dispersion", "forecast_qty", "zero")
-        return cls(dates, *(frame[column].to_numpy().reshape(-1, len(dates)) for column in columns))
+        columns = ("forecast_qty", "mean", "dispersion", "zero")
+        return cls(*(frame[column].to_numpy().reshape(-1, len(dates)) for column in columns), dates=dates)
+
+    def save(self, path: Path | str) -> None:
+        """Write the forecast to an npz file, atomically."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        with atomic_path(path) as temporary:
+            np.savez_compressed(temporary, **{name: part for name, part in parts.items() if part is not None})
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Forecast":
+        """Read what `save` wrote; a BowerbirdError where the file holds no forecast."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                parts = dict(stored)
+            dates = pd.DatetimeIndex(parts["dates"], name="date") if "dates" in parts else None
+            return cls(**parts | {"levels": tuple(parts["levels"].tolist()), "dates": dates})
+        except UNREADABLE as error:
+            raise BowerbirdError(f"{path} is no kept forecast; make it again") from error
+
+    def _zeros(self) -> np.ndarray:
+        return np.broadcast_to(self.zero, self.point.shape)
+
+    def _size_and_chance(self) -> tuple[np.ndarray, np.ndarray]:
+        """The negative binomial's parameters, each (n_series, horizon)."""
+        size = 1 / np.maximum(self.dispersion, 1e-6)
+        return size, size / (size + np.maximum(self.mean / (1 - self.zero), 1e-9))
 
 
 def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
@@ -114,13 +194,21 @@ def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
     Parameters
     ----------
     forecast : Forecast
-        Made at an origin before the days of `actual`.
+        A negative binomial forecast made at an origin before the days of `actual`.
     actual : array (n_series, horizon)
         Demand on the days forecast; NaN marks a missing day.
 
     Returns
     -------
     float in [0, 0.95]: mean correlation, over series, of normalised errors on different days.
+
+    Examples
+    --------
+    Errors of 1 and 1 standard deviations: their product is as large as their squares, and the result is capped.
+
+    >>> four = np.full((1, 2), 4.0)
+    >>> residual_correlation(Forecast(four, mean=four, dispersion=0 * four), np.array([[6.0, 6.0]]))
+    0.95
     """
     sd = np.maximum(np.sqrt(forecast.variance), 1e-9)
     z = np.clip((actual - forecast.mean) / sd, -4, 4)  # (n_series, horizon); a spike must not decide
@@ -129,3 +217,49 @@ def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
     within = (z**2).sum() / max(n.sum(), 1)
     between = (z.sum(axis=1) ** 2 - (z**2).sum(axis=1)).sum() / max((n * (n - 1)).sum(), 1)
     return float(np.clip(between / max(within, 1e-9), 0.0, 0.95))
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is added on both sides of an interval, by volume class of the series and by day ahead."""
+
+    edges: np.ndarray  # (VOLUME_CLASSES - 1,) level of demand between classes, units a day
+    width: np.ndarray  # (VOLUME_CLASSES, horizon) relative to the square root of the level, as the noise of counts is
+
+    def apply(self, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Corrected interval: low, high (n_series, horizon), level (n_series,); never below zero, never reversed."""
+        by = self.width[np.searchsorted(self.edges, level)] * np.sqrt(level)[:, None]
+        middle = (low + high) / 2
+        return np.clip(low - by, 0, middle), np.maximum(high + by, middle)
+
+
+def calibrate(actual: np.ndarray, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> Correction:
+    """Learn the correction of 80 % intervals on an origin that lies before the one to be forecast.
+
+    Parameters
+    ----------
+    actual, low, high : arrays (n_series, horizon)
+        Demand of the days forecast (NaN = missing) and the interval forecast for it, units a day.
+    level : array (n_series,)
+        Level of demand at the origin, units a day, above 0.
+
+    Returns
+    -------
+    Correction
+
+    Source
+    ------
+    Romano, Patterson & Candes, Conformalized quantile regression, NeurIPS 2019.
+    """
+    edges = np.quantile(level, np.arange(1, VOLUME_CLASSES) / VOLUME_CLASSES)
+    member = np.searchsorted(edges, level)
+    score = np.maximum(low - actual, actual - high) / np.sqrt(level)[:, None]  # (n_series, horizon)
+    width = np.zeros((VOLUME_CLASSES, actual.shape[1]))
+    for k in range(VOLUME_CLASSES):
+        for start in range(0, actual.shape[1], DAYS_TOGETHER):
+            scores = score[member == k, start : start + DAYS_TOGETHER]
+            scores = np.sort(scores[~np.isnan(scores)])
+            if len(scores):
+                rank = min(int(np.ceil((len(scores) + 1) * COVERAGE)), len(scores))
+                width[k, start : start + DAYS_TOGETHER] = scores[rank - 1]
+    return Correction(edges, width)

@@ -1,19 +1,26 @@
 """How the forecaster learns: a likelihood and a point forecast, from every day of every series at once."""
 
+import io
+import json
+import pickle
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.errors import ParameterError, TrainingFailed
+from bowerbird.errors import BowerbirdError, ParameterError, TrainingFailed
+from bowerbird.files import atomic_path
+from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes
-from bowerbird.forecaster.network import Ahead, Network, pinball_loss, zero_inflated_loss
-from bowerbird.forecaster.settings import Settings
+from bowerbird.forecaster.lstm import Ahead, Network, Settings, pinball_loss, zero_inflated_loss
 
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
@@ -227,3 +234,129 @@ def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, s
 def _mean(loss: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean; a batch of missing days teaches nothing."""
     return (loss * weight).sum() / weight.sum().clamp(min=1)
+
+
+def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
+    """Forecast the days after the panel's last one.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    panel : Panel
+        The days known; more of them than it was trained on are welcome, and nothing is trained again.
+
+    Returns
+    -------
+    Forecast
+    """
+    ahead = Ahead(*(part[:, -1] for part in predict_rolling(forecaster, panel, panel.n_days)))
+    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=ahead.mean.shape[1], name="date")
+    return Forecast(**ahead._asdict(), dates=dates)
+
+
+def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> Ahead:
+    """Forecast from every origin, each from the days before it alone and without retraining.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    panel : Panel
+    first_origin : int
+        Days known at the first origin; the last origin knows the whole panel.
+
+    Returns
+    -------
+    Ahead: mean, dispersion, point, zero, each (n_series, n_origins, horizon)
+
+    Raises
+    ------
+    ParameterError
+        When no day, or more than there are, would be known at the first origin.
+    TrainingFailed
+        A forecast is not finite.
+    """
+    if not 0 < first_origin <= panel.n_days:
+        raise ParameterError(f"first_origin is {first_origin}; give a number of known days from 1 to {panel.n_days}")
+    return pooled(forecaster, forecaster.gather(panel), slice(first_origin - 1, panel.n_days))
+
+
+def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
+    """What all networks together forecast, each part (n_series, n_origins, horizon)."""
+    with torch.no_grad():
+        outputs = [
+            [x.double().cpu().numpy() for x in net(data.daily, data.static, data.level, data.calendar, origins)]
+            for net in forecaster.networks
+        ]
+    mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
+    if not (np.isfinite(mean).all() and np.isfinite(point).all()):
+        raise TrainingFailed(
+            "the networks forecast numbers that are not finite: their training went astray; fit again with a smaller "
+            f"learning_rate than {forecaster.settings.learning_rate:g}"
+        )
+    # The members' mixture as one distribution of equal mean, variance and share of extra zeros:
+    # E[y] = (1 - z) m,  E[y^2] = (1 - z) (m + (1 + d) m^2),  m the mean of the negative binomial alone
+    selling, average = 1 - zero, mean.mean(axis=0)
+    second_moment = (mean + (1 + dispersion) * mean**2 / selling).mean(axis=0)
+    share = selling.mean(axis=0)
+    excess = np.maximum((second_moment - average) * share / average**2 - 1, 1e-3)
+    return Ahead(average, excess, point.mean(axis=0), 1 - share)
+
+
+NOT_OURS = (
+    OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""What reading another file raises: a pickle that would run code (refused, not run), other weights, other settings."""
+
+
+def save(forecaster: Forecaster, path: Path | str) -> Path:
+    """Write a forecaster to one file, atomically."""
+    about = {
+        "settings": asdict(forecaster.settings),
+        "codes": forecaster.codes,
+        "losses": forecaster.losses,
+        "mixture": None if forecaster.mixture is None else forecaster.mixture.to_dict(),
+        "networks": len(forecaster.networks),
+    }
+    path = Path(path)
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("forecaster.json"), json.dumps(about))  # no time of day: the same bytes
+        for number, network in enumerate(forecaster.networks):
+            weights = io.BytesIO()
+            torch.save(network.state_dict(), weights)
+            archive.writestr(zipfile.ZipInfo(f"network_{number}.pt"), weights.getvalue())
+    return path
+
+
+def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
+    """Read what `save` wrote; only tensors and JSON are read, so that a file from elsewhere can run nothing.
+
+    Raises
+    ------
+    BowerbirdError
+        The file is missing, or no such checkpoint.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("forecaster.json"))
+            weights = [
+                torch.load(io.BytesIO(archive.read(f"network_{i}.pt")), map_location=device, weights_only=True)
+                for i in range(about["networks"])
+            ]
+        settings = Settings(**about["settings"])
+        networks = []
+        for state in weights:
+            network = Network(settings, [len(codes) for codes in about["codes"].values()]).to(device).eval()
+            network.load_state_dict(state)
+            networks.append(network)
+        mixture = about["mixture"] and PolynomialRegressionMixture.from_dict(about["mixture"])
+        losses = tuple(tuple(one) for one in about["losses"])
+    except NOT_OURS as error:
+        # torch would advise to read a pickle unsafely
+        reason = (
+            "more than weights in it" if isinstance(error, pickle.UnpicklingError) else str(error).partition("\n")[0]
+        )
+        raise BowerbirdError(
+            f"{path} is no forecaster's checkpoint ({reason}); make one with forecaster.save"
+        ) from error
+    return Forecaster(settings, tuple(networks), about["codes"], mixture, losses, torch.device(device))

@@ -69,12 +69,13 @@ def forecast_after(store: Store, day: pd.Timestamp) -> Forecast:
         f"SELECT date, {', '.join(PARTS)} FROM forecasts WHERE origin = ? ORDER BY row, date", [day]
     ).fetchnumpy()
     dates = pd.DatetimeIndex(np.unique(made.pop("date")), name="date").as_unit("ns")
-    return Forecast(dates, **{name: np.asarray(values).reshape(-1, len(dates)) for name, values in made.items()})
+    parts = {name: np.asarray(values).reshape(-1, len(dates)) for name, values in made.items()}
+    return Forecast(**parts, dates=dates)
 
 
 def sample_paths(forecast: Forecast, rules: Rules, n_days: int | None = None) -> np.ndarray:
     """Demand paths of a forecast's first days (n_items, n_samples, n_days); a day run again draws the same."""
-    near = Forecast(forecast.dates[:n_days], *(getattr(forecast, name)[:, :n_days] for name in PARTS))
+    near = forecast.first(n_days or len(forecast.dates))
     rng = np.random.default_rng(np.random.SeedSequence([rules.seed, forecast.dates[0].toordinal()]))
     return near.sample(rules.n_samples, rng, rules.correlation)
 

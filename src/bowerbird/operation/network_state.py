@@ -19,7 +19,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import CONTEXT, LEAST, Inputs, cluster_curves, fill_missing, n_daily, running_level
-from bowerbird.forecaster.prediction import pooled
+from bowerbird.forecaster.training import pooled
 
 LONGEST_WINDOW = 28  # days that own and context inputs look back
 LEVEL_WINDOWS, LEVEL_ALPHA = (7, 14, 21), 0.2  # as in `forecaster.inputs.running_level`
@@ -246,4 +246,4 @@ def _cells(forecaster: Forecaster, before: np.ndarray | None) -> Iterator[list[n
 
 def _forecast(last_day: pd.Timestamp, ahead) -> Forecast:
     dates = pd.date_range(last_day + pd.Timedelta(days=1), periods=ahead.mean.shape[2], name="date")
-    return Forecast(dates, *(part[:, 0] for part in ahead))
+    return Forecast(**{name: part[:, 0] for name, part in ahead._asdict().items()}, dates=dates)

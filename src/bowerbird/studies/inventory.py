@@ -9,8 +9,7 @@ from bowerbird import metrics
 from bowerbird.checks import finite
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.evaluation.ladder import Key, actual_demand, mean_point
-from bowerbird.evaluation.quantile_forecast import QuantileForecast
+from bowerbird.evaluation.ladder import Forecasts, actual_demand, mean_point
 from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.policy import Levels, periodic_review_levels
 from bowerbird.inventory.simulate import (
@@ -91,14 +90,14 @@ PERFECT = "perfect foresight"
 
 
 def past_errors(
-    panel: Panel, forecasts: dict[Key, QuantileForecast], method: str, origins: Sequence[int], horizon: int
+    panel: Panel, forecasts: Forecasts, method: str, origins: Sequence[int], horizon: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """A method's errors at earlier origins, relative to each series' level there.
 
     Parameters
     ----------
     panel : Panel
-    forecasts : dict, Key -> QuantileForecast
+    forecasts : Forecasts
         The ladder's.
     method : str
     origins : sequence of int
@@ -159,7 +158,7 @@ def error_paths(
 
 def worth_of_forecasts(
     panel: Panel,
-    forecasts: dict[Key, QuantileForecast],
+    forecasts: Forecasts,
     methods: Iterable[str],
     origins: Sequence[int],
     own_paths: Mapping[str, Mapping[int, np.ndarray]] | None = None,
@@ -179,7 +178,7 @@ def worth_of_forecasts(
     Parameters
     ----------
     panel : Panel
-    forecasts : dict, Key -> QuantileForecast
+    forecasts : Forecasts
         The ladder's, at the same origins for all methods.
     methods : iterable of str
         PERFECT is added, which knows the days to come.
@@ -213,7 +212,7 @@ def worth_of_forecasts(
 
 def saving(
     panel: Panel,
-    forecasts: dict[Key, QuantileForecast],
+    forecasts: Forecasts,
     method: str,
     reference: str,
     origins: Sequence[int],

@@ -8,8 +8,7 @@ import torch
 
 from bowerbird.data.panel import Panel
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.prediction import pooled
-from bowerbird.forecaster.training import Forecaster
+from bowerbird.forecaster.training import Forecaster, pooled
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
 

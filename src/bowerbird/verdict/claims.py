@@ -1,18 +1,14 @@
 """The paper's claims, each beside the effect that a run measures: what stands before the printed numbers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bowerbird import paper
-from bowerbird.data.panel import Panel
 from bowerbird.errors import MissingResult
-from bowerbird.evaluation.ladder import Key, Protocol, actual_demand
-from bowerbird.evaluation.quantile_forecast import QuantileForecast
 from bowerbird.runs.stage import Tables, one
-from bowerbird.seeds import stream
 from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
 from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, UNKNOWABLE, WITHIN
 
@@ -62,42 +58,6 @@ def horizon_total_text(levels: pd.DataFrame) -> str:
     place = total["method"].tolist().index("SBO-LSTM") + 1
     bias = one(total, "bias", "method == 'SBO-LSTM'")
     return f"{scores}: SBO-LSTM is number {place} of {len(total)}, with a bias of {bias:+.3f}"
-
-
-def rmse_beside_share(
-    panel: Panel,
-    forecasts: dict[Key, QuantileForecast],
-    protocols: Iterable[Protocol],
-    method: str,
-    n_draws: int = 1000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """RMSE / mean demand, 1 - WMAPE and their difference, by a bootstrap that draws the same series for both.
-
-    Returns
-    -------
-    DataFrame, a row a protocol: protocol, method, RMSE / mean demand, 1-WMAPE, difference with its 95 % interval (low,
-    high). All are means over origins and seeds.
-    """
-    draws = stream(seed, "claims/bootstrap").multinomial(
-        panel.n_series, np.full(panel.n_series, 1 / panel.n_series), n_draws
-    )
-    weights = np.vstack([np.ones(panel.n_series), draws])  # (1 + n_draws, n_series), the first row for the estimate
-    rows = []
-    for protocol in protocols:
-        scores = []
-        for key, forecast in forecasts.items():
-            if key.method == method and key.horizon == protocol.horizon and key.origin in protocol.origins:
-                actual = actual_demand(panel, key.origin, key.horizon)
-                error = actual - forecast.point
-                sums = (np.nansum(x, axis=1) for x in (error**2, np.abs(error), actual, ~np.isnan(actual)))
-                squares, absolutes, units, days = (weights @ x for x in sums)
-                scores.append([np.sqrt(squares / days) / (units / days), 1 - absolutes / units])
-        rmse, share = np.mean(scores, axis=0)
-        low, high = np.quantile((rmse - share)[1:], [0.025, 0.975])
-        rows.append((protocol.name, method, rmse[0], share[0], rmse[0] - share[0], low, high))
-    names = ["protocol", "method", "RMSE / mean demand", "1-WMAPE", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def _gain(tables: Tables, with_it: str, without: str, protocol: str) -> tuple[float, float, float]:

@@ -1,0 +1,324 @@
+"""Eqs 11-17 as printed and corrected, what can be chosen about the forecaster, and the network itself.
+
+The network is a causal cell over the days and a head that forecasts all days ahead from every day, so that all windows
+of a series cost one pass ("forking sequences": Wen et al., A multi-horizon quantile recurrent forecaster, 2017).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bowerbird.data.panel import CALENDAR_FEATURES
+from bowerbird.errors import ParameterError
+from bowerbird.forecaster.inputs import n_daily
+
+LOG_LIMIT = 3.0  # a forecast stays within e^-3 ... e^3 times the running level
+INPUT_LIMIT = 4.0  # standard deviations at which an input is cut
+CELLS = ("lstm", "gru", "rnn", "transformer")
+
+
+# ---- eqs 11-17 ------------------------------------------------------------------------------------------------------
+
+
+def printed_sigmoid(x: Tensor) -> Tensor:
+    """Eq. (12) as printed, 1 / (1 - e^-x): a pole at 0 and values outside (0, 1)."""
+    return 1 / (1 - torch.exp(-x))
+
+
+def printed_tanh(x: Tensor) -> Tensor:
+    """Eq. (15) as printed, (1 - e^-x) / (1 + e^-x): this is tanh(x / 2)."""
+    return (1 - torch.exp(-x)) / (1 + torch.exp(-x))
+
+
+class LSTMCell(nn.Module):
+    """One step of a long short-term memory; the forecaster trains `torch.nn.LSTM`, the same cell in compiled form.
+
+    Called as `cell(x, (h, c))` with x (batch, input_size) and states (batch, hidden_size), it returns (h, c) after the
+    day.
+
+    Parameters
+    ----------
+    input_size : int
+        Numbers of a day [x_t].
+    hidden_size : int
+        Width of hidden state and cell state [h_t, C_t].
+    reading : {"corrected", "printed"}
+        "printed" follows eqs 12, 15 and 17 to the letter: the cell state then never reaches the output.
+
+    Raises
+    ------
+    ParameterError
+        `reading` is another word.
+
+    Source
+    ------
+    Eqs 11-17.
+
+    Examples
+    --------
+    With weights of zero all gates are half open and nothing is added: the cell state halves, and h = tanh(C) / 2.
+
+    >>> cell = LSTMCell(1, 1)
+    >>> _ = [nn.init.zeros_(parameter) for parameter in cell.parameters()]
+    >>> h, c = cell(torch.ones(1, 1), (torch.zeros(1, 1), torch.full((1, 1), 2.0)))
+    >>> round(c.item(), 4), round(h.item(), 4)
+    (1.0, 0.3808)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, reading: str = "corrected"):
+        super().__init__()
+        if reading not in ("corrected", "printed"):
+            raise ParameterError(f"reading is {reading!r}; choose 'corrected' or 'printed'")
+        self.reading = reading
+        self.forget = nn.Linear(hidden_size + input_size, hidden_size)  # W_f, b_f
+        self.input = nn.Linear(hidden_size + input_size, hidden_size)  # W_i, b_i
+        self.candidate = nn.Linear(hidden_size + input_size, hidden_size)  # W_c, b_c
+        self.output = nn.Linear(hidden_size + input_size, hidden_size)  # W_o, b_o
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Advance one day."""
+        printed = self.reading == "printed"
+        sigmoid = printed_sigmoid if printed else torch.sigmoid  # Eq. (12): 1 / (1 + e^-x)
+        tanh = printed_tanh if printed else torch.tanh  # Eq. (15): (1 - e^-2x) / (1 + e^-2x)
+        h, c = state
+        hx = torch.cat([h, x], dim=-1)
+        # Eq. (11): f_t = sigma(W_f (h_t-1, x_t) + b_f)
+        f = sigmoid(self.forget(hx))
+        # Eq. (13): i_t = sigma(W_i (h_t-1, x_t) + b_i)
+        i = sigmoid(self.input(hx))
+        # Eq. (14): a_t = tanh(W_c (h_t-1, x_t) + b_c)
+        a = tanh(self.candidate(hx))
+        # Eq. (16): C_t = f_t C_t-1 + i_t a_t
+        c = f * c + i * a
+        # Eq. (17): o_t = sigma(W_o (h_t-1, x_t) + b_o), h_t = o_t tanh(C_t); printed: h_t = sigma(...), without C_t
+        o = sigmoid(self.output(hx))
+        return (o if printed else o * tanh(c)), c
+
+
+def unroll(cell: LSTMCell, x: Tensor) -> Tensor:
+    """Hidden states (batch, n_days, hidden_size) of the days x (batch, n_days, input_size), from a zero state."""
+    hidden_size = cell.forget.out_features
+    state = (x.new_zeros(len(x), hidden_size), x.new_zeros(len(x), hidden_size))
+    outputs = []
+    for day in range(x.shape[1]):
+        state = cell(x[:, day], state)
+        outputs.append(state[0])
+    return torch.stack(outputs, dim=1)
+
+
+def from_torch(lstm: nn.LSTM, layer: int = 0) -> LSTMCell:
+    """The same cell with the weights of one layer of a `torch.nn.LSTM`."""
+    weight = torch.cat([getattr(lstm, f"weight_hh_l{layer}"), getattr(lstm, f"weight_ih_l{layer}")], dim=1)
+    bias = getattr(lstm, f"bias_hh_l{layer}") + getattr(lstm, f"bias_ih_l{layer}")
+    input_size = getattr(lstm, f"weight_ih_l{layer}").shape[1]
+    cell = LSTMCell(input_size, lstm.hidden_size).to(weight)  # its device and precision
+    with torch.no_grad():  # torch stacks its gates in the order input, forget, candidate, output
+        for gate, w, b in zip(("input", "forget", "candidate", "output"), weight.chunk(4), bias.chunk(4), strict=True):
+            getattr(cell, gate).weight.copy_(w)
+            getattr(cell, gate).bias.copy_(b)
+    return cell
+
+
+# ---- what can be chosen ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen about the forecaster; the paper names none of it.
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn", "transformer"}
+        What reads the days; the documents name all four, the paper the LSTM.
+    hidden_size, layers : int
+        Its width and depth.
+    learning_rate, dropout : float
+    epochs : int
+        Passes over the series.
+    batch_size : int
+        Series a training step.
+    point_weight : float
+        Weight of the point forecast's error beside the likelihood.
+    point_quantile : float in (0, 1)
+        Quantile the point forecast aims at; 0.5, the median, is best in absolute error and too low in sum.
+    volume_weight : float in [0, 1]
+        Power of a series' level that weighs its error: 1 counts units, as 1 - WMAPE does; 0 counts every series alike.
+    clusters : int
+        DM clusters whose posteriors, curve and level are inputs [K]; 0 leaves them out.
+    context : bool
+        Read how the other series of the same product, seller, category and warehouse move.
+    embedding : int
+        Width of the embedding of each static attribute; 0 leaves them out.
+    skip_festival : bool
+        Leave origins near the Spring Festival out of the training; no similar period follows within the year.
+    zero_inflation : bool
+        Allow more days without demand than a negative binomial of the same mean has.
+    horizon : int
+        Days ahead.
+    warm_up : int
+        Days that only warm the state up; forecasts are trained from the next day on.
+    members : int
+        Networks trained with different seeds and averaged.
+
+    Raises
+    ------
+    ParameterError
+        A value out of its range.
+
+    Examples
+    --------
+    >>> Settings(hidden_size=32).hidden_size
+    32
+    """
+
+    cell: str = "lstm"
+    hidden_size: int = 24
+    layers: int = 1
+    learning_rate: float = 5e-3
+    dropout: float = 0.1
+    epochs: int = 6
+    batch_size: int = 64
+    point_weight: float = 1.0
+    point_quantile: float = 0.55
+    volume_weight: float = 0.5
+    clusters: int = 0
+    context: bool = True
+    embedding: int = 0
+    skip_festival: bool = True
+    zero_inflation: bool = True
+    horizon: int = 15
+    warm_up: int = 28
+    members: int = 1
+
+    def __post_init__(self):
+        if self.cell not in CELLS:
+            raise ParameterError(f"cell is {self.cell!r}; choose one of {', '.join(CELLS)}")
+        if not 0 < self.point_quantile < 1:
+            raise ParameterError(f"point_quantile is {self.point_quantile}; give a number between 0 and 1")
+        for name in ("hidden_size", "layers", "epochs", "batch_size", "horizon", "warm_up", "members"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name} is {getattr(self, name)}; give at least 1")
+
+
+# ---- the network ----------------------------------------------------------------------------------------------------
+
+
+class Ahead(NamedTuple):
+    """What is forecast for the days ahead of every origin, each (n_series, n_origins, horizon), tensors or arrays."""
+
+    mean: Tensor
+    dispersion: Tensor
+    point: Tensor
+    zero: Tensor
+
+
+class Transformer(nn.Module):
+    """A transformer encoder that sees no later day: (batch, n_days, n_inputs) -> (batch, n_days, hidden_size)."""
+
+    def __init__(self, n_inputs: int, settings: Settings):
+        super().__init__()
+        width = settings.hidden_size + settings.hidden_size % 2  # two heads share it
+        self.inner = nn.Linear(n_inputs, width)
+        layer = nn.TransformerEncoderLayer(width, 2, 2 * width, settings.dropout, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
+        self.outer = nn.Linear(width, settings.hidden_size)
+
+    def forward(self, days: Tensor) -> tuple[Tensor, None]:
+        n_days, width = days.shape[1], self.inner.out_features
+        later = torch.triu(torch.ones(n_days, n_days, dtype=torch.bool, device=days.device), diagonal=1)
+        position = torch.arange(n_days, device=days.device)[:, None]
+        rate = torch.exp(torch.arange(0, width, 2, device=days.device) * (-math.log(1e4) / width))
+        wave = torch.cat([torch.sin(position * rate), torch.cos(position * rate)], dim=1)  # (n_days, width)
+        return self.outer(self.encoder(self.inner(days) + wave, mask=later)), None
+
+
+def cell(n_inputs: int, settings: Settings) -> nn.Module:
+    """The cell by its name; all map (batch, n_days, n_inputs) to (batch, n_days, hidden_size) and a state."""
+    if settings.cell == "transformer":
+        return Transformer(n_inputs, settings)
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[settings.cell]
+    between = settings.dropout if settings.layers > 1 else 0.0
+    return kind(n_inputs, settings.hidden_size, settings.layers, batch_first=True, dropout=between)
+
+
+class Network(nn.Module):
+    """Embeddings, a cell over days, and a head that forecasts `horizon` days from every day."""
+
+    def __init__(self, settings: Settings, n_labels: list[int]):
+        super().__init__()
+        self.horizon = settings.horizon
+        # label 0, unknown, is the zero vector
+        widths = [min(settings.embedding, n) for n in n_labels]
+        self.embeddings = nn.ModuleList(
+            nn.Embedding(n + 1, w, padding_idx=0) for n, w in zip(n_labels, widths, strict=True) if w
+        )
+        n_inputs = n_daily(settings.clusters, settings.context)
+        self.register_buffer("mean", torch.zeros(n_inputs))
+        self.register_buffer("sd", torch.ones(n_inputs))
+        self.cell = cell(n_inputs + sum(widths), settings)
+        self.dropout = nn.Dropout(settings.dropout)
+        n_read = settings.hidden_size + n_inputs + sum(widths)
+        self.point = nn.Linear(n_read, settings.horizon)
+        self.zero_inflation = settings.zero_inflation
+        self.distribution = nn.Linear(n_read, (2 + settings.zero_inflation) * settings.horizon)
+        self.calendar = nn.Linear(len(CALENDAR_FEATURES), 1, bias=False)
+        for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, daily: Tensor, static: Tensor, level: Tensor, calendar: Tensor, origins: slice):
+        """Forecast from the days in `origins`.
+
+        daily (batch, n_days, n_daily), static (batch, n_attributes) label codes, level (batch, n_days),
+        calendar (n_days + horizon, n_features) of the days read and of the days after them.
+        Returns Ahead, each part (batch, n_origins, horizon); `zero` is the probability of a zero beyond the negative
+        binomial's own, and `mean` counts it in.
+        """
+        days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
+        if len(self.embeddings):
+            columns = range(static.shape[1])
+            embedded = torch.cat([e(static[:, i]) for i, e in zip(columns, self.embeddings, strict=True)], dim=1)
+            days = torch.cat([days, embedded[:, None].expand(-1, days.shape[1], -1)], dim=2)
+        hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
+        with torch.autocast(days.device.type, enabled=False):  # mixed precision is for the cell alone
+            return self._heads(hidden.to(days.dtype), days, level, calendar, origins)
+
+    def _heads(self, hidden: Tensor, days: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
+        """What is read off the hidden states (batch, n_days, hidden_size)."""
+        read = torch.cat([self.dropout(hidden[:, origins]), days[:, origins]], dim=2)
+        point = self.point(read)  # (batch, n_origins, horizon)
+        # The distribution is read off what the point forecast has learnt, and does not shape it: a likelihood follows
+        # the spikes that an absolute error leaves alone
+        shift, spread, *inflation = self.distribution(read.detach()).unflatten(2, (-1, self.horizon)).unbind(2)
+        zero = torch.sigmoid(inflation[0] - 4.0) if self.zero_inflation else torch.zeros_like(shift)
+        effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
+        ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
+        log_point = torch.log(level[:, origins, None]) + ahead + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)
+        mean = torch.exp(log_point.detach() + LOG_LIMIT * torch.tanh(shift / LOG_LIMIT))
+        return Ahead(mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.exp(log_point), zero)
+
+
+def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> Tensor:
+    """Negative log-likelihood of counts with variance mean + dispersion mean^2, element by element."""
+    size = 1 / dispersion
+    return (
+        torch.lgamma(size) + torch.lgamma(actual + 1) - torch.lgamma(actual + size)
+        + size * torch.log1p(mean / size) + actual * (torch.log(size + mean) - torch.log(mean))
+    )  # fmt: skip
+
+
+def zero_inflated_loss(actual: Tensor, mean: Tensor, dispersion: Tensor, zero: Tensor) -> Tensor:
+    """Negative log-likelihood of counts, zero with probability `zero`, else negative binomial; mean is of both."""
+    loss = negative_binomial_loss(actual, mean / (1 - zero), dispersion)
+    # P(0) = zero + (1 - zero) P_nb(0),  P(y) = (1 - zero) P_nb(y)
+    either = torch.where(actual == 0, zero + (1 - zero) * torch.exp(-loss), 1.0)
+    return torch.where(actual == 0, -torch.log(either), loss - torch.log1p(-zero))
+
+
+def pinball_loss(actual: Tensor, point: Tensor, quantile: float) -> Tensor:
+    """Twice the quantile loss, element by element: the absolute error for the median."""
+    error = actual - point
+    return 2 * torch.maximum(quantile * error, (quantile - 1) * error)
