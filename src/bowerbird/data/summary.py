@@ -1,4 +1,4 @@
-"""What is in a folder of attachments, in a short text; and whether they are the contest's."""
+"""What is in a folder of attachments, in a short text; whether they are the contest's; what `reproduce` needs."""
 
 import hashlib
 
@@ -11,23 +11,14 @@ from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import BowerbirdError
 
 LEAST_DAYS, LEAST_SERIES = 121, 12
-"""What notebook 09 needs; the others do with less: notebook 05 with 118 days, to validate its search."""
+"""What notebook 09 needs. The others need less: notebook 05 needs 118 days, to validate its search."""
 
 CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e220f"
+INDENT = "\n" + 14 * " "
 
 
 def describe(attachments: Attachments) -> str:
-    """Say what the attachments hold, for `python -m bowerbird check`.
-
-    Parameters
-    ----------
-    attachments : Attachments
-
-    Returns
-    -------
-    str of some fifteen lines: every file with its rows and the first 12 digits of its sha256; series, days, units,
-    missing days, repeated rows, new items, promotion; and why the two merges differ.
-    """
+    """Say in some fifteen lines what the attachments hold, for `python -m bowerbird check`."""
     panel = build_panel(attachments, fill_gaps="nan")
     known = panel.demand[~np.isnan(panel.demand)]
     lines = {
@@ -73,13 +64,12 @@ def _far_outside(panel: Panel) -> str:
     """Quantities far above the third largest of their series, so that two wrong ones do not hide each other."""
     usual_most = np.sort(np.nan_to_num(panel.demand), axis=1)[:, -3:][:, :1]  # (n_series, 1)
     places = np.argwhere(far_outside(panel.demand, usual_most))
-    told = [
+    lines = [
         f"{panel.keys[row]} {panel.demand[row, day]:.0f} on {panel.dates[day]:%Y-%m-%d}, usual at most "
         f"{usual_most[row, 0]:.0f}"
         for row, day in places[:5]
     ]
-    more = ["..."] if len(places) > len(told) else []
-    return f"{len(places)} quantities" + "".join(f"\n{'':<14}{line}" for line in [*told, *more])
+    return INDENT.join([f"{len(places)} quantities", *lines, *(["..."] if len(places) > 5 else [])])
 
 
 def _span(shipments: pd.DataFrame) -> str:
@@ -87,13 +77,13 @@ def _span(shipments: pd.DataFrame) -> str:
 
 
 def _files(attachments: Attachments) -> list[str]:
-    manifest = attachments.manifest()
-    lines = {spec.label: f"{spec.label}  absent" for spec in ATTACHMENTS}
+    manifest, lines = attachments.manifest(), []
     for spec in ATTACHMENTS:
+        text = "absent"
         if file := manifest.get(spec.label):
-            rows = len(getattr(attachments, spec.name))
-            lines[spec.label] = f"{spec.label}  {rows:>9,} rows  sha256 {file['sha256'][:12]}  {file['file']}"
-    return list(lines.values())
+            text = f"{len(getattr(attachments, spec.name)):>9,} rows  sha256 {file['sha256'][:12]}  {file['file']}"
+        lines.append(f"{spec.label}  {text}")
+    return lines
 
 
 def _missing_days(demand: np.ndarray) -> str:
@@ -106,7 +96,7 @@ def _new_items(attachments: Attachments) -> str:
     if attachments.new_items is None:
         return "no 附件5"
     days = attachments.new_items.groupby(list(SERIES_KEY)).size()
-    known = days.index.isin(attachments.shipments.set_index(list(SERIES_KEY)).index).sum()
+    known = days.index.isin(_series(attachments.shipments)).sum()
     length = f"{days.min()} to {days.max()} days"
     return f"{len(days):,} series of {length}, {_span(attachments.new_items)}; {known} of them in 附件1"
 
@@ -114,11 +104,12 @@ def _new_items(attachments: Attachments) -> str:
 def _promotion(attachments: Attachments) -> str:
     if attachments.promotion is None:
         return "no 附件6"
-    promoted, series = (
-        pd.MultiIndex.from_frame(table[list(SERIES_KEY)].drop_duplicates())
-        for table in (attachments.promotion, attachments.shipments)
-    )
+    promoted, series = _series(attachments.promotion), _series(attachments.shipments)
     return f"{series.isin(promoted).sum():,} of the {len(series):,} series, {_span(attachments.promotion)}"
+
+
+def _series(shipments: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(shipments[list(SERIES_KEY)].drop_duplicates())
 
 
 def _merges(attachments: Attachments, series: pd.DataFrame) -> str:
@@ -132,6 +123,6 @@ def _merges(attachments: Attachments, series: pd.DataFrame) -> str:
     if not repeated:
         return f"{correct:,} rows; no row of 附件2 to 附件4 is repeated"
     return (
-        f"{naive:,} rows as the tables stand, {correct:,} with repeated rows dropped\n{'':<14}"
+        f"{naive:,} rows as the tables stand, {correct:,} with repeated rows dropped{INDENT}"
         f"{', '.join(repeated)} stand more than once: a plain join repeats each day of their {concerned.sum()} series"
     )

@@ -1,6 +1,9 @@
-"""Who sells what from where in the synthetic twin: products, sellers, warehouses and the series that join them.
+"""The synthetic twin: six attachments like the contest's, with the truth behind every series kept beside them.
 
-Every table below holds counts of the full-size data (1,996 series); smaller twins share them out in proportion.
+The constants come first: counts of the full-size data (1,996 series), which smaller twins share out in proportion, then
+those of demand. The mean of a series is its level x a latent curve x a slow random walk about it x the calendar. The
+counts are negative binomial around it, broken by stock-outs and a few flash sales. The constants of demand were set by
+measuring a full-size twin against figures of the original data; each comment names the figure.
 """
 
 import re
@@ -12,10 +15,13 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS, Attachments
 from bowerbird.errors import ParameterError
+from bowerbird.files import atomic_path
 from bowerbird.seeds import stream
 
+FIRST_DAY, N_DAYS = "2022-12-01", 166
+PROMOTION_DAYS = pd.date_range("2022-11-01", "2022-11-11", name="date")
 FULL_SERIES = 1996
 PRODUCTS_STOCKED_IN = {1: 692, 2: 333, 3: 126, 4: 47, 5: 12, 6: 2}
 """Number of warehouses -> products: 1,212 products, 1,996 series, mean 1.65."""
@@ -45,6 +51,10 @@ SERIES_BY_SELLER = {  # (inventory_category, seller_level) -> sizes of its selle
     ("B", "Small"): (57, 4),
     ("C", "Large"): (14,),
 }
+NEW_SERIES, LEAST_NEW_SERIES = 210, 3
+"""New items at full size, and at any size."""
+NEW_ITEM_DAYS = 23, 45
+"""Fewest and most days a new item has been on sale when the data end."""
 NEW_SELLERS = (("B", "New"), ("A", "New"))
 """Sellers that appear in 附件5 only."""
 NEW_SELLER_WEIGHT = 120
@@ -64,184 +74,11 @@ REGIONS = {  # region -> series, its named warehouses, how many others it has
     "东北": (30, (), 1),
 }
 
+WRITTEN_HEADERS = {"warehouse_category": "warehouse _category", "warehouse_region": "warehouse _region"}
+"""The originals' headers in 附件4 really hold a blank."""
+WRITTEN_ORDER = {"new_items": ["seller_no", "warehouse_no", "product_no", "date", "qty"]}
 
-def apportion(total: int, weights) -> np.ndarray:
-    """Whole shares of `total` in proportion to `weights`, by largest remainder.
-
-    Parameters
-    ----------
-    total : int
-        What is shared out.
-    weights : sequence of float
-
-    Returns
-    -------
-    int array, as long as `weights`, that adds up to `total`.
-    """
-    exact = total * np.asarray(weights, dtype=float) / np.sum(weights)
-    shares = np.floor(exact).astype(int)
-    shares[np.argsort(shares - exact, kind="stable")[: total - shares.sum()]] += 1
-    return shares
-
-
-def warehouse_table() -> pd.DataFrame:
-    """The 54 warehouses with category, region and full-size number of series (column `size`)."""
-    unnamed = iter(sorted({f"wh_{k}" for k in range(1, 55)} - set(NAMED_WAREHOUSES), key=lambda no: int(no[3:])))
-    rows = []
-    for region, (series, named, others) in REGIONS.items():
-        rows += [(no, region, NAMED_WAREHOUSES[no]) for no in named]
-        left = series - sum(NAMED_WAREHOUSES[no] for no in named)
-        rows += [(next(unnamed), region, size) for size in apportion(left, np.linspace(2, 1, others))]
-    table = pd.DataFrame(rows, columns=["warehouse_no", "warehouse_region", "size"])
-    category = np.where(table["warehouse_no"].isin(CENTRAL_WAREHOUSES), "中心仓", "区域仓")
-    table.insert(1, "warehouse_category", category)
-    return table.sort_values("warehouse_no", ignore_index=True)
-
-
-def seller_lines(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The 37 sellers, and the categories each sells with the full-size number of series (column `size`).
-
-    Sellers and categories are laid along the same 1,996 series, so both add up exactly and a seller sells neighbouring
-    categories only. The two new sellers take one category each.
-    """
-    categories = pd.Series(SERIES_BY_CATEGORY)
-    cells = [(*cell, size) for cell, sizes in SERIES_BY_SELLER.items() for size in sizes]
-    old = pd.DataFrame(cells, columns=["inventory_category", "seller_level", "size"]).sample(frac=1, random_state=rng)
-    new = pd.DataFrame(NEW_SELLERS, columns=["inventory_category", "seller_level"]).assign(size=NEW_SELLER_WEIGHT)
-    sellers = pd.concat([old, new], ignore_index=True)
-    sellers.insert(0, "seller_no", [f"seller_{k}" for k in 1 + rng.permutation(len(sellers))])
-
-    along = [*categories.index.repeat(categories), *np.repeat(categories.index[: len(new)], NEW_SELLER_WEIGHT)]
-    lines = pd.DataFrame({"seller_no": sellers["seller_no"].repeat(sellers["size"]).to_numpy(), "category1": along})
-    lines = lines.value_counts(sort=False).rename("size").reset_index()
-    share = lines["size"] / lines["category1"].map(categories)  # a seller is filed under what it matters most for
-    filed = lines.loc[share.groupby(lines["seller_no"]).idxmax()].set_index("seller_no")["category1"]
-    sellers.insert(1, "seller_category", sellers["seller_no"].map(filed))
-    by_number = sellers["seller_no"].str.removeprefix("seller_").astype(int).argsort()
-    return sellers.drop(columns="size").iloc[by_number].reset_index(drop=True), lines
-
-
-def place(n_series: int, warehouses: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Lay `n_series` series over products and warehouses, no pair twice.
-
-    Returns
-    -------
-    product, warehouse : int arrays (n_series,)
-        Products are numbered from 0 on; warehouses are row numbers of `warehouses`.
-    """
-    n_products = max(1, round(n_series * sum(PRODUCTS_STOCKED_IN.values()) / FULL_SERIES))
-    stocked_in = np.repeat(list(PRODUCTS_STOCKED_IN), apportion(n_products, list(PRODUCTS_STOCKED_IN.values())))
-    while stocked_in.sum() != n_series:  # rounding at small sizes
-        step = np.sign(n_series - stocked_in.sum())
-        stocked_in[stocked_in.argmin() if step > 0 else stocked_in.argmax()] += step
-    sizes = apportion(n_series, warehouses["size"])
-    repeated = warehouses["warehouse_no"].isin(REPEATED_WAREHOUSES).to_numpy()
-    if not sizes[repeated].any():
-        sizes[sizes.argmax()] -= 1
-        sizes[repeated.argmax()] += 1
-    product = np.repeat(np.arange(n_products), stocked_in)
-    warehouse = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
-    # A product may have met the same warehouse twice: deal such rows again together with as many others.
-    while (twice := np.flatnonzero(pd.DataFrame({"p": product, "w": warehouse}).duplicated())).size:
-        rows = np.union1d(twice, rng.integers(n_series, size=twice.size))
-        warehouse[rows] = rng.permutation(warehouse[rows])
-    return product, warehouse
-
-
-def deal(stocked_in: np.ndarray, lines: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Give every product a line (seller and category) so that the lines' shares of the series come out exactly.
-
-    Parameters
-    ----------
-    stocked_in : int array (n_products,)
-        Series of each product; the products with many are dealt first, those with one fill up the gaps.
-    lines : DataFrame
-        Of `seller_lines`.
-
-    Returns
-    -------
-    int array (n_products,) of row numbers of `lines`.
-    """
-    room = apportion(int(stocked_in.sum()), lines["size"])
-    line = np.empty(len(stocked_in), dtype=int)
-    for product in np.argsort(-stocked_in, kind="stable"):
-        fits = np.where(room >= stocked_in[product], room, 0)
-        line[product] = rng.choice(len(room), p=fits / fits.sum()) if fits.any() else room.argmax()
-        room[line[product]] -= stocked_in[product]
-    return line
-
-
-def with_subcategories(products: pd.DataFrame, tree: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """The products with category2 and category3: each leaf of its category once, then the first leaves most often."""
-    leaf = products.groupby("category1").cumcount().to_numpy()
-    n_leaves = products["category1"].map(tree.groupby("category1").size()).to_numpy()
-    leaf = np.where(leaf < n_leaves, leaf, (n_leaves * rng.random(len(leaf)) ** 2).astype(int))
-    return products.assign(leaf=leaf).merge(tree, how="left", on=["category1", "leaf"]).drop(columns="leaf")
-
-
-def category_tree(weights: dict[str, float], n_second: int, n_third: int, tag: str = "") -> pd.DataFrame:
-    """Names of all third-level categories: category1, leaf number within it, category2, category3."""
-    second = 1 + apportion(n_second - len(weights), list(weights.values()))
-    third = second + apportion(n_third - n_second, list(weights.values()))
-    rows = []
-    for name, n2, n3 in zip(weights, second, third, strict=True):
-        rows += [(name, k, f"{name}{tag}_{k % n2 + 1}", f"{name}{tag}_{k % n2 + 1}_{k // n2 + 1}") for k in range(n3)]
-    return pd.DataFrame(rows, columns=["category1", "leaf", "category2", "category3"])
-
-
-def make_structure(n_series: int, n_new: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
-    """Draw the whole structure of a twin.
-
-    Parameters
-    ----------
-    n_series, n_new : int
-        Series of 附件1 and of 附件5.
-    rng : numpy Generator
-
-    Returns
-    -------
-    dict with `series` and `new_series` (keys, sorted as 附件1 is), `products`, `sellers`, `warehouses` (as the
-    attachments hold them: idle products too, two warehouses twice).
-    """
-    warehouses = warehouse_table()
-    sellers, lines = seller_lines(rng)
-    placed = [place(n_series, warehouses, rng), place(n_new, warehouses, rng)]
-    stocked = [np.bincount(product) for product, _ in placed]
-    old_lines = lines[lines["seller_no"].isin(sellers.loc[sellers["seller_level"] != "New", "seller_no"])]
-    sold = pd.concat([old_lines.iloc[deal(stocked[0], old_lines, rng)], lines.iloc[deal(stocked[1], lines, rng)]])
-
-    idle_weights = dict.fromkeys([*IDLE_CATEGORIES, *list(SERIES_BY_CATEGORY)[:14]], 1)
-    idle = rng.choice(list(idle_weights), size=max(0, round(ALL_PRODUCTS * n_series / FULL_SERIES) - len(sold)))
-    products = pd.concat(
-        [
-            with_subcategories(sold[["category1"]], category_tree(SERIES_BY_CATEGORY, *SUBCATEGORIES), rng),
-            with_subcategories(
-                pd.DataFrame({"category1": idle}), category_tree(idle_weights, *IDLE_SUBCATEGORIES, tag="其他"), rng
-            ),
-        ],
-        ignore_index=True,
-    )
-    products.insert(0, "product_no", [f"product_{k}" for k in 1 + rng.permutation(len(products))])
-
-    frames = []
-    for (product, warehouse), first in zip(placed, (0, len(stocked[0])), strict=True):
-        keys = pd.DataFrame(
-            {
-                "seller_no": sold["seller_no"].to_numpy()[first + product],
-                "product_no": products["product_no"].to_numpy()[first + product],
-                "warehouse_no": warehouses["warehouse_no"].to_numpy()[warehouse],
-            }
-        )
-        frames.append(keys.sort_values(list(SERIES_KEY), ignore_index=True))
-    twice = np.repeat(np.arange(len(warehouses)), 1 + warehouses["warehouse_no"].isin(REPEATED_WAREHOUSES))
-    return {
-        "series": frames[0],
-        "new_series": frames[1],
-        "products": products.sample(frac=1, random_state=rng, ignore_index=True),
-        "sellers": sellers,
-        "warehouses": warehouses.drop(columns="size").iloc[twice].reset_index(drop=True),
-    }
-
+# ---- constants of demand --------------------------------------------------------------------------------------------
 
 LEVELS = (
     (0, 0.15), (0.01, 0.3), (0.1, 1.65), (0.25, 2.8), (0.5, 5.2), (0.75, 11.4),
@@ -297,24 +134,136 @@ LIFT, LIFT_SLOPE, LIFT_SPREAD = 0.84, 0.09, 0.84
 """Median at level 1, power of the level, log-sd; Double 11 against Dec-May q10/50/90 .30/1.05/3.28, by volume 1.72."""
 LIFT_BY_DAY = np.array([1.2, 1.05, 1.05, 0.65, 0.7, 0.75, 0.6, 0.55, 0.5, 2.4, 1.55])
 """November 1 to 11, mean 1: an opening rush and the festival itself."""
+WITHOUT_PROMOTION, LATE_IN_PROMOTION = 39, 33
+"""Of 1,996 series: not in 附件6 at all, or there from a later day on."""
 NEW_ITEM_HALFWAY = 12.0
 """Days until a new item has come half-way to its level."""
 
 
-def draw_levels(series: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Mean demand per day of each series; the level distribution is met exactly, chance only deals it out.
+@dataclass(frozen=True)
+class Twin(Attachments):
+    """Six attachments and the truth behind them.
+
+    Attributes
+    ----------
+    shipments, products, sellers, warehouses, new_items, promotion : DataFrame
+        As 附件1 to 附件6; qty in units per day.
+    truth : DataFrame, n_series rows sorted by key
+        seller_no, product_no, warehouse_no, curve (latent class), level (mean units per day before stock-outs),
+        dispersion (a in variance = m + a m^2), promotion_lift (NaN where not in 附件6), stockout_days, flash_days.
+    truth_mean : array (n_series, n_days)
+        Expected demand before stock-outs, flash sales and counting noise: the forecast of an oracle. Rows as `truth`.
+    """
+
+    truth: pd.DataFrame
+    truth_mean: np.ndarray
+
+
+def make_twin(n_series: int = 300, seed: int = 0) -> Twin:
+    """Draw a twin of 166 days from 2022-12-01 on.
 
     Parameters
     ----------
-    series : DataFrame
-        Keys of the series, with warehouse_category.
-    rng : numpy Generator
+    n_series : int
+        Series in 附件1, 1,996 at full size; products, new items and idle rows come in proportion.
+    seed : int
 
     Returns
     -------
-    array (n_series,), units per day; the largest stands in wh_1 if any series does.
+    Twin
+
+    Raises
+    ------
+    ParameterError
+        No series.
+
+    Examples
+    --------
+    At full size the products, sellers and warehouses are as many as the contest's:
+
+    >>> twin = make_twin(1996)
+    >>> twin.shipments[["seller_no", "product_no", "warehouse_no"]].nunique().to_list()
+    [35, 1212, 54]
     """
-    score = rng.standard_normal(len(series)) + CENTRAL_SHIFT * (series["warehouse_category"] == "中心仓").to_numpy()
+    if n_series < 1:
+        raise ParameterError(f"n_series is {n_series}; give a whole number from 1 on (1996 is full size)")
+    for_structure, rng, for_new_items, for_promotion = (
+        stream(seed, f"twin/{part}") for part in ("structure", "series", "new items", "promotion")
+    )
+    n_new = max(LEAST_NEW_SERIES, round(NEW_SERIES * n_series / FULL_SERIES))
+    structure = make_structure(n_series, n_new, for_structure)
+    series, new_series = structure.pop("series"), structure.pop("new_series")
+    dates = pd.date_range(FIRST_DAY, periods=N_DAYS, name="date")
+
+    levels = draw_levels(series, rng)
+    curve, means = draw_means(levels, dates, rng)  # (n_series,), (n_series, n_days)
+    dispersion = draw_dispersion(levels, rng)
+    flash = draw_flash_sales(means, rng)
+    stockout = draw_stockouts(levels, N_DAYS, rng)
+    counts = np.where(stockout, 0, draw_counts(means * flash, dispersion, rng))
+    promotion, lift = draw_promotion(series, levels, curve, dispersion, for_promotion)
+    truth = series.assign(
+        curve=curve, level=levels, dispersion=dispersion, promotion_lift=lift, stockout_days=stockout.sum(axis=1),
+        flash_days=(flash > 1).sum(axis=1),
+    )  # fmt: skip
+    new_items = draw_new_items(new_series, dates, for_new_items)
+    six = {"shipments": _long(series, dates, counts), **structure, "new_items": new_items, "promotion": promotion}
+    return Twin(**six, files={}, truth=truth, truth_mean=means)
+
+
+def write_twin(folder, n_series: int = 300, seed: int = 0) -> Twin:
+    """Draw a twin as `make_twin` and write its six attachments, truth.parquet and truth_mean.parquet to a folder."""
+    twin = make_twin(n_series, seed)
+    folder = Path(folder)
+    for spec in ATTACHMENTS:
+        table = getattr(twin, spec.name)
+        table = table[WRITTEN_ORDER.get(spec.name, list(spec.columns))].rename(columns=WRITTEN_HEADERS)
+        suffix = ".csv" if spec.name == "shipments" else ".xlsx"
+        _write(table, folder / f"{spec.label}-{spec.title}{suffix}")
+    _write(twin.truth, folder / "truth.parquet")
+    dates = pd.date_range(FIRST_DAY, periods=N_DAYS)
+    _write(pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d")), folder / "truth_mean.parquet")
+    return twin
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        if path.suffix == ".csv":
+            table.to_csv(temporary, index=False, date_format="%Y-%m-%d", lineterminator="\n")
+        elif path.suffix == ".xlsx":
+            table.to_excel(temporary, index=False, engine="openpyxl")
+            _without_time_of_day(temporary)
+        else:
+            table.to_parquet(temporary, index=False)
+
+
+def _without_time_of_day(path: Path) -> None:
+    """Remove from a workbook when it was written, so that the same seed gives the same bytes, and checksums."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    written = rb"\d{4}-\d\d-\d\dT[\d:]+Z"
+    parts["docProps/core.xml"] = re.sub(written, b"2000-01-01T00:00:00Z", parts["docProps/core.xml"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def _long(series: pd.DataFrame, dates: pd.DatetimeIndex, counts: np.ndarray) -> pd.DataFrame:
+    """One row a series and day, columns as 附件1."""
+    table = series[list(SERIES_KEY)].loc[series.index.repeat(len(dates))].reset_index(drop=True)
+    return table.assign(date=np.tile(dates.to_numpy(), len(series)), qty=counts.ravel())[list(SHIPMENT_COLUMNS)]
+
+
+# ---- how much each series sells -------------------------------------------------------------------------------------
+
+
+def draw_levels(series: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Mean demand of each series, units a day (n_series,); the largest stands in wh_1 if any series does.
+
+    The distribution of levels is met exactly; chance only deals the levels out.
+    """
+    central = series["warehouse_no"].isin(CENTRAL_WAREHOUSES).to_numpy()
+    score = rng.standard_normal(len(series)) + CENTRAL_SHIFT * central
     for column, sd in (("product_no", PRODUCT_SD), ("seller_no", SELLER_SD)):
         code, names = pd.factorize(series[column])
         score += sd * rng.standard_normal(len(names))[code]
@@ -327,21 +276,7 @@ def draw_levels(series: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_means(levels: np.ndarray, dates: pd.DatetimeIndex, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Expected demand of every series and day before stock-outs, flash sales and counting noise.
-
-    Parameters
-    ----------
-    levels : array (n_series,)
-        Mean demand per day.
-    dates : DatetimeIndex, n_days
-    rng : numpy Generator
-
-    Returns
-    -------
-    curve : str array (n_series,)
-        Latent class of each series.
-    means : array (n_series, n_days), each row with mean `levels`.
-    """
+    """Latent class (n_series,) and expected demand (n_series, n_days) of each series; a row's mean is its level."""
     n_series, n_days = len(levels), len(dates)
     shares = np.array([share for share, _ in CURVES.values()])
     shapes = np.array([shape(np.linspace(0, 1, n_days)) for _, shape in CURVES.values()])  # (n_classes, n_days)
@@ -401,152 +336,10 @@ def draw_stockouts(levels: np.ndarray, n_days: int, rng: np.random.Generator) ->
     return np.cumsum(edges, axis=1)[:, :-1] > 0
 
 
-def draw_lifts(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mean of the Double 11 days over the level, (n_series,); large series gain more."""
-    return LIFT * levels**LIFT_SLOPE * np.exp(LIFT_SPREAD * rng.standard_normal(len(levels)))
-
-
-def new_item_means(ages: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Expected demand of new items at `ages` days on sale: a logistic climb to their levels."""
-    return levels / (1 + np.exp(2 - 2 * ages / NEW_ITEM_HALFWAY))
-
-
-def _relative(means: np.ndarray) -> np.ndarray:
-    return means / means.mean(axis=-1, keepdims=True)
-
-
-FIRST_DAY = "2022-12-01"
-PROMOTION_DAYS = pd.date_range("2022-11-01", "2022-11-11", name="date")
-NEW_SERIES, LEAST_NEW_SERIES = 210, 3
-"""New items at full size, and at any size."""
-NEW_ITEM_DAYS = 23, 45
-"""Fewest and most days a new item has been on sale when the data end."""
-WITHOUT_PROMOTION, LATE_IN_PROMOTION = 39, 33
-"""Of 1,996 series: not in 附件6 at all, or there from a later day on."""
-
-WRITTEN_HEADERS = {"warehouse_category": "warehouse _category", "warehouse_region": "warehouse _region"}
-"""The originals' headers in 附件4 really hold a blank."""
-WRITTEN_ORDER = {"new_items": ["seller_no", "warehouse_no", "product_no", "date", "qty"]}
-
-
-@dataclass(frozen=True)
-class Twin:
-    """Six attachments and the truth behind them.
-
-    Attributes
-    ----------
-    shipments, products, sellers, warehouses, new_items, promotion : DataFrame
-        As 附件1 to 附件6, columns as in `schema`; qty in units per day.
-    truth : DataFrame, n_series rows sorted by key
-        seller_no, product_no, warehouse_no, curve (latent class), level (mean units per day before stock-outs),
-        dispersion (a in variance = m + a m^2), promotion_lift (NaN where not in 附件6), stockout_days, flash_days.
-    truth_mean : array (n_series, n_days)
-        Expected demand before stock-outs, flash sales and counting noise: the forecast of an oracle. Rows as `truth`.
-    """
-
-    shipments: pd.DataFrame
-    products: pd.DataFrame
-    sellers: pd.DataFrame
-    warehouses: pd.DataFrame
-    new_items: pd.DataFrame
-    promotion: pd.DataFrame
-    truth: pd.DataFrame
-    truth_mean: np.ndarray
-
-
-def make_twin(n_series: int = 300, seed: int = 0, n_days: int = 166) -> Twin:
-    """Draw a twin.
-
-    Parameters
-    ----------
-    n_series : int
-        Series in 附件1, 1,996 at full size; products, new items and idle rows come in proportion.
-    seed : int
-    n_days : int
-        Days from 2022-12-01 on, at least 45.
-
-    Returns
-    -------
-    Twin
-
-    Raises
-    ------
-    ParameterError
-        Too few series or days.
-    """
-    if n_series < 1:
-        raise ParameterError(f"n_series is {n_series}; give a whole number from 1 on (1996 is full size)")
-    if n_days < NEW_ITEM_DAYS[1]:
-        raise ParameterError(f"n_days is {n_days}; give {NEW_ITEM_DAYS[1]} or more, the days a new item may be on sale")
-    for_structure, for_series, for_new_items, for_promotion = (
-        stream(seed, f"twin/{part}") for part in ("structure", "series", "new items", "promotion")
-    )
-    n_new = max(LEAST_NEW_SERIES, round(NEW_SERIES * n_series / FULL_SERIES))
-    structure = make_structure(n_series, n_new, for_structure)
-    dates = pd.date_range(FIRST_DAY, periods=n_days, name="date")
-
-    rng = for_series
-    places = structure["warehouses"].drop_duplicates()
-    levels = draw_levels(structure["series"].merge(places, how="left", on="warehouse_no"), rng)
-    curve, means = draw_means(levels, dates, rng)  # (n_series,), (n_series, n_days)
-    dispersion = draw_dispersion(levels, rng)
-    flash = draw_flash_sales(means, rng)
-    stockout = draw_stockouts(levels, n_days, rng)
-    counts = np.where(stockout, 0, draw_counts(means * flash, dispersion, rng))
-
-    promotion, lift = _promotion(structure["series"], levels, curve, dispersion, for_promotion)
-    truth = structure["series"].assign(
-        curve=curve,
-        level=levels,
-        dispersion=dispersion,
-        promotion_lift=lift,
-        stockout_days=stockout.sum(axis=1),
-        flash_days=(flash > 1).sum(axis=1),
-    )
-    return Twin(
-        shipments=_long(structure["series"], dates, counts),
-        products=structure["products"],
-        sellers=structure["sellers"],
-        warehouses=structure["warehouses"],
-        new_items=_new_items(structure["new_series"], places, dates, for_new_items),
-        promotion=promotion,
-        truth=truth,
-        truth_mean=means,
-    )
-
-
-def write_twin(folder, n_series: int = 300, seed: int = 0) -> Twin:
-    """Draw a twin and write its six attachments, truth.parquet and truth_mean.parquet.
-
-    Parameters
-    ----------
-    folder : path
-        Made if it does not exist; files of the same names are replaced, each in one step.
-    n_series, seed : int
-        As in `make_twin`.
-
-    Returns
-    -------
-    Twin, as written.
-    """
-    twin = make_twin(n_series, seed)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for spec in ATTACHMENTS:
-        table = getattr(twin, spec.name)
-        table = table[WRITTEN_ORDER.get(spec.name, list(spec.columns))].rename(columns=WRITTEN_HEADERS)
-        suffix = ".csv" if spec.name == "shipments" else ".xlsx"
-        _write(table, folder / f"{spec.label}-{spec.title}{suffix}")
-    _write(twin.truth, folder / "truth.parquet")
-    dates = pd.date_range(FIRST_DAY, periods=twin.truth_mean.shape[1])
-    _write(pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d")), folder / "truth_mean.parquet")
-    return twin
-
-
-def _promotion(series, levels, curve, dispersion, rng) -> tuple[pd.DataFrame, np.ndarray]:
-    """附件6, rows shuffled as in the original, and the lift of each series."""
+def draw_promotion(series, levels, curve, dispersion, rng) -> tuple[pd.DataFrame, np.ndarray]:
+    """附件6, rows shuffled as in the original, and each series' lift: mean of the Double 11 days over its level."""
     n_series = len(series)
-    lift = draw_lifts(levels, rng)
+    lift = LIFT * levels**LIFT_SLOPE * np.exp(LIFT_SPREAD * rng.standard_normal(n_series))
     counts = draw_counts((levels * lift)[:, None] * LIFT_BY_DAY, dispersion, rng)  # (n_series, 11)
     first_day = np.zeros(n_series, dtype=int)
     order = np.lexsort((rng.random(n_series), curve != "launch"))  # what is launched later was not on sale in November
@@ -559,45 +352,151 @@ def _promotion(series, levels, curve, dispersion, rng) -> tuple[pd.DataFrame, np
     return _long(series, PROMOTION_DAYS, counts)[listed].sample(frac=1, random_state=rng, ignore_index=True), lift
 
 
-def _new_items(series, places, dates, rng) -> pd.DataFrame:
-    """附件5: every new item is on sale to the last day; rows shuffled as in the original."""
-    levels = draw_levels(series.merge(places, how="left", on="warehouse_no"), rng)
+def draw_new_items(series: pd.DataFrame, dates: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
+    """附件5, rows shuffled as in the original: every item is on sale to the last day and climbs to its level."""
+    levels = draw_levels(series, rng)
     days_on_sale = rng.integers(NEW_ITEM_DAYS[0], NEW_ITEM_DAYS[1] + 1, size=len(series))
     days_on_sale[0] = NEW_ITEM_DAYS[1]  # one of them on sale from the first possible day, 2023-04-01
     window = dates[-NEW_ITEM_DAYS[1] :]
     ages = np.arange(len(window)) - (len(window) - days_on_sale)[:, None]  # (n_series, 45), negative before the launch
-    means = new_item_means(ages, levels[:, None]) * calendar(window)
+    means = levels[:, None] / (1 + np.exp(2 - 2 * ages / NEW_ITEM_HALFWAY)) * calendar(window)
     counts = draw_counts(means, draw_dispersion(levels, rng), rng)
     table = _long(series, window, counts)[(ages >= 0).ravel()]
     return table.sample(frac=1, random_state=rng, ignore_index=True)
 
 
-def _long(series: pd.DataFrame, dates: pd.DatetimeIndex, counts: np.ndarray) -> pd.DataFrame:
-    """One row a series and day, columns as 附件1."""
-    table = series[list(SERIES_KEY)].loc[series.index.repeat(len(dates))].reset_index(drop=True)
-    return table.assign(date=np.tile(dates.to_numpy(), len(series)), qty=counts.ravel())[list(SHIPMENT_COLUMNS)]
+def _relative(means: np.ndarray) -> np.ndarray:
+    return means / means.mean(axis=-1, keepdims=True)
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
-    """Write under a name no reader looks for, then rename: a broken run leaves no half file."""
-    partial = path.with_name("partial-" + path.name)
-    if path.suffix == ".csv":
-        table.to_csv(partial, index=False, date_format="%Y-%m-%d", lineterminator="\n")
-    elif path.suffix == ".xlsx":
-        table.to_excel(partial, index=False, engine="openpyxl")
-        _without_time_of_day(partial)
-    else:
-        table.to_parquet(partial, index=False)
-    partial.replace(path)
+# ---- who sells what from where --------------------------------------------------------------------------------------
 
 
-def _without_time_of_day(path: Path) -> None:
-    """A workbook notes when it was written; without that the same seed gives the same bytes, and checksums."""
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["docProps/core.xml"] = re.sub(
-        rb"\d{4}-\d\d-\d\dT[\d:]+Z", b"2000-01-01T00:00:00Z", parts["docProps/core.xml"]
-    )
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+def apportion(total: int, weights) -> np.ndarray:
+    """Whole shares that add up to `total`, in proportion to `weights`, by largest remainder."""
+    exact = total * np.asarray(weights, dtype=float) / np.sum(weights)
+    shares = np.floor(exact).astype(int)
+    shares[np.argsort(shares - exact, kind="stable")[: total - shares.sum()]] += 1
+    return shares
+
+
+def warehouse_table() -> pd.DataFrame:
+    """The 54 warehouses with category, region and full-size number of series (column `size`)."""
+    unnamed = iter(sorted({f"wh_{k}" for k in range(1, 55)} - set(NAMED_WAREHOUSES), key=lambda no: int(no[3:])))
+    rows = []
+    for region, (series, named, others) in REGIONS.items():
+        rows += [(no, region, NAMED_WAREHOUSES[no]) for no in named]
+        left = series - sum(NAMED_WAREHOUSES[no] for no in named)
+        rows += [(next(unnamed), region, size) for size in apportion(left, np.linspace(2, 1, others))]
+    table = pd.DataFrame(rows, columns=["warehouse_no", "warehouse_region", "size"])
+    category = np.where(table["warehouse_no"].isin(CENTRAL_WAREHOUSES), "中心仓", "区域仓")
+    table.insert(1, "warehouse_category", category)
+    return table.sort_values("warehouse_no", ignore_index=True)
+
+
+def seller_lines(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The 37 sellers, and their lines: what categories each sells, with the full-size number of series (column `size`).
+
+    Sellers and categories are laid along the same 1,996 series, so both add up exactly and a seller sells neighbouring
+    categories only. The two new sellers take one category each.
+    """
+    categories = pd.Series(SERIES_BY_CATEGORY)
+    cells = [(*cell, size) for cell, sizes in SERIES_BY_SELLER.items() for size in sizes]
+    old = pd.DataFrame(cells, columns=["inventory_category", "seller_level", "size"]).sample(frac=1, random_state=rng)
+    new = pd.DataFrame(NEW_SELLERS, columns=["inventory_category", "seller_level"]).assign(size=NEW_SELLER_WEIGHT)
+    sellers = pd.concat([old, new], ignore_index=True)
+    sellers.insert(0, "seller_no", [f"seller_{k}" for k in 1 + rng.permutation(len(sellers))])
+
+    along = [*categories.index.repeat(categories), *np.repeat(categories.index[: len(new)], NEW_SELLER_WEIGHT)]
+    lines = pd.DataFrame({"seller_no": sellers["seller_no"].repeat(sellers["size"]).to_numpy(), "category1": along})
+    lines = lines.value_counts(sort=False).rename("size").reset_index()
+    share = lines["size"] / lines["category1"].map(categories)  # a seller is filed under what it matters most for
+    filed = lines.loc[share.groupby(lines["seller_no"]).idxmax()].set_index("seller_no")["category1"]
+    sellers.insert(1, "seller_category", sellers["seller_no"].map(filed))
+    by_number = sellers["seller_no"].str.removeprefix("seller_").astype(int).argsort()
+    return sellers.drop(columns="size").iloc[by_number].reset_index(drop=True), lines
+
+
+def place(n_series: int, warehouses: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Product numbers and warehouse rows (n_series,) of the series; no pair comes twice."""
+    n_products = max(1, round(n_series * sum(PRODUCTS_STOCKED_IN.values()) / FULL_SERIES))
+    stocked_in = np.repeat(list(PRODUCTS_STOCKED_IN), apportion(n_products, list(PRODUCTS_STOCKED_IN.values())))
+    while stocked_in.sum() != n_series:  # rounding at small sizes
+        step = np.sign(n_series - stocked_in.sum())
+        stocked_in[stocked_in.argmin() if step > 0 else stocked_in.argmax()] += step
+    sizes = apportion(n_series, warehouses["size"])
+    repeated = warehouses["warehouse_no"].isin(REPEATED_WAREHOUSES).to_numpy()
+    if not sizes[repeated].any():
+        sizes[sizes.argmax()] -= 1
+        sizes[repeated.argmax()] += 1
+    product = np.repeat(np.arange(n_products), stocked_in)
+    warehouse = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    # A product may have met the same warehouse twice: deal such rows again together with as many others.
+    while (twice := np.flatnonzero(pd.DataFrame({"p": product, "w": warehouse}).duplicated())).size:
+        rows = np.union1d(twice, rng.integers(n_series, size=twice.size))
+        warehouse[rows] = rng.permutation(warehouse[rows])
+    return product, warehouse
+
+
+def deal(stocked_in: np.ndarray, lines: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Row of `lines` for every product (n_products,), so that the lines' shares of the series come out exactly.
+
+    `stocked_in` (n_products,) is the number of series of each. Products with many are dealt first; those with one fill
+    the gaps.
+    """
+    room = apportion(int(stocked_in.sum()), lines["size"])
+    line = np.empty(len(stocked_in), dtype=int)
+    for product in np.argsort(-stocked_in, kind="stable"):
+        fits = np.where(room >= stocked_in[product], room, 0)
+        line[product] = rng.choice(len(room), p=fits / fits.sum()) if fits.any() else room.argmax()
+        room[line[product]] -= stocked_in[product]
+    return line
+
+
+def with_subcategories(category, weights, n_second: int, n_third: int, rng, tag: str = "") -> pd.DataFrame:
+    """category1 to category3 of products: each leaf of its category once, then the first leaves most often."""
+    second = 1 + apportion(n_second - len(weights), list(weights.values()))
+    third = second + apportion(n_third - n_second, list(weights.values()))
+    rows = []
+    for name, n2, n3 in zip(weights, second, third, strict=True):
+        rows += [(name, k, f"{name}{tag}_{k % n2 + 1}", f"{name}{tag}_{k % n2 + 1}_{k // n2 + 1}") for k in range(n3)]
+    tree = pd.DataFrame(rows, columns=["category1", "leaf", "category2", "category3"])
+    products = pd.DataFrame({"category1": np.asarray(category)})
+    leaf = products.groupby("category1").cumcount().to_numpy()
+    n_leaves = products["category1"].map(dict(zip(weights, third, strict=True))).to_numpy()
+    leaf = np.where(leaf < n_leaves, leaf, (n_leaves * rng.random(len(leaf)) ** 2).astype(int))
+    return products.assign(leaf=leaf).merge(tree, how="left", on=["category1", "leaf"]).drop(columns="leaf")
+
+
+def make_structure(n_series: int, n_new: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Draw `series` and `new_series` (sorted keys), `products`, `sellers`, `warehouses`; idle and repeated rows too."""
+    warehouses = warehouse_table()
+    sellers, lines = seller_lines(rng)
+    placed = [place(n_series, warehouses, rng), place(n_new, warehouses, rng)]
+    stocked = [np.bincount(product) for product, _ in placed]
+    old_lines = lines[lines["seller_no"].isin(sellers.loc[sellers["seller_level"] != "New", "seller_no"])]
+    sold = pd.concat([old_lines.iloc[deal(stocked[0], old_lines, rng)], lines.iloc[deal(stocked[1], lines, rng)]])
+
+    idle_weights = dict.fromkeys([*IDLE_CATEGORIES, *list(SERIES_BY_CATEGORY)[:14]], 1)
+    idle = rng.choice(list(idle_weights), size=max(0, round(ALL_PRODUCTS * n_series / FULL_SERIES) - len(sold)))
+    of_sold = with_subcategories(sold["category1"], SERIES_BY_CATEGORY, *SUBCATEGORIES, rng)
+    of_idle = with_subcategories(idle, idle_weights, *IDLE_SUBCATEGORIES, rng, tag="其他")
+    products = pd.concat([of_sold, of_idle], ignore_index=True)
+    products.insert(0, "product_no", [f"product_{k}" for k in 1 + rng.permutation(len(products))])
+
+    frames = []
+    for (product, warehouse), first in zip(placed, (0, len(stocked[0])), strict=True):
+        keys = pd.DataFrame({
+            "seller_no": sold["seller_no"].to_numpy()[first + product],
+            "product_no": products["product_no"].to_numpy()[first + product],
+            "warehouse_no": warehouses["warehouse_no"].to_numpy()[warehouse],
+        })  # fmt: skip
+        frames.append(keys.sort_values(list(SERIES_KEY), ignore_index=True))
+    twice = np.repeat(np.arange(len(warehouses)), 1 + warehouses["warehouse_no"].isin(REPEATED_WAREHOUSES))
+    return {
+        "series": frames[0],
+        "new_series": frames[1],
+        "products": products.sample(frac=1, random_state=rng, ignore_index=True),
+        "sellers": sellers,
+        "warehouses": warehouses.drop(columns="size").iloc[twice].reset_index(drop=True),
+    }
