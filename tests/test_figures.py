@@ -11,7 +11,7 @@ from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.sbo import Float, minimize
 from bowerbird.studies import clustering as clusters
-from bowerbird.studies import data, denoising, inventory, search, table_3
+from bowerbird.studies import data, denoising, inventory, search
 from bowerbird.studies import lstm as forecasting
 from bowerbird.studies.inventory import at_equal_service
 
@@ -38,27 +38,6 @@ SEARCH = minimize(sphere, SPACE, n_bowers=6, max_evaluations=36)
 RUNS = pd.concat(
     SEARCH.history.assign(problem=f, method=m, seed=0) for f in ("sphere", "Ackley") for m in ("SBO", "random search")
 )
-PROTOCOLS = pd.DataFrame({
-    "Index": "Test", "model": ["ridge", "persistence"], "filter": ["sym8 + Gaussian 0.7 d", "none"],
-    "protocol": ["filtered causally", "leak-free"],
-    "1-WMAPE, own target": [0.95, 0.5], "1-WMAPE, raw demand": [0.68, 0.5],
-})  # fmt: skip
-CELLS = pd.DataFrame(
-    [
-        ("1 day", model, "last", kind, width, filtered, against, f"{kind} {width:g} d", "Test", value)
-        for model, value in (("persistence", 0.7), ("ridge", 0.95))
-        for against in ("denoised", "raw")
-        for kind, filtered in (
-            ("Gaussian", "before"),
-            ("sym8 + Gaussian", "before"),
-            ("Gaussian", "causal"),
-            ("trailing mean", "causal"),
-        )
-        for width in (2.0, 7.0)
-    ],
-    columns=["horizon", "model", "split", "kind", "width", "filtered", "against", "filter", "Index", "1-WMAPE"],
-)
-MEMBERS = CELLS.assign(attains=(CELLS["1-WMAPE"] > 0.9) & (CELLS["against"] == "denoised"))
 LEVELS = Levels(np.full((12, 90), 30.0), np.full((12, 90), 40.0))
 WALK = simulate(DEMAND, LEVELS.s, LEVELS.S)
 SERVICE = pd.DataFrame({
@@ -96,8 +75,6 @@ FIGURES = {
     ),
     "tuning": lambda: search.tuning({"SBO, paper": SEARCH.history, "SBO, tuned": SEARCH.history}),
     "fans": lambda: forecasting.fans(PANEL, AHEAD, [0, 1, 2, 3]),
-    "table 3": lambda: table_3.table_3(PROTOCOLS, 0.946),
-    "table 3, widths": lambda: table_3.widths(CELLS, MEMBERS, 0.946),
     "calibration": lambda: forecasting.calibration(np.array([0.1, 0.9]), np.array([0.15, 0.88])),
     "sawtooth": lambda: inventory.sawtooth(WALK, 3, LEVELS, PANEL.keys[3]),
     "cost of service": lambda: inventory.cost_of_service(SERVICE, at_equal_service(SERVICE, 0.85), 0.85),
@@ -112,13 +89,3 @@ def test_titled_labelled_and_whole(name):
     assert figure.get_suptitle() or any(axis.get_title() or axis.get_title(loc="left") for axis in axes), "no title"
     texts = [figure.get_supylabel(), *(axis.get_ylabel() for axis in axes), *(axis.get_xlabel() for axis in axes)]
     assert any(texts), "no axis says what it shows"
-
-
-def test_every_figure_function_is_tried():
-    made = {
-        f"{module.__name__.rsplit('.', 1)[1]}.{name}"
-        for module in (clusters, data, denoising, forecasting, inventory, search, table_3)
-        for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == module.__name__
-    }
-    assert len(made) == len(FIGURES), sorted(made)

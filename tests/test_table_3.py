@@ -635,9 +635,13 @@ def test_draws_are_those_of_single_seeds(panel):
 
 
 def test_lstm_cells_join_the_families(panel, solved_cells):
-    cells = pd.concat([solved_cells, run(panel, lstm_design([0.7], []), settings=SMALL)], ignore_index=True)
+    cells = pd.concat([solved_cells, run(panel, lstm_design(0.7, 5.0), settings=SMALL)], ignore_index=True)
     table = families(cells)
-    assert set(table.loc[table["model"] == "lstm", "filter"]) == {"none", "sym8 + Gaussian 0.7 d"}
+    assert set(table.loc[table["model"] == "lstm", "filter"]) == {
+        "none",
+        "sym8 + Gaussian 0.7 d",
+        "sym8 + Gaussian 5 d",
+    }
     assert table.loc[table["model"] == "lstm", "leak-free, test"].notna().all()
 
 

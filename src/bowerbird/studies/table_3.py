@@ -1,4 +1,4 @@
-"""Figures of notebook 06: which protocols attain Table 3."""
+"""Notebook 06: the experiment on Table 3, denoising of known days, and their figures."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -38,17 +38,7 @@ def table_3(table: pd.DataFrame, printed: float):
 
 
 def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
-    """Test 1 - WMAPE against the width of the filter, against the smoothed series and against raw demand.
-
-    Parameters
-    ----------
-    cells : DataFrame
-        From `table_3.study.run`, the members at the solved widths included.
-    families : DataFrame
-        From `table_3.verdict.families`; members that attain the printed scores in train and test get a circle.
-    printed : float
-        The printed test score.
-    """
+    """Test 1 - WMAPE against the width of the filter, on both targets; a circle where a family attains Table 3."""
     test = cells[(cells["Index"] == "Test") & (cells["split"] == "last") & (cells["width"] > 0)]
     attaining = test.merge(families.loc[families["attains"], [*CHOICES, "against"]])
     panels = [
@@ -71,7 +61,7 @@ def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
         axis.axhline(printed, color=RED, ls=":", lw=1.4, label=f"Table 3: {printed}")
         axis.set(xscale="log", xlabel="width, days", ylim=(0.35, 1.02))
         axis.xaxis.set_major_formatter("{x:g}")
-        axis.set_title(f"{kind}\n{'whole series' if filtered == 'before' else 'past days only'}", fontsize=9.5)
+        axis.set_title(f"{kind}\n{'whole series' if when == 'before' else 'past days only'}", fontsize=9.5)
     axes[0].set_ylabel("1 − WMAPE, test")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
@@ -84,26 +74,8 @@ OTHER_SIGMAS = (0.7, 1.5, 5.0)  # days, for filters after the split and for caus
 CAUSAL_WIDTHS = (3.0, 10.0, 40.0, 120.0)  # days, for causal filters, trailing means included
 
 
-def design(
-    sigmas: Iterable[float] = SIGMAS,
-    other_sigmas: Iterable[float] = OTHER_SIGMAS,
-    causal_widths: Iterable[float] = CAUSAL_WIDTHS,
-) -> list[Protocol]:
-    """The factorial of persistence and ridge, without the combinations that mean nothing or the same.
-
-    Parameters
-    ----------
-    sigmas : floats
-        Widths of the Gaussian filter run before the split, in days.
-    other_sigmas : floats
-        Widths for filters run after the split, and for causal inputs.
-    causal_widths : floats
-        Widths for causal filters and trailing means. A few suffice to bracket what `crossings` solves.
-
-    Returns
-    -------
-    list of Protocol
-    """
+def design(sigmas: Sequence[float], other_sigmas: Sequence[float], causal_widths: Sequence[float]) -> list[Protocol]:
+    """The factorial of persistence and ridge, without the combinations that mean nothing or the same."""
     steps = [("persistence", 1, False), ("persistence", 15, False), ("ridge", 1, False), ("ridge", 15, False),
              ("ridge", 15, True)]  # fmt: skip
     filters = [Protocol(False, 0.0)]  # none at all
@@ -120,26 +92,15 @@ def design(
     ]
 
 
-def lstm_design(one_day_sigmas: Iterable[float], long_sigmas: Iterable[float], horizon: int = 15) -> list[Protocol]:
-    """A few cells of the LSTM: raw demand at one day and at `horizon`, and sym8 + Gaussian filters of these widths."""
-    raw = [Protocol(False, 0.0, horizon=h, model="lstm") for h in (1, horizon)]
-    widths = [(1, sigma) for sigma in one_day_sigmas] + [(horizon, sigma) for sigma in long_sigmas]
+def lstm_design(one_day_sigma: float, long_sigma: float) -> list[Protocol]:
+    """Four cells of the LSTM: 1 and 15 days ahead, on raw demand and on demand filtered by sym8 and a Gaussian."""
+    raw = [Protocol(False, 0.0, horizon=h, model="lstm") for h in (1, 15)]
+    widths = ((1, one_day_sigma), (15, long_sigma))
     return raw + [Protocol(True, sigma, horizon=h, model="lstm") for h, sigma in widths]
 
 
 def run(panel: Panel, protocols: Iterable[Protocol], **options) -> pd.DataFrame:
-    """Score many protocols on one panel; a filter shared by several is run once.
-
-    Parameters
-    ----------
-    panel : Panel
-    protocols : iterable of Protocol
-    options : settings, seed, device, as for `protocols.make_forecasts`
-
-    Returns
-    -------
-    DataFrame, the rows of `scores.score` of one protocol after the other ("cells" below).
-    """
+    """The rows of `scores.score` for many protocols ("cells"); a filter shared by several is run once."""
     smooth, series, rows = _filters(panel), {}, []
     for protocol in protocols:
         key = _filter_key(panel, protocol), protocol.width, protocol.kernel
@@ -168,22 +129,10 @@ def _filters(panel: Panel) -> Callable[[Protocol], np.ndarray]:
 
 
 def crossings(panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], seed: int = 0) -> list[Protocol]:
-    """For every family, the filter width at which the mean of training and test 1-WMAPE equals the printed mean.
+    """Each family's member at the filter width where the mean of train and test 1-WMAPE equals the printed mean.
 
-    Parameters
-    ----------
-    panel : Panel
-    cells : DataFrame
-        What `run` made of the protocols; brackets the width.
-    protocols : iterable of Protocol
-        The design; only persistence and ridge are solved for.
-    seed : int
-        The seed of `run`.
-
-    Returns
-    -------
-    list of Protocol, widths to a hundredth of a day, of a trailing mean to a whole day; families whose scores stay on
-    one side are left out.
+    `cells` are those of the design's protocols, run with the same seed; they bracket the width. Widths are solved to a
+    hundredth of a day, of a trailing mean to a whole day. Families whose scores stay on one side are left out.
     """
     printed = np.mean([row["one_minus_wmape"] for row in PRINTED.values()])
     fitted = cells[(cells["against"] == "denoised") & (cells["model"] != "lstm")]
@@ -231,26 +180,10 @@ def prefix_denoising(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Ridge on 28 lags of filtered demand, leak-free, against the same on demand as it is.
+    """Ridge on 28 lags of filtered demand, leak-free, against the same on demand as it is, from `n_origins` origins.
 
-    Parameters
-    ----------
-    panel : Panel
-    sigmas : sequence of float
-        Widths of the Gaussian filter in days; each alone and after Symlet-8.
-    horizon : int
-        Days ahead.
-    n_origins : int
-        Origins, `horizon` days apart, the last `horizon` days before the panel's end.
-    n_resamples : int
-        Bootstrap samples of series for the interval of the difference.
-    seed : int
-
-    Returns
-    -------
-    DataFrame, one row a filter, the unfiltered first: filter; filtered [what the filter sees]; 1-WMAPE against raw
-    demand from each origin, named by its known days; mean; difference [of the means, to no filter]; low, high [its 95 %
-    interval over series].
+    One row a filter, the unfiltered first; 1-WMAPE against raw demand by origin, their mean, its difference to no
+    filter and the difference's 95 % interval over series.
     """
     filters = [chosen for chosen in product((False, True), (0.0, *sigmas)) if any(chosen)]
     protocols = [Protocol(False, 0.0, horizon=horizon)]

@@ -1,9 +1,8 @@
-"""Table 3's protocols: every choice between a panel and a printed score, under its own name.
+"""Table 3's protocols: each choice between a panel and a score is one field of `Protocol`.
 
 The paper filters, then divides 85 : 15. A score against a smoothed series rewards predicting the filter, whether or not
 the filter uses later days. A filter over the whole series also carries test days into the training days, and test rows
-drawn at random have later days among the training rows. Each choice is one field of `Protocol`; `make_forecasts` does
-what the fields say.
+drawn at random have later days among the training rows.
 """
 
 from dataclasses import dataclass, replace
@@ -28,41 +27,20 @@ MODELS = ("persistence", "ridge", "lstm")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How forecasts are made.
+    """How forecasts are made. The filtered series is read, fitted and forecast, but for "causal inputs"."""
 
-    Attributes
-    ----------
-    wavelet : bool
-        Symlet-8 filtering of the series.
-    width : float
-        Standard deviation of the Gaussian filter, or length of the trailing mean, in days; 0 for none.
-    kernel : {"gaussian", "mean"}
-        The Gaussian filter; or the trailing mean, which is causal and takes no wavelet.
-    when : {"before", "after", "causal", "causal inputs"}
-        The whole series filtered before it is split, as section 4.3 says; the training and the test days filtered
-        apart, after the split; each day filtered from the days up to it. The filtered series is read, fitted and
-        forecast. "causal inputs": each day filtered from the days up to it is read, raw demand fitted and forecast.
-    split : {"last", "random"}
-        Test on the last 15 % of the days, or from one origin if the horizon is longer than a day: on the last `horizon`
-        days. Or on 15 % of all windows, drawn at random.
-    horizon : int
-        Days ahead.
-    recursive : bool
-        Ridge only: forecast the next day and feed it back, `horizon` times; otherwise each day ahead has its weights.
-        Not with causal inputs, where what is read and what is forecast are two series.
-    model : {"persistence", "ridge", "lstm"}
-        The last day's value; ridge regression on 28 lags over all series; the global LSTM. The LSTM reads and forecasts
-        one series, so it takes no causal inputs, and it is trained on a panel, so no random windows.
-    """
-
-    wavelet: bool = True
-    width: float = 0.7
-    when: str = "before"
-    split: str = "last"
-    horizon: int = 1
-    recursive: bool = False
-    model: str = "ridge"
-    kernel: str = "gaussian"
+    wavelet: bool = True  # Symlet-8 filtering of the series
+    width: float = 0.7  # days: standard deviation of the Gaussian filter, or length of the trailing mean; 0 for none
+    # the whole series filtered before it is split, as section 4.3 says; training and test days filtered apart, after
+    # the split; each day filtered from the days up to it; the same, but raw demand fitted and forecast
+    when: str = "before"  # "before", "after", "causal" or "causal inputs"
+    # test on the last 15 % of the days (from one origin, the last `horizon` days, if the horizon is longer than a day);
+    # or on 15 % of all windows, drawn at random
+    split: str = "last"  # "last" or "random"
+    horizon: int = 1  # days ahead
+    recursive: bool = False  # ridge only: forecast the next day and feed it back; otherwise each day has its weights
+    model: str = "ridge"  # "persistence", the last day's value; "ridge" on 28 lags over all series; the global "lstm"
+    kernel: str = "gaussian"  # the "gaussian" filter, or the trailing "mean", which is causal and takes no wavelet
 
     def __post_init__(self):
         for name, choices in (("when", WHEN), ("split", SPLITS), ("model", MODELS), ("kernel", KERNELS)):
@@ -121,21 +99,13 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """The forecasts of a protocol at every `horizon`-th origin, so that no day of a series is scored twice.
+    """The forecasts of a protocol at every `horizon`-th origin, so that no day of a series is scored twice."""
 
-    Attributes
-    ----------
-    forecast, target, raw : arrays (n_series, n_origins, horizon)
-        Units a day: forecast; what was fitted (the filtered series, or raw demand with causal inputs); raw demand.
-    train, test : bool arrays (n_series, n_origins)
-        Which forecasts are those of training windows, and which of the test.
-    """
-
-    forecast: np.ndarray
-    target: np.ndarray
-    raw: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
+    forecast: np.ndarray  # (n_series, n_origins, horizon), units a day
+    target: np.ndarray  # the same days of what was fitted: the filtered series, or raw demand with causal inputs
+    raw: np.ndarray  # the same days of raw demand
+    train: np.ndarray  # (n_series, n_origins), whether a forecast is that of a training window
+    test: np.ndarray  # whether it is that of a test window
 
 
 def n_train_days(n_days: int, horizon: int = 1) -> int:
@@ -167,25 +137,10 @@ def trailing_mean(series: np.ndarray, days: int) -> np.ndarray:
 
 
 def split_windows(n_series: int, n_days: int, protocol: Protocol, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Which windows are fitted and which tested.
+    """Which windows are fitted and which tested: two bool arrays (n_series, n_origins); the seed draws random ones.
 
-    Parameters
-    ----------
-    n_series, n_days : int
-    protocol : Protocol
-    seed : int
-        For the random split.
-
-    Returns
-    -------
-    train, test : bool arrays (n_series, n_origins)
-        Origin o knows o + 28 days; the last one leaves `horizon` days. A training window ends, forecast days included,
-        before the split; windows across it are neither.
-
-    Raises
-    ------
-    ParameterError
-        When the training days hold no window.
+    Origin o knows o + 28 days; the last one leaves `horizon` days. A training window ends, forecast days included,
+    before the split; windows across it are neither.
     """
     n_train, horizon = n_train_days(n_days, protocol.horizon), protocol.horizon
     if n_train < LAGS + horizon:
@@ -210,22 +165,8 @@ def make_forecasts(
 ) -> Forecasts:
     """Fit the protocol's model on its training windows and forecast training and test days.
 
-    Parameters
-    ----------
-    panel : Panel
-        Without missing days.
-    protocol : Protocol
-    series : array (n_series, n_days), optional
-        `filtered(panel, protocol)`, where it is known already.
-    settings : Settings
-        For the LSTM only; its horizon is the protocol's.
-    seed : int
-        For the LSTM and the random split.
-    device : torch.device or str
-
-    Returns
-    -------
-    Forecasts
+    The panel has no missing days. `series` is `filtered(panel, protocol)`, where it is known already; `settings` and
+    `device` are the LSTM's, whose horizon is the protocol's.
     """
     horizon, n_days = protocol.horizon, panel.n_days
     inputs = filtered(panel, protocol) if series is None else series
