@@ -19,8 +19,7 @@ from bowerbird.data.twin import write_twin
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, save
 from bowerbird.operation.command import run_daily
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import open_store
+from bowerbird.operation.store import Rules, open_store
 from bowerbird.runs import Stage
 
 

@@ -15,12 +15,11 @@ from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.operation import day as operation
 from bowerbird.operation import forecasts, intake, pseudonyms
-from bowerbird.operation.daily_page import neutralised, one_day_scores
 from bowerbird.operation.day import begin, finish_day
 from bowerbird.operation.delivery import write_deliveries
 from bowerbird.operation.intake import receive
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import StoreError, open_store
+from bowerbird.operation.page import neutralised, one_day_scores
+from bowerbird.operation.store import Rules, StoreError, open_store
 
 KNOWN, N_DAYS = 60, 66
 RULES = Rules(n_samples=40, refit_days=3)

@@ -11,7 +11,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, update
-from bowerbird.operation.rules import Rules
+from bowerbird.operation.store import Rules
 from bowerbird.studies import operation as timing
 from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, carried_on, compare_updates, update_table
 

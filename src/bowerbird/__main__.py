@@ -84,7 +84,7 @@ def report(run, replace):
 @click.option("--first-day", default="", help="[default: the first day the run's forecaster was not trained on]")
 def deliveries(run, out, first_day):
     """Write a run's last days as the files that `daily` takes in, to try it."""
-    from bowerbird.operation.from_run import deliveries_from_run
+    from bowerbird.operation.command import deliveries_from_run
 
     click.echo(f"{out}: {len(deliveries_from_run(run, out, first_day))} files, one a day")
 

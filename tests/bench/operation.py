@@ -7,7 +7,7 @@ from timing import row, seconds
 from bowerbird.data.panel import Panel
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.operation import network_state
-from bowerbird.operation.rules import Rules
+from bowerbird.operation.store import Rules
 from bowerbird.studies import operation as timing
 
 

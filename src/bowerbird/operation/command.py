@@ -1,42 +1,30 @@
-"""`bowerbird daily`: make the store if there is none, take in what has come, say what became of each file."""
+"""What `bowerbird daily` and `bowerbird deliveries` run: make a store of a finished run, take in what has come."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
+from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.operation.from_run import begin_from_run
+from bowerbird.forecaster import load
+from bowerbird.operation.day import begin
+from bowerbird.operation.delivery import write_deliveries
 from bowerbird.operation.intake import hold_text, receive
 from bowerbird.operation.pseudonyms import read_key
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import FILE_NAME, Store, StoreError, open_store
+from bowerbird.operation.store import FILE_NAME, Rules, Store, StoreError, open_store
+from bowerbird.runs import Stage
 
 
 def run_daily(
     store: str, deliveries: str, run: str, first_day: str, key_file: str, rules: dict, **how
 ) -> Iterator[str]:
-    """What the command does; its options are explained in `bowerbird daily --help`.
+    """Make the store if there is none, take in what has come, and yield lines on what became of each new file.
 
-    Parameters
-    ----------
-    store, deliveries, run, first_day, key_file
-        The options.
-    rules : dict
-        Those the user gave: of a new store; one that is there already keeps its own, which must be the same.
-    **how
-        close_gaps, skip_unknown and confirm, of `intake.receive`.
-
-    Yields
-    ------
-    Lines to show: what became of each new file, how many were held already, the newest page.
-
-    Raises
-    ------
-    ParameterError
-        A rule was given that is not the store's.
-    BowerbirdError
-        What else the user can put right; whatever step was broken off is done by the next call.
+    `rules` are those the user gave: of a new store, or equal to those of the store that is there. `how` are the
+    options of `intake.receive`. A step that was broken off is done by the next call.
     """
     key = read_key(key_file) if key_file else None
     try:
@@ -70,3 +58,39 @@ def _check_rules(store: Store, rules: dict) -> None:
                 f"--{name.replace('_', '-')} is {value}; {store.folder / FILE_NAME} holds {of_store}; a store's rules "
                 "are fixed when it is made: leave the option out, or make another store with --run"
             )
+
+
+def begin_from_run(store: str, run: str, first_day: str, rules: Rules, key: bytes | None) -> None:
+    """Make a store of a run's panel up to `first_day` and of its forecaster, which may not have seen that day."""
+    stage, panel, first, unseen = _read_run(run, first_day)
+    if first < unseen:
+        raise ParameterError(
+            f"first_day is {first:%Y-%m-%d}; the run's forecaster was trained on the days before {unseen:%Y-%m-%d} and "
+            f"would be scored on what it has seen: give {unseen:%Y-%m-%d} or a later day"
+        )
+    rules = replace(rules, correlation=stage.read("lstm_summary")["correlation between days"])
+    forecaster = load(stage.path_of("results/forecaster.zip"))
+    begin(store, panel.until(int((first - panel.dates[0]).days)), forecaster, rules, key)
+
+
+def deliveries_from_run(run: str, folder: str, first_day: str = "") -> list[Path]:
+    """Write a run's days from `first_day` on, by default the first that its forecaster has not seen, as deliveries."""
+    _, panel, first, _ = _read_run(run, first_day)
+    return write_deliveries(panel, folder, first)
+
+
+def _read_run(run: str, first_day: str) -> tuple[Stage, Panel, pd.Timestamp, pd.Timestamp]:
+    """A run's folder, its panel, the first day to arrive, and the first that its forecaster has not seen."""
+    stage = Stage("10_daily_operation", Path(run))
+    panel = Panel.from_frame(stage.read("panel"))
+    unseen = pd.Timestamp(stage.read("forecast_test")["date"].min())
+    try:
+        first = pd.Timestamp(first_day) if first_day else unseen
+    except ValueError as error:
+        raise ParameterError(f"first_day is {first_day!r}; write it as 2023-05-01") from error
+    if not panel.dates[0] < first <= panel.dates[-1] + pd.Timedelta(days=1):
+        raise ParameterError(
+            f"first_day is {first:%Y-%m-%d}; the run knows {panel.dates[0]:%Y-%m-%d} to {panel.dates[-1]:%Y-%m-%d}: "
+            "give a day after the first of them, up to the day after the last"
+        )
+    return stage, panel, first, unseen

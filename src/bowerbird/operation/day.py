@@ -1,7 +1,7 @@
-"""What is done with a day once it is known? Forecasts move on, s and S are set, orders placed, alerts raised.
+"""The steps of a day once its demand is in: forecast, set s and S and order, raise alerts, write the page.
 
-Each step of a day is one transaction of the store and is recorded in it: broken off anywhere, the day goes on with the
-step that was not done, and a day that is done is not done again.
+Each step is one transaction of the store and is recorded in it. A day that was broken off goes on with the step that
+was not done, and a day that is done is not done again.
 """
 
 from dataclasses import asdict
@@ -11,39 +11,26 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
-from bowerbird.operation import daily_alerts, daily_page, forecasts, network_state, pseudonyms, stock
+from bowerbird.operation import forecasts, network_state, page, pseudonyms, stock
 from bowerbird.operation.delivery import Delivery
-from bowerbird.operation.rules import Rules
 from bowerbird.operation.stock import Stock
-from bowerbird.operation.store import Store, create_store
+from bowerbird.operation.store import Rules, Store, create_store
+from bowerbird.planning.alerts import demand_alerts, stock_alerts
+
+ALERT_COLUMNS = ("kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
 
 
 def begin(
     folder: Path | str, panel: Panel, forecaster: Forecaster, rules: Rules = Rules(), key: bytes | None = None
 ) -> None:
-    """Make the store: the days known so far, the forecaster, the rules. Its last day's steps run with the first file.
+    """Make the store of the days known so far, the forecaster and the rules; the newest day's steps run later.
 
-    Parameters
-    ----------
-    folder : path
-        Of the store.
-    panel : Panel
-        The days known.
-    forecaster : Forecaster
-        Trained on days of the panel, with a recurrent cell.
-    rules : Rules
-    key : bytes, optional
-        Ids are replaced by their pseudonyms before anything is written.
-
-    Raises
-    ------
-    StoreError
-        There is a store already.
-    ParameterError
-        The forecaster keeps no state, or looks fewer days ahead than lead time and reviews need.
+    With a `key` ids are replaced by their pseudonyms before anything is written. ParameterError where the forecaster
+    looks fewer days ahead than lead time and reviews need.
     """
     needed = rules.lead_time + 2 * rules.review
     if forecaster.settings.horizon < needed:
@@ -78,14 +65,7 @@ def finish_day(store: Store) -> None:
 
 
 def decide(store: Store, day: pd.Timestamp) -> None:
-    """Book the day's arrivals and sales, set s and S for the next morning, and order.
-
-    Parameters
-    ----------
-    store : Store
-        With the day's demand and forecasts.
-    day : Timestamp
-    """
+    """Book the day's arrivals and sales, set s and S for the next morning, and order."""
     rules, age, rows = Rules.of(store), forecasts.days_run(store, day), np.arange(len(store.series))
     if age == 0:
         shelf = stock.opening(len(rows), rules.opening_stock, rules.lead_time)
@@ -108,5 +88,26 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     store.remember("stock", vars(shelf))
 
 
-STEPS = {"update": forecasts.write, "decide": decide, "alert": daily_alerts.write, "report": daily_page.write}
-"""The steps of a day after its demand is in, in their order: each called as step(store, day) in one transaction."""
+def alert(store: Store, day: pd.Timestamp) -> None:
+    """Write the alerts of the day's demand, and of what may run short in spite of the next morning's order.
+
+    They are ranked by their worth (`planning.alerts`); a unit short costs what the service level implies.
+    """
+    rules, panel = Rules.of(store), store.panel()
+    about = {"lead_time": rules.lead_time, "review": rules.review, "shortage_cost": rules.shortage_cost}
+    seen = demand_alerts(panel.series, panel.dates, panel.demand, **about)
+    shelf = Stock(**store.recall_arrays("stock"))  # with the morning's order as the last that is on its way
+    forecast = forecasts.forecast_after(store, day)
+    paths = forecasts.sample_paths(forecast, rules)
+    ahead = stock_alerts(panel.series, forecast.dates[0], paths, shelf.on_hand, arrivals=shelf.on_order, **about)
+    table = pd.concat([seen[seen["date"] == day], ahead], ignore_index=True)
+    table = table.sort_values("worth", ascending=False, kind="stable")
+    keys = list(SERIES_KEY)
+    rows = pd.MultiIndex.from_frame(panel.series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
+    columns = {name: table[name].to_numpy() for name in ALERT_COLUMNS}
+    if len(table):
+        store.insert("alerts", date=day, number=np.arange(len(table)), row=rows, **columns)
+
+
+# Each called as step(store, day) in a transaction of its own, in this order
+STEPS = {"update": forecasts.write, "decide": decide, "alert": alert, "report": page.write}

@@ -24,23 +24,13 @@ FILL_GAPS = ("refuse", "zero", "missing")
 
 @dataclass(frozen=True)
 class Delivery:
-    """One validated day.
-
-    Attributes
-    ----------
-    date : Timestamp
-    demand : array (n_series,)
-        Units shipped, in the order of the store's series; NaN marks a missing one.
-    file, checksum : str
-        Name of the file, and the sha256 of its bytes; with pseudonyms the name is the checksum's first 8 digits.
-    unknown : Series of str
-        Names of the series in the file that the store does not know, by row; their quantities are not in `demand`.
-    """
+    """One validated day."""
 
     date: pd.Timestamp
-    demand: np.ndarray
-    file: str
-    checksum: str = ""
+    demand: np.ndarray  # (n_series,) units, in the order of the store's series; NaN marks a missing one
+    file: str  # name of the file; with pseudonyms the checksum's first 8 digits
+    checksum: str = ""  # SHA-256 of the file's bytes
+    # Names, by row of the file, of series that the store does not know; their quantities are not in `demand`
     unknown: pd.Series = field(default_factory=lambda: pd.Series(dtype=str))
 
     @property
@@ -51,20 +41,7 @@ class Delivery:
 
 
 def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[Path]:
-    """Write days of a panel as deliveries, <folder>/2023-05-01.csv and so on.
-
-    Parameters
-    ----------
-    panel : Panel
-    folder : path
-        Made if it does not exist.
-    first_day : date, optional
-        First day to write; the panel's first by default.
-
-    Returns
-    -------
-    list of Path, a file a day. A missing day of a series (NaN) has no row.
-    """
+    """Write a panel's days from `first_day` on as <folder>/2023-05-01.csv and so on; a missing day has no row."""
     paths = []
     for column in np.flatnonzero(panel.dates >= (panel.dates[0] if first_day is None else pd.Timestamp(first_day))):
         day, known = panel.dates[column], ~np.isnan(panel.demand[:, column])
@@ -77,15 +54,7 @@ def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[P
 
 
 def find_deliveries(folder: Path | str) -> list[Path]:
-    """The files of a folder that can be deliveries, .csv, .xlsx or .xls, by name.
-
-    Hidden ones are left alone, and the locks (~$) that Excel lays beside a file it has open.
-
-    Raises
-    ------
-    DataError
-        No such folder.
-    """
+    """The .csv, .xlsx and .xls files of a folder by name, without hidden ones and Excel's locks (~$)."""
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the one that the daily files arrive in")
@@ -94,27 +63,10 @@ def find_deliveries(folder: Path | str) -> list[Path]:
 
 
 def read_day(path: Path | str, series: pd.DataFrame, fill_gaps: str = "refuse", key: bytes | None = None) -> Delivery:
-    """Read and validate one day's file.
+    """Read and validate one day's file, with the columns of 附件1, for the series that are run.
 
-    Parameters
-    ----------
-    path : path
-        A .csv (UTF-8 or GBK), .xlsx or .xls file with the columns of 附件1, in any order.
-    series : DataFrame, n_series rows
-        seller_no, product_no, warehouse_no of the series that are run; pseudonyms if there is a key.
-    fill_gaps : {"refuse", "zero", "missing"}
-        What a series without a row means: a broken file, nothing shipped, or unknown.
-    key : bytes, optional
-        Replaces the file's ids by their pseudonyms.
-
-    Returns
-    -------
-    Delivery
-
-    Raises
-    ------
-    DataError
-        As `data.attachments.read_attachments`; several days in one file, a series without a row.
+    `fill_gaps` says what a series without a row means: a broken file (refuse), nothing shipped (zero) or unknown
+    (missing). A `key` replaces the file's ids by their pseudonyms. DataError names file, row, column, value and cure.
     """
     if fill_gaps not in FILL_GAPS:
         raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose {', '.join(FILL_GAPS)}")

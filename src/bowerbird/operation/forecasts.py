@@ -15,9 +15,8 @@ from bowerbird.forecaster.forecast import Forecast
 from bowerbird.operation import network_state, states
 from bowerbird.operation.network_state import NetworkState
 from bowerbird.operation.pseudonyms import check_key, pseudonym
-from bowerbird.operation.rules import Rules
 from bowerbird.operation.states import SimpleState
-from bowerbird.operation.store import Store
+from bowerbird.operation.store import Rules, Store
 
 PARTS = ("mean", "dispersion", "point", "zero")
 

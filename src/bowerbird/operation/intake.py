@@ -1,6 +1,6 @@
-"""What becomes of a file that arrives? It is taken in, held already, early, or broken: then set aside, with its reason.
+"""Classify each delivered file: taken in, held already, early (it waits) or quarantined with a reason.
 
-Files are known by their content, so a name says nothing and a day may come twice, in another format and order of rows.
+Files are told apart by their content and not by their name: a day may come twice, in another format and row order.
 """
 
 import json
@@ -18,14 +18,11 @@ from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.day import finish_day, run_day
 from bowerbird.operation.delivery import KEY, Delivery, find_deliveries, read_day
 from bowerbird.operation.pseudonyms import fingerprint
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import Store, StoreError
+from bowerbird.operation.store import Rules, Store, StoreError
 
 ONE_DAY = pd.Timedelta(days=1)
-NAMED = 5
-"""Most series that a message names."""
-LONGEST_GAP = 7
-"""Most days in a row closed as missing: a longer gap looks like a mistyped date, and closed, it cannot be undone."""
+NAMED = 5  # most series that a message names
+LONGEST_GAP = 7  # most days in a row closed as missing: a longer gap looks like a mistyped date
 
 
 @dataclass(frozen=True)
@@ -47,36 +44,13 @@ def receive(
     skip_unknown: bool = False,
     confirm: str = "",
 ) -> list[Outcome]:
-    """Take in every file of a folder, day by day; give the same call again whenever files may have come.
+    """Take in every file of a folder, day by day; the same call again takes in what has come since.
 
-    Parameters
-    ----------
-    store : Store
-    folder : path
-        Where files arrive; taken in, they stay. Broken ones are moved to its subfolder quarantine/, each with a
-        .reason.txt beside it.
-    close_gaps : bool
-        Take days for which no file came, though one of a later day did, as missing for every series, up to 7 in a
-        row; otherwise the later days wait.
-    key : bytes, optional
-        The key of the pseudonyms, if the store was made with one.
-    skip_unknown : bool
-        Take a day in without its rows of series that the store does not know; otherwise its file waits.
-    confirm : str
-        A day whose quantities on hold are right. A quantity far outside its series' history is taken in as unknown, and
-        nothing is ordered of the series, until its day is confirmed, or comes again in a mended file. "all" confirms
-        what comes now, too.
-
-    Returns
-    -------
-    list of Outcome, files that were held already included.
-
-    Raises
-    ------
-    StoreError
-        The store was made with another key, or without one.
-    ParameterError
-        Nothing of the day to confirm is on hold.
+    Files that are taken in stay; broken ones are moved to quarantine/, each with a .reason.txt beside it.
+    `close_gaps`: days without a file, up to 7 in a row, count as missing for every series; else later days wait.
+    `skip_unknown`: rows of series that the store does not know are left out; else their file waits.
+    `confirm`: a day (or "all") whose quantities on hold are right. A quantity far above its series' history is taken
+    in as unknown, and nothing is ordered of the series, until it is confirmed or its day comes in a mended file.
     """
     if fingerprint(key) != (of_store := store.fact("key")):
         made = "without a key" if not of_store else "with another key" if key else "with a key"

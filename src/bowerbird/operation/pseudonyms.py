@@ -1,7 +1,7 @@
-"""Who may know whose demand this is? Ids of sellers, products and warehouses replaced by keyed hashes.
+"""Pseudonyms: the ids of sellers, products and warehouses replaced by keyed hashes (companion article 002).
 
-The same id and key give the same pseudonym every day, so that series can be followed; without the key nobody can turn
-it back, nor try out the few ids there are, as a hash without a key would let them (HMAC, RFC 2104).
+The same id and key give the same pseudonym every day, so that series can be followed. Without the key nobody can turn
+one back, nor find it by hashing all ids, as with a hash that has no key (HMAC-SHA256, RFC 2104, cut to 64 bits).
 """
 
 import hashlib
@@ -37,13 +37,7 @@ def new_key(path: Path | str) -> Path:
 
 
 def read_key(path: Path | str) -> bytes:
-    """Read a key file.
-
-    Raises
-    ------
-    ParameterError
-        No such file, or a key of fewer than 16 bytes.
-    """
+    """Read a key file; ParameterError if there is none, or the key is shorter than 16 bytes."""
     try:
         key = Path(path).read_bytes().strip()
     except OSError as error:
@@ -66,35 +60,13 @@ def fingerprint(key: bytes | None) -> str:
 
 
 def pseudonym(kind: str, label: str, key: bytes) -> str:
-    """The pseudonym of one id: seller-3f9ac21b55d07e14.
-
-    Parameters
-    ----------
-    kind : str
-        "seller", "product" or "warehouse": equal ids of different kinds get different pseudonyms.
-    label : str
-    key : bytes, at least 16
-
-    Returns
-    -------
-    str
-
-    Source
-    ------
-    HMAC-SHA256 (RFC 2104, FIPS 180-4), cut to 64 bits. Companion article 002, data privacy.
-    """
+    """The pseudonym of one id, e.g. seller-3f9ac21b55d07e14; equal ids of different kinds get different ones."""
     digest = hmac.new(key, f"{kind}\0{label}".encode(), hashlib.sha256).hexdigest()
     return f"{kind}-{digest[:DIGITS]}"
 
 
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """A copy of a table with the ids in seller_no, product_no and warehouse_no replaced, each where it is present.
-
-    Raises
-    ------
-    DataError
-        Two ids share a pseudonym; another key parts them.
-    """
+    """A copy of a table with the ids in seller_no, product_no and warehouse_no replaced, where it has them."""
     check_key(key)
     table = table.copy()
     for column in table.columns.intersection(list(SERIES_KEY)):
@@ -114,26 +86,7 @@ def pseudonymise_panel(panel: Panel, key: bytes) -> Panel:
 
 
 def write_pseudonymised(attachments: Attachments, folder: Path | str, key: bytes) -> Path:
-    """Write the attachments with pseudonyms as csv files; a run on that folder never meets a raw id.
-
-    Parameters
-    ----------
-    attachments : Attachments
-    folder : path
-        Made if it does not exist; not the one the attachments lie in, whose files would be overwritten.
-    key : bytes, at least 16
-
-    Returns
-    -------
-    Path of the folder.
-
-    Raises
-    ------
-    ParameterError
-        The folder is the one that holds an attachment.
-    DataError
-        Two ids share a pseudonym.
-    """
+    """Write the attachments with pseudonyms as csv files, into another folder than theirs."""
     folder = Path(folder)
     for path in attachments.files.values():
         if folder.resolve() in (path.parent.resolve(), path.resolve().parent):  # a link, and what it points to

@@ -1,7 +1,7 @@
-"""Where are the days kept? In one DuckDB file, changed in transactions: a step is in it whole or not at all.
+"""The store: all days in one DuckDB file, changed in transactions, so that a step is in it whole or not at all.
 
-Whoever reads `store.duckdb` later finds plain tables: series, days, demand, forecasts, simple_forecasts, stock, orders,
-alerts, quarantine. A process that is killed leaves DuckDB's log beside the file, which the next opening takes in.
+`store.duckdb` holds plain tables: series, days, demand, forecasts, simple_forecasts, stock, orders, alerts,
+quarantine. A killed process leaves DuckDB's log beside the file; the next opening takes it in.
 """
 
 import io
@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel
-from bowerbird.errors import BowerbirdError
+from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import sweep
-from bowerbird.operation.delivery import Delivery
+from bowerbird.operation.delivery import FILL_GAPS, Delivery
 
 FILE_NAME = "store.duckdb"
 FORMAT = 2
@@ -54,18 +54,47 @@ class StoreError(BowerbirdError):
 
 
 @dataclass(frozen=True)
-class Store:
-    """An open store; close it, or use it in a `with` statement.
+class Rules:
+    """How the days are run; chosen when the store is made and kept in it."""
 
-    Attributes
-    ----------
-    folder : Path
-    connection : duckdb connection
-        For questions of your own: `store.connection.sql("FROM days").df()`.
-    """
+    lead_time: int = 3  # days from order to arrival [LT]
+    review: int = 1  # days between reviews [NRT]
+    opening_stock: float = 5  # units of every item on hand before the first day
+    service_level: float = 0.9  # least probability of no shortage in a protection interval
+    n_samples: int = 200  # demand paths drawn to set s and S, and to judge the stock
+    correlation: float = 0.0  # between the days of a path
+    refit_days: int = 7  # days from one fine-tuning of the network to the next; 0 for none
+    refit_epochs: int = 1  # passes over the series each time
+    fill_gaps: str = "refuse"  # what a series without a row in a day's file means: refuse, zero or missing
+    seed: int = 0
+
+    def __post_init__(self):
+        least = {"lead_time": 0, "review": 1, "opening_stock": 0, "n_samples": 1, "refit_days": 0, "refit_epochs": 1}
+        for name, lowest in least.items():
+            if getattr(self, name) < lowest:
+                raise ParameterError(f"{name} is {getattr(self, name)}; give at least {lowest}")
+        if not 0 < self.service_level < 1:
+            raise ParameterError(f"service_level is {self.service_level}; give a probability between 0 and 1")
+        if self.fill_gaps not in FILL_GAPS:
+            raise ParameterError(f"fill_gaps is {self.fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
+
+    @property
+    def shortage_cost(self) -> float:
+        """Cost of a unit short that makes the service level the cheapest, in the cost of holding a unit for a day."""
+        return self.service_level / (1 - self.service_level)  # p / h where p / (p + h) is the service level
+
+    @classmethod
+    def of(cls, store: "Store") -> "Rules":
+        """The rules a store was made with."""
+        return cls(**store.fact("rules"))
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store, to be used in a `with` statement."""
 
     folder: Path
-    connection: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection  # for questions of your own: store.connection.sql("FROM days").df()
 
     def __enter__(self) -> "Store":
         return self
@@ -94,8 +123,6 @@ class Store:
             self.connection.rollback()
             raise
         self.connection.commit()
-
-    # ---- tables -------------------------------------------------------------------------------------------------
 
     def insert(self, table: str, **columns) -> None:
         """Add rows to a table: arrays of equal length, or single values for all rows."""
@@ -142,8 +169,6 @@ class Store:
         self.insert("days", date=[delivery.date], **about)
         self.insert("demand", date=delivery.date, row=np.arange(len(delivery.demand)), qty=delivery.demand)
 
-    # ---- facts and memory ---------------------------------------------------------------------------------------
-
     def fact(self, name: str):
         """A value kept by name, None where there is none."""
         text = self.value("SELECT value FROM facts WHERE name = ?", name)
@@ -179,24 +204,9 @@ class Store:
 
 @contextmanager
 def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
-    """Make a store with the days known so far; it is there only if the block ends well.
+    """Make a store with the days known so far and facts kept by name; it is there only if the block ends well.
 
-    Parameters
-    ----------
-    folder : path
-        Made if it does not exist; must hold no store.
-    panel : Panel
-    **facts
-        Values kept by name, as JSON.
-
-    Yields
-    ------
-    Store, for the first states and forecasts to be written.
-
-    Raises
-    ------
-    StoreError
-        There is a store already, or another process has finished one meanwhile.
+    StoreError if there is one already, or another process has finished one meanwhile.
     """
     folder = Path(folder)
     path, unfinished = folder / FILE_NAME, folder / f".{os.getpid()}.{FILE_NAME}"
@@ -244,13 +254,7 @@ def _there_already(path: Path) -> StoreError:
 
 
 def open_store(folder: Path | str) -> Store:
-    """Open a store to read and write; one process at a time may.
-
-    Raises
-    ------
-    StoreError
-        No store there, another process has it open, or the file is no store.
-    """
+    """Open a store to read and write, which one process at a time may; StoreError where that cannot be."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise StoreError(f"{path}: no store there; make one from a run with --run")

@@ -17,8 +17,7 @@ from bowerbird.operation.day import STEPS, begin, finish_day
 from bowerbird.operation.delivery import read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run
 from bowerbird.operation.network_state import NetworkState
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import open_store
+from bowerbird.operation.store import Rules, open_store
 from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
 
 

@@ -1,8 +1,7 @@
-"""What does the morning's reader need on one page? Yesterday against its forecast, today's orders, the alerts.
+"""The page of a day: alerts, orders, the day's demand against its forecast, files that were refused.
 
-<store>/days/2023-05-01/index.html works offline and asks nothing of the network; orders.csv, forecast.csv and
-alerts.csv lie beside it. Ids come from files that anyone may have written: in the page every one is escaped, and in a
-csv none can begin a spreadsheet's formula.
+<store>/days/2023-05-01/index.html works offline and loads nothing; orders.csv, forecast.csv and alerts.csv lie beside
+it. Ids come from files that anyone may have written: the page escapes them, and in a csv none begins a formula.
 """
 
 from pathlib import Path
@@ -12,17 +11,11 @@ import pandas as pd
 from jinja2 import Environment
 
 from bowerbird.files import atomic_path, neutralised
-from bowerbird.operation.rules import Rules
-from bowerbird.operation.store import Store
+from bowerbird.operation.store import Rules, Store
 
-SHOWN = 15
-"""Rows of a table on the page; the csv holds all."""
-
-FIRST = 10
-"""Alerts whose share of the worth of all is told."""
-
-SCORED_DAYS = 28
-"""Days that the chart shows and the methods are compared on."""
+SHOWN = 15  # rows of a table on the page; the csv holds all
+FIRST = 10  # alerts whose share of the worth of all is stated
+SCORED_DAYS = 28  # days that the chart shows and the methods are compared on
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -66,18 +59,7 @@ PAGE = Environment(autoescape=True).from_string(TEMPLATE)
 
 
 def write(store: Store, day: pd.Timestamp) -> Path:
-    """Write a day's page and its csv files; written again, they are the same.
-
-    Parameters
-    ----------
-    store : Store
-        With the day's forecasts, orders and alerts.
-    day : Timestamp
-
-    Returns
-    -------
-    Path of the page.
-    """
+    """Write a day's page and its csv files; written again, they are the same."""
     folder = store.folder / "days" / f"{day:%Y-%m-%d}"
     tomorrow = day + pd.Timedelta(days=1)
     tables = {
@@ -106,7 +88,7 @@ def write(store: Store, day: pd.Timestamp) -> Path:
     return folder / "index.html"
 
 
-def one_day_scores(store: Store, day: pd.Timestamp, days: int = SCORED_DAYS) -> pd.DataFrame:
+def one_day_scores(store: Store, day: pd.Timestamp) -> pd.DataFrame:
     """The last days' forecasts of the next day, the network's and the simple ones: method, days, 1-WMAPE, bias."""
     return store.frame(
         """
@@ -120,7 +102,7 @@ def one_day_scores(store: Store, day: pd.Timestamp, days: int = SCORED_DAYS) -> 
         WHERE qty IS NOT NULL AND date > ?::DATE - ? AND date <= ?
         GROUP BY method HAVING sum(qty) > 0 ORDER BY "1-WMAPE" DESC, method
         """,
-        day, days, day,
+        day, SCORED_DAYS, day,
     )  # fmt: skip
 
 
