@@ -29,14 +29,6 @@ from bowerbird.inventory.policy import (
     periodic_review_levels,
 )
 from bowerbird.inventory.simulate import Costs, PoissonPaths, SamplePaths, simulate
-from bowerbird.planning.base_stock_search import base_stock_search
-from bowerbird.planning.bullwhip import bullwhip_ratios, moving_average_bullwhip
-from bowerbird.planning.finite_horizon import finite_horizon
-from bowerbird.planning.lost_sales_lot_size import lost_sales_lot_sizes
-from bowerbird.planning.markdown_pricing import markdown_plan
-from bowerbird.planning.pricing import exponential_pricing, intensity_pricing
-from bowerbird.planning.replenishment_rules import periodic_levels
-from bowerbird.planning.transfer import transfer
 
 COSTS = {"holding_cost": 1.0, "shortage_cost": 9.0}
 DEMAND = poisson_demand([3.0, 5.0])
@@ -138,19 +130,8 @@ def test_known_demand_needs_no_stock_beyond_it():
             lambda: normal_reorder_quantity_cost(1, 5, demand_rate=3, mean=-1, std=1, order_cost=1, **COSTS),
             "mean holds",
         ),
-        (lambda: finite_horizon(DEMAND, 10**9, **COSTS), "n_periods would take"),
-        (lambda: finite_horizon(DEMAND, 4, discount=[1, 1], **COSTS), "discount has shape"),
         (lambda: simulate(np.ones((1, 3)), 5.0, np.inf), "S holds inf"),
         (lambda: simulate(np.ones((1, 3)), 5.0, 9.0, review=0.5), "review is 0.5"),
-        (lambda: lost_sales_lot_sizes(np.full((1, 2), np.nan), [1], [1], [[1, 1]], [1]), "demand holds nan"),
-        (lambda: markdown_plan(10**6, [2.0, 1.0], [[1.0, 2.0]]), "n_units would take"),
-        (lambda: exponential_pricing(5, [1, 2], scale=1.0), r"time_left has shape \(2,\)"),
-        (lambda: intensity_pricing(5, 1e9, np.ones_like, [1.0]), "intensity and time_left make"),
-        (lambda: periodic_levels(np.ones((1, 5)), 10**9, lead_time=1), "days would take"),
-        (lambda: bullwhip_ratios(np.ones((1, 5)), np.ones((1, 1, 5))), "demand does not vary"),
-        (lambda: moving_average_bullwhip(3, 5, correlation=np.nan), "correlation holds nan"),
-        (lambda: transfer([1.0], [1.0], [[1.0]], worth=np.nan), "worth holds nan"),
-        (lambda: base_stock_search(sum, [0], [5], population=10**9), "population would take"),
     ],
 )
 def test_unusable_arguments_are_refused_by_name(call, named):

@@ -30,7 +30,7 @@ from bowerbird.paper.printed import (
     TABLE_3,
     TABLE_3_HEADERS,
 )
-from bowerbird.planning.replenishment_rules import stock_cost
+from bowerbird.planning.rules import stock_cost
 from bowerbird.runs import project_root
 
 VALUE = PRINTED.set_index("id")["value"]

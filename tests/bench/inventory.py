@@ -2,26 +2,19 @@
 
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from peers import peer_seconds
 from timing import row, seconds
 
-from bowerbird.inventory.demand import negative_binomial_demand, poisson_demand
+from bowerbird.inventory.demand import level_cost, negative_binomial_demand, normal_demand, poisson_demand
 from bowerbird.inventory.policy import exact_levels, exact_reorder_quantity
 from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
-from bowerbird.planning.base_stock_search import base_stock_search, simulated_serial_cost
-from bowerbird.planning.budgeted_service import best_service, marginal_analysis
-from bowerbird.planning.dynamic_lot_size import wagner_whitin
-from bowerbird.planning.finite_horizon import normal_finite_horizon
-from bowerbird.planning.lot_sizing import lot_sizing_plan
-from bowerbird.planning.lot_sizing_problem import LotSizing
-from bowerbird.planning.lot_sizing_relaxation import relaxed_plan
-from bowerbird.planning.network import Network
-from bowerbird.planning.network_flow import network_plan
-from bowerbird.planning.serial_system import SerialSystem
+from bowerbird.planning.finite_horizon import finite_horizon
+from bowerbird.planning.lot_sizing import lot_sizing_plan, wagner_whitin
+from bowerbird.planning.network import Network, genetic_search, network_plan
+from bowerbird.planning.service import best_service, marginal_analysis
 
 
 def rows() -> list[dict]:
@@ -59,9 +52,8 @@ def exact_inventory() -> list[dict]:
     peer, theirs = peer_seconds("stockpyl", "(r, Q)")
     rows.append(row("exact (r, Q), LT = 3, an item", ours, f"{peer}, mean 20", theirs))
 
-    horizon = {"holding_cost": 1, "shortage_cost": 25, "purchase_cost": 1, "order_cost": 40, "discount": 0.98}
-    terminal = {"terminal_holding_cost": 1, "terminal_shortage_cost": 25}
-    ours = seconds(lambda: normal_finite_horizon(18, 3, 10, **horizon, **terminal), 3)
+    horizon = {"holding_cost": 1, "shortage_cost": 25, "order_cost": 40}
+    ours = seconds(lambda: finite_horizon(normal_demand(18, 3), 10, **horizon), 3)
     peer, theirs = peer_seconds("stockpyl", "finite horizon")
     rows.append(row("finite-horizon (s, S), 10 periods, N(18, 3), K = 40", ours, peer, theirs))
     return rows
@@ -114,40 +106,15 @@ def monte_carlo_memory() -> list[dict]:
     return [row(name, took, target="<= 30 s, <= 1 GB")]
 
 
-def lot_sizing_problem(n_items: int, use: float, order_days: float, stocked: bool) -> LotSizing:
-    """Items that would order every `order_days` days alone, under a capacity that demand uses to a share of `use`."""
-    rng = np.random.default_rng(0)
-    mean = np.exp(rng.normal(2, 1, (n_items, 1)))
-    demand = rng.poisson(mean, (n_items, 30))
-    holding = rng.uniform(0.5, 1.5, n_items)
-    order = holding * mean[:, 0] * order_days**2 / 2 * rng.uniform(0.5, 1.5, n_items)
-    opening = demand[:, :4].sum(axis=1) * rng.uniform(0.3, 1.7, n_items) if stocked else 0
-    return LotSizing(demand, holding, order, lost_sale_cost=30 * holding, capacity=demand.sum() / 30 / use,
-                     opening_stock=opening)  # fmt: skip
-
-
 def planning_lots() -> list[dict]:
-    rows = []
-    for n_items, use, days, stocked, gap, target in (
-        (200, 0.8, 3, False, 0.01, "1 % in <= 10 s"),
-        (200, 0.9, 4, False, 0.01, "1 % in <= 10 s"),
-        (200, 0.9, 4, True, 0.01, "1 % in <= 10 s"),
-        (2000, 0.9, 4, False, 0.02, "2 % in <= 120 s"),
-        (2000, 0.95, 7, False, 0.02, "2 % in <= 120 s"),
-    ):
-        problem, found = lot_sizing_problem(n_items, use, days, stocked), []
-        ours = seconds(lambda p=problem, g=gap, f=found: f.append(relaxed_plan(p, gap=g).plan), 1)
-        name = (
-            f"lot sizing, {n_items:,} x 30, {use:.0%} of capacity, orders every {days} days"
-            f"{', stocked' if stocked else ''}: gap {found[-1].gap:.2%}"
-        )
-        if n_items == 200:
-            whole = []
-            theirs = seconds(lambda p=problem, w=whole: w.append(lot_sizing_plan(p, time_limit=30)), 1)
-            rows.append(row(name, ours, f"HiGHS alone, at most 30 s: gap {whole[-1].gap:.2%}", theirs, target))
-        else:
-            rows.append(row(name, ours, target=target))
-    return rows
+    """40 items that would order every third day alone, under a capacity that demand uses to nine tenths."""
+    rng, found = np.random.default_rng(0), []
+    mean = np.exp(rng.normal(2, 1, (40, 1)))
+    demand, holding = rng.poisson(mean, (40, 15)), rng.uniform(0.5, 1.5, 40)
+    costs = {"order_cost": 4.5 * holding * mean[:, 0], "holding_cost": holding, "lost_sale_cost": 30 * holding}
+    capacity = demand.sum() / 15 / 0.9
+    ours = seconds(lambda: found.append(lot_sizing_plan(demand, **costs, capacity=capacity, time_limit=30)), 1)
+    return [row(f"lot sizing, 40 x 15, 90% of capacity: gap {found[-1].gap:.2%}", ours, target="1 % in <= 30 s")]
 
 
 def planning_network() -> list[dict]:
@@ -160,11 +127,10 @@ def planning_network() -> list[dict]:
 
     network = Network(
         demand, 1 + 2 * distance(supplier, warehouse), 3 * distance(warehouse, merchant),
-        supply_lead_time=rng.integers(1, 4, (3, 10)), delivery_lead_time=rng.integers(0, 2, (10, 30)),
-        supply_capacity=demand.sum() / 30 / 3 * 1.05, warehouse_capacity=demand.sum() / 30 / 10 * 3,
+        supply_lead_time=rng.integers(1, 4, (3, 10)), supply_capacity=demand.sum() / 30 / 3 * 1.05,
         holding_cost=rng.uniform(0.05, 0.1, 10), lost_sale_cost=20, opening_stock=rng.poisson(30, (10, 20)),
     )  # fmt: skip
-    name = "network plan, 3 x 10 x 30 places, 20 products, 30 days: about 222,000 variables"
+    name = "network plan, 3 x 10 x 30 places, 20 products, 30 days: about 221,000 variables"
     return [row(name, seconds(lambda: network_plan(network), 1), target="<= 20 s")]
 
 
@@ -176,9 +142,9 @@ def serving_on_a_budget() -> list[dict]:
 
 
 def searching_levels() -> list[dict]:
-    system = SerialSystem(poisson_demand(3.0), [1.0, 0.5, 0.25], [2, 1, 3], 10.0)
-    demand = np.random.default_rng(0).poisson(3.0, (60, 400))
-    cost = partial(simulated_serial_cost, system=system, demand=demand)
-    return [
-        row("genetic search of 3 base-stock levels", seconds(lambda: base_stock_search(cost, [0] * 3, [40] * 3), 3))
-    ]
+    demand = poisson_demand([2.0, 3.0, 5.0, 8.0, 13.0, 21.0])
+
+    def search():
+        return genetic_search(lambda levels: level_cost(demand, levels, 1.0, 9.0).sum(), [0] * 6, [40] * 6)
+
+    return [row("genetic search of 6 base-stock levels", seconds(search, 3))]

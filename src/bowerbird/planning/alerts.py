@@ -1,12 +1,12 @@
-"""What is wrong, and what to do about it: overstock, stock-out risk, demand anomalies, level shifts, end of life.
+"""What is wrong, and what to do: demand anomalies, level shifts, end of life, stock-out risk, overstock.
 
-`demand_alerts` watches the daily demand; every day is judged by the days before it alone. An anomaly or an end of life
-is one alert an episode, however many days it lasts, and an item that has ended raises nothing more until its demand has
-risen again. `stock_alerts` weighs the stock of one day against the forecast's samples. Both give the same tidy table,
-one row an alert.
+`watch` follows the daily demand; each day is judged by the days before it alone. `demand_alerts` names what it sees.
+An anomaly or an end of life is one alert an episode, however many days it lasts, and an item that has ended raises
+nothing more until its demand has risen again. `stock_alerts` weighs the stock of one day against sampled forecasts.
+Both give the same table, one row an alert.
 
-The worth of an alert is the cost at stake. It is counted in the cost of holding one unit for one day; a unit short
-costs `shortage_cost` of these. An order helps after LT + NRT days at the latest.
+The worth of an alert is the cost at stake, in the cost of holding one unit for one day; a unit short costs
+`shortage_cost` of these [p / h]. An order helps after LT + NRT days at the latest.
 
 ==============  =======================================  ==========================================================
 kind            units                                    worth
@@ -19,7 +19,7 @@ end of life     sold in as many days at the last rate    units x cover_days
 ==============  =======================================  ==========================================================
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -27,42 +27,150 @@ import pandas as pd
 from bowerbird.checks import above, at_least
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
-from bowerbird.planning.demand_watch import CUT, LIFE_DAYS, Watch, watch
 
+WARM_UP = 28  # known days of a series that set its first level and spread; none of them is judged
+MEMORY = 28  # days over which level and spread are smoothed (exponentially, weight 2 / (MEMORY + 1))
+CUT = 2.5  # standardised residuals beyond it count as this much
+DRIFT = 0.5  # what the CUSUM forgives each day [k]: half of the shift, in deviations, that it is tuned to find
+SILENT = 5.0  # units due per unit of dispersion since the last sale, by chance e^-5, beyond which days count as missing
+LIFE_DAYS = 28  # known days whose mean is compared with the best so far
 ALERT_COLUMNS = (*SERIES_KEY, "date", "kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
-KINDS = ("overstock", "stockout risk", "demand anomaly", "level shift", "end of life")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What each day looked like from the days before it, (n_series, n_days), NaN or 0 in the warm-up.
+
+    On an unknown day the residual is 0 and the rest stands as after the last known day.
+    """
+
+    expected: np.ndarray  # units a day
+    residual: np.ndarray  # standardised
+    silence: np.ndarray  # since the last sale: units due per unit of dispersion, on known days
+    units_due: np.ndarray  # since the last sale, on known days
+    silent_days: np.ndarray  # since the last sale
+    shift: np.ndarray  # CUSUM above (+) or below (-) zero, the larger; it starts anew after the day it passes the limit
+    shift_days: np.ndarray  # days since that CUSUM was last zero
+    new_level: np.ndarray  # mean demand of those known
+    recent: np.ndarray  # mean of the last 28 known days
+    fading: np.ndarray  # recent / the highest such mean so far; 1 unless it falls, after 56 days, from a unit a day
+    share: np.ndarray  # as fading, no day counted above that highest mean: a sell-off raises it by little
+
+
+def anscombe(units) -> np.ndarray:
+    """g(y) = 2 sqrt(y + 3/8): the scale on which Poisson noise has a variance near 1 at any level."""
+    return 2 * np.sqrt(np.maximum(units, 0) + 0.375)
+
+
+def watch(demand: np.ndarray, *, shift_limit: float = 7.0) -> Watch:
+    """Follow every series (n_series, n_days) through its days; NaN marks an unknown day, which changes nothing.
+
+    Level and spread are smoothed from residuals that are cut, so that one wild day moves neither by much; `shift_limit`
+    is that of the CUSUM [h]. Source: Anscombe, Biometrika 35, 1948; Page, Biometrika 41, 1954 (CUSUM); Gelper, Fried &
+    Croux, J. Forecasting 29, 2010 (smoothing of cut residuals).
+    """
+    demand = np.asarray(demand, float)
+    if demand.ndim != 2 or demand.shape[1] <= WARM_UP or (demand < 0).any() or np.isinf(demand).any():
+        raise ParameterError(
+            f"demand, shape {demand.shape}: give (n_series, more than {WARM_UP} days), none negative or infinite"
+        )
+    n_series, n_days = demand.shape
+    known = ~np.isnan(demand)
+    order = np.argsort(~known, axis=1, kind="stable")  # each series' known days first, in their order
+    demand = np.take_along_axis(demand, order, axis=1)
+    weight = 2 / (MEMORY + 1)
+    first = np.nan_to_num(demand[:, :WARM_UP])  # a series that knows fewer days is not judged at all
+    level = first.mean(axis=1)  # (n_series,)
+    # Mean absolute deviation x sqrt(pi / 2) is a normal sample's standard deviation; cut, and Poisson's 1 at least.
+    deviation = np.minimum(np.abs(anscombe(first) - anscombe(level[:, None])), 3 * CUT)
+    spread = np.maximum(deviation.mean(axis=1) * np.sqrt(np.pi / 2), 1.0)  # (n_series,)
+
+    names = [field.name for field in fields(Watch) if field.name not in ("recent", "fading", "share")]
+    record = {name: np.zeros(demand.shape) for name in names} | {"expected": np.full(demand.shape, np.nan)}
+    now = {name: np.zeros(n_series) for name in ("silence", "units_due", "silent_days")}
+    cusum, since, sold_since = np.zeros((3, 2, n_series))  # upwards, downwards: sum, days, units
+    for day in range(WARM_UP, n_days):
+        asked = demand[:, day]
+        error = anscombe(asked) - anscombe(level)
+        residual = error / spread
+        cut = np.clip(residual, -CUT, CUT)
+
+        # Chance of no sale where m units are due: exp(-m / dispersion), dispersion = variance / mean = spread^2.
+        for name, step in (("silence", level / spread**2), ("units_due", level), ("silent_days", 1.0)):
+            now[name] = np.where(asked == 0, now[name] + step, 0.0)
+            record[name][:, day] = now[name]
+
+        # A run without sales too long for chance tells of the shelf, not of demand: nothing is learnt from it.
+        learnt = now["silence"] < SILENT
+
+        # C+ = max(0, C+ + z - k),  C- = max(0, C- - z - k)
+        cusum = np.where(learnt, np.maximum(cusum + np.stack([cut, -cut]) - DRIFT, 0), cusum)
+        since = np.where(cusum > 0, since + 1, 0)
+        sold_since = np.where(cusum > 0, sold_since + np.where(learnt, asked, level), 0)
+        way = cusum.argmax(axis=0)
+        larger, days, sold = (both[way, np.arange(n_series)] for both in (cusum, since, sold_since))
+        new_level = sold / np.maximum(days, 1)
+        record["expected"][:, day], record["residual"][:, day] = level, residual
+        record["shift"][:, day], record["shift_days"][:, day] = larger * (1 - 2 * way), days
+        record["new_level"][:, day] = new_level
+
+        shifted = larger > shift_limit
+        smoothed = np.square(anscombe(level) + weight * cut * spread) / 4 - 0.375
+        level = np.where(shifted, new_level, np.where(learnt, np.maximum(smoothed, 0), level))
+        size = np.minimum(np.abs(error), CUT * spread) * np.sqrt(np.pi / 2)
+        spread = np.where(learnt & ~shifted, np.maximum(spread + weight * (size - spread), 1.0), spread)
+        cusum, since, sold_since = (np.where(shifted, 0.0, both) for both in (cusum, since, sold_since))
+    record |= _fading(demand)
+    return Watch(**_on_the_calendar(record, known, order, shift_limit))
+
+
+def _fading(demand: np.ndarray) -> dict[str, np.ndarray]:
+    """`recent`, `fading` and `share` of a Watch, each series' known days first."""
+
+    def mean_of_last(days: int, units: np.ndarray) -> np.ndarray:  # days before the first count as 0
+        total = np.pad(units.cumsum(axis=1), ((0, 0), (days, 0)))
+        return (total[:, days:] - total[:, :-days]) / days
+
+    units = np.nan_to_num(demand)  # days beyond the known ones are not read
+    recent = mean_of_last(LIFE_DAYS, units)
+    best = np.maximum.accumulate(recent, axis=1)
+    falling = (mean_of_last(LIFE_DAYS // 2, units) <= recent) & (best >= 1)
+    falling[:, : 2 * LIFE_DAYS - 1] = False
+    cut = mean_of_last(LIFE_DAYS, np.minimum(units, best))
+    fading, share = (np.divide(part, best, out=np.ones_like(best), where=best > 0) for part in (recent, cut))
+    return {"recent": recent, "fading": np.where(falling, fading, 1.0), "share": share}
+
+
+def _on_the_calendar(record: dict, known, order, shift_limit: float) -> dict[str, np.ndarray]:
+    """The record of each series' known days, laid out by all days."""
+    n_known, today = known.cumsum(axis=1), np.arange(known.shape[1])
+    last = np.maximum(n_known - 1, 0)  # place of the last known day among the known ones
+    days = {name: np.take_along_axis(values, last, axis=1) for name, values in record.items()}
+
+    def days_since(n_days):  # since so many known days before the last one
+        return today - np.take_along_axis(order, last - n_days.astype(int), axis=1)
+
+    silent, moved = days["silent_days"], days["shift_days"]
+    days["silent_days"] = np.where(silent > 0, days_since(silent), 0)
+    days["shift_days"] = np.where(moved > 0, days_since(np.maximum(moved - 1, 0)) + 1, 0)
+    # What was expected of an unknown day follows from the known days before it
+    days["expected"] = np.take_along_axis(record["expected"], n_known - known, axis=1)
+    days["residual"] = np.where(known, days["residual"], 0)
+    days["shift"] = np.where(known | (np.abs(days["shift"]) <= shift_limit), days["shift"], 0)  # it has started anew
+    return days
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When an alert is raised.
+    """When an alert is raised."""
 
-    Attributes
-    ----------
-    cover_days : int
-        Overstock: stock beyond the demand of so many days is excess.
-    cover_quantile : float
-        ... demand at this quantile, so that stock a good season could still sell is not called excess.
-    stockout_probability : float
-        Stock-out risk: chance of a shortage before an order placed today could help.
-    anomaly : float
-        Demand anomaly: standardised residuals of a day, either way; the episode lasts while they exceed 2.5.
-    silence : float
-        ... or units that should have been sold since the last sale, per unit of dispersion: e^-silence is the chance.
-    shift : float
-        Level shift: limit of the CUSUM of standardised residuals.
-    fading : float
-        End of life: mean of 28 known days below this share of the best such mean so far, and falling; it lasts until
-        the item sells twice that share again, or its level shifts upwards.
-    """
-
-    cover_days: int = 30
-    cover_quantile: float = 0.9
-    stockout_probability: float = 0.2
-    anomaly: float = 4.5
-    silence: float = 9.0
-    shift: float = 7.0
-    fading: float = 0.15
+    cover_days: int = 30  # overstock: stock beyond the demand of so many days is excess ...
+    cover_quantile: float = 0.9  # ... demand at this quantile, which a good season could still sell
+    stockout_probability: float = 0.2  # chance of a shortage before an order placed today could help
+    anomaly: float = 4.5  # standardised residual of a day, either way; the episode lasts while it exceeds CUT
+    silence: float = 9.0  # ... or units due since the last sale per unit of dispersion: e^-silence is the chance
+    shift: float = 7.0  # limit of the CUSUM
+    fading: float = 0.15  # end of life: 28 days below this share of the best; until twice that share, or a rise
 
     def __post_init__(self):
         for name in ("cover_quantile", "stockout_probability", "fading"):
@@ -81,37 +189,15 @@ def demand_alerts(
     dates: pd.DatetimeIndex,
     demand: np.ndarray,
     *,
-    forecast: np.ndarray | None = None,
     lead_time: int = 3,
     review: int = 1,
     shortage_cost: float = 9.0,
     thresholds: Thresholds = DEFAULTS,
 ) -> pd.DataFrame:
-    """Demand anomalies, level shifts and ends of life on every day of a history.
+    """Demand anomalies, level shifts and ends of life on every day of demand (n_series, n_days), sorted by date.
 
-    Parameters
-    ----------
-    series : DataFrame, n_series rows
-        seller_no, product_no, warehouse_no.
-    dates : DatetimeIndex, n_days
-    demand : array (n_series, n_days)
-        Units a day, NaN marking an unknown day, which raises no alert and ends no episode.
-    forecast : array (n_series, n_days), optional
-        Units forecast for each day from the days before it; by default the level that `demand_watch` follows.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
-    shortage_cost : float
-        Cost of a unit short, in the cost of holding a unit for a day [p / h].
-    thresholds : Thresholds
-
-    Returns
-    -------
-    DataFrame, one row an alert, columns ALERT_COLUMNS, by date.
-
-    Raises
-    ------
-    ParameterError
-        If shapes do not fit together, or shortage_cost is not above 0.
+    `series` holds seller_no, product_no and warehouse_no. NaN marks an unknown day, which raises no alert and ends no
+    episode.
     """
     demand = np.asarray(demand, float)
     if demand.shape != (len(series), len(dates)):
@@ -119,19 +205,59 @@ def demand_alerts(
             f"demand has shape {demand.shape}; {len(series)} series and {len(dates)} dates need one row each"
         )
     above("shortage_cost", shortage_cost)
-    seen, days = watch(demand, forecast, shift_limit=thresholds.shift), lead_time + review
-    known = ~np.isnan(demand if forecast is None else demand + forecast)
-    z, silent, risen = seen.residual, seen.silence > thresholds.silence, seen.shift > thresholds.shift
-    ended = _episodes(seen.fading < thresholds.fading, (seen.share < 2 * thresholds.fading) & ~risen, known)
-    high = _begins(_episodes(z > thresholds.anomaly, z > CUT, known)) & ~ended
-    low = _begins(_episodes((z < -thresholds.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
-    tables = [
-        _spikes(series, dates, demand, high | (low & ~silent), seen, shortage_cost, thresholds),
-        _silences(series, dates, low & silent, seen, shortage_cost, thresholds),
-        _shifts(series, dates, (np.abs(seen.shift) > thresholds.shift) & ~ended, seen, days, shortage_cost, thresholds),
-        _fadings(series, dates, _begins(ended), seen, days, thresholds),
-    ]
-    return _sorted(tables)
+    seen, days, limits = watch(demand, shift_limit=thresholds.shift), lead_time + review, thresholds
+    known, z, shift = ~np.isnan(demand), seen.residual, seen.shift
+    silent = seen.silence > limits.silence
+    alive = (seen.share < 2 * limits.fading) & ~(shift > limits.shift)  # an end of life lasts while this holds
+    ended = _episodes(seen.fading < limits.fading, alive, known)
+    high = _begins(_episodes(z > limits.anomaly, z > CUT, known)) & ~ended
+    low = _begins(_episodes((z < -limits.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
+
+    row, day = spike = np.nonzero(high | (low & ~silent))
+    units = np.abs(demand - seen.expected)[spike]
+    spikes = _table(
+        series, row, dates[day], "demand anomaly", "residual", z[spike], limits.anomaly, units, units * shortage_cost,
+        [
+            f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} deviations "
+            f"{'above' if z[i, t] > 0 else 'below'}" for i, t in zip(row, day, strict=True)
+        ],
+        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur",
+    )  # fmt: skip
+
+    row, day = silence = np.nonzero(low & silent)
+    units = seen.units_due[silence]
+    silences = _table(
+        series, row, dates[day], "demand anomaly", "silence", seen.silence[silence], limits.silence, units,
+        units * shortage_cost,
+        [
+            f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about {due:.0f} units were due"
+            for i, t, due in zip(row, day, units, strict=True)
+        ],
+        "check shelf, listing and stock record: demand may be hidden by a stock-out",
+    )  # fmt: skip
+
+    row, day = moved = np.nonzero((np.abs(shift) > limits.shift) & ~ended)
+    units = np.abs(seen.new_level - seen.expected)[moved] * days
+    since = dates[day - seen.shift_days[moved].astype(int) + 1]
+    shifts = _table(
+        series, row, dates[day], "level shift", "CUSUM", shift[moved], limits.shift, units,
+        units * np.where(shift[moved] > 0, shortage_cost, days),
+        [
+            f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day from "
+            f"{seen.expected[i, t]:.1f}, since {begun:%Y-%m-%d}" for i, t, begun in zip(row, day, since, strict=True)
+        ],
+        "fit the forecast anew on the days since then and set s and S from it",
+    )  # fmt: skip
+
+    row, day = faded = np.nonzero(_begins(ended))
+    units, span = seen.recent[faded] * days, f"{LIFE_DAYS} known days"
+    ends = _table(
+        series, row, dates[day], "end of life", "share of the best", seen.fading[faded], limits.fading, units,
+        units * limits.cover_days,
+        [f"the last {span} sold {part:.0%} of the best {span}, and less each fortnight" for part in seen.fading[faded]],
+        "order no more; decide what to mark down, transfer or clear",
+    )  # fmt: skip
+    return _sorted([spikes, silences, shifts, ends])
 
 
 def _episodes(begins: np.ndarray, lasts: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -148,62 +274,6 @@ def _begins(within: np.ndarray) -> np.ndarray:
     return within & ~np.pad(within, ((0, 0), (1, 0)))[:, :-1]
 
 
-def _spikes(series, dates, demand, days, seen: Watch, shortage_cost, thresholds: Thresholds) -> pd.DataFrame:
-    row, day = np.nonzero(days)
-    z, units = seen.residual[row, day], np.abs(demand - seen.expected)[row, day]
-    reasons = [
-        f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(residual):.1f} deviations "
-        f"{'above' if residual > 0 else 'below'}"
-        for i, t, residual in zip(row, day, z, strict=True)
-    ]
-    action = (
-        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur"
-    )
-    about = {"measure": "residual", "value": z, "threshold": thresholds.anomaly}
-    worth = units * shortage_cost
-    return _table(series, row, dates[day], "demand anomaly", units, worth, reasons, action, **about)
-
-
-def _silences(series, dates, days, seen: Watch, shortage_cost, thresholds: Thresholds) -> pd.DataFrame:
-    row, day = np.nonzero(days)
-    units = seen.units_due[row, day]
-    reasons = [
-        f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about {due:.0f} units were due"
-        for i, t, due in zip(row, day, units, strict=True)
-    ]
-    action = "check shelf, listing and stock record: demand may be hidden by a stock-out"
-    about = {"measure": "silence", "value": seen.silence[row, day], "threshold": thresholds.silence}
-    worth = units * shortage_cost
-    return _table(series, row, dates[day], "demand anomaly", units, worth, reasons, action, **about)
-
-
-def _shifts(series, dates, moved, seen: Watch, days: int, shortage_cost, thresholds: Thresholds) -> pd.DataFrame:
-    row, day = np.nonzero(moved)
-    begun = dates[day - seen.shift_days[row, day].astype(int) + 1]
-    reasons = [
-        f"demand {'rose' if seen.shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day from "
-        f"{seen.expected[i, t]:.1f}, since {first:%Y-%m-%d}"
-        for i, t, first in zip(row, day, begun, strict=True)
-    ]
-    action = "fit the forecast anew on the days since then and set s and S from it"
-    units = np.abs(seen.new_level - seen.expected)[row, day] * days
-    worth = units * np.where(seen.shift[row, day] > 0, shortage_cost, days)
-    about = {"measure": "CUSUM", "value": seen.shift[row, day], "threshold": thresholds.shift}
-    return _table(series, row, dates[day], "level shift", units, worth, reasons, action, **about)
-
-
-def _fadings(series, dates, begun, seen: Watch, days: int, thresholds: Thresholds) -> pd.DataFrame:
-    row, day = np.nonzero(begun)
-    share = seen.fading[row, day]
-    span = f"{LIFE_DAYS} known days"
-    reasons = [f"the last {span} sold {part:.0%} of the best {span}, and less each fortnight" for part in share]
-    action = "order no more; decide what to mark down, transfer or clear"
-    about = {"measure": "share of the best", "value": share, "threshold": thresholds.fading}
-    units = seen.recent[row, day] * days
-    worth = units * thresholds.cover_days
-    return _table(series, row, dates[day], "end of life", units, worth, reasons, action, **about)
-
-
 def stock_alerts(
     series: pd.DataFrame,
     date,
@@ -216,37 +286,14 @@ def stock_alerts(
     shortage_cost: float = 9.0,
     thresholds: Thresholds = DEFAULTS,
 ) -> pd.DataFrame:
-    """Overstock and stock-out risk of one day, before its order.
+    """Stock-out risk and overstock of one day, before its demand.
 
-    Parameters
-    ----------
-    series : DataFrame, n_series rows
-        seller_no, product_no, warehouse_no.
-    date : date
-        The day that is judged.
-    samples : array (n_series, n_samples, horizon)
-        Sampled demand from that day on; a horizon short of `cover_days` is prolonged at its mean rate.
-    on_hand : array (n_series,)
-        Units on hand before the day's demand.
-    arrivals : array (n_series, n_days), optional
-        Units on order, by the day they arrive, today first.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
-    shortage_cost : float
-        Cost of a unit short, in the cost of holding a unit for a day [p / h].
-    thresholds : Thresholds
-
-    Returns
-    -------
-    DataFrame, one row an alert, columns ALERT_COLUMNS. A stock-out risk's units are the fewest that, in stock today,
-    bring the chance of a shortage down to `stockout_probability`.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range or has the wrong shape.
+    Samples of demand from that day on are (n_series, n_samples, horizon), stock on hand is (n_series,), units on order
+    by day of arrival, today first, are (n_series, n_days). A horizon short of `cover_days` is prolonged at its mean
+    rate. A stock-out risk's units are the fewest that, in stock today, bring the chance of a shortage down to
+    `stockout_probability`.
     """
-    samples, on_hand = np.asarray(samples, float), np.asarray(on_hand, float)
+    samples, on_hand, limits = np.asarray(samples, float), np.asarray(on_hand, float), thresholds
     if samples.ndim != 3 or len(samples) != len(series) or not (samples >= 0).all():
         raise ParameterError(
             f"samples, shape {samples.shape}: give ({len(series)}, n_samples, horizon), none below 0 or NaN"
@@ -262,11 +309,39 @@ def stock_alerts(
     arrivals = np.zeros((len(series), 0)) if arrivals is None else at_least("arrivals", arrivals)
     if arrivals.ndim != 2 or len(arrivals) != len(series):
         raise ParameterError(f"arrivals has shape {arrivals.shape}; give ({len(series)}, n_days)")
-    tables = [
-        _risks(series, date, samples, on_hand, arrivals, lead_time + review, shortage_cost, thresholds),
-        _excesses(series, date, samples, on_hand + arrivals.sum(axis=1), thresholds),
-    ]
-    return _sorted(tables)
+
+    days = lead_time + review
+    short, limit = largest_shortfall(samples, on_hand, arrivals, days), limits.stockout_probability
+    chance = (short > 0).mean(axis=1)
+    row = np.flatnonzero(chance > limit)
+    units = np.ceil(np.quantile(short[row], 1 - limit, axis=1, method="inverted_cdf"))
+    risks = _table(
+        series, row, date, "stockout risk", "probability of a shortage", chance[row], limit, units,
+        short[row].mean(axis=1) * shortage_cost,
+        [
+            f"{on_hand[i].round(1):g} units on hand and {arrivals[i, :days].sum():g} due run short within {days} days "
+            f"with {chance[i]:.0%} probability" for i in row
+        ],
+        [f"order or transfer {missing:.0f} units at once, faster than the usual lead time" for missing in units],
+    )  # fmt: skip
+
+    horizon, position = min(limits.cover_days, samples.shape[2]), on_hand + arrivals.sum(axis=1)
+    a_day = samples.mean(axis=(1, 2))
+    sells = np.quantile(samples[:, :, :horizon].sum(axis=2), limits.cover_quantile, axis=1)
+    excess = np.floor(position - (sells + a_day * (limits.cover_days - horizon)))
+    cover = np.divide(position, a_day, out=np.full(len(position), np.inf), where=a_day > 0)
+    row = np.flatnonzero((excess >= 1) & (cover > limits.cover_days))
+    units = excess[row]
+    excesses = _table(
+        series, row, date, "overstock", "days of cover", cover[row], limits.cover_days, units,
+        units * limits.cover_days,
+        [
+            f"{position[i].round(1):g} units on hand and on order last {cover[i]:.0f} days; {excess[i]:.0f} exceed "
+            f"what {limits.cover_days} good days would sell" for i in row
+        ],
+        [f"stop ordering; promote, mark down or transfer {more:.0f} units" for more in units],
+    )  # fmt: skip
+    return _sorted([risks, excesses])
 
 
 def largest_shortfall(samples: np.ndarray, on_hand: np.ndarray, arrivals: np.ndarray, days: int) -> np.ndarray:
@@ -281,42 +356,7 @@ def largest_shortfall(samples: np.ndarray, on_hand: np.ndarray, arrivals: np.nda
     return np.maximum(samples[:, :, :days].cumsum(axis=2) - supply[:, None], 0).max(axis=2)
 
 
-def _risks(series, date, samples, on_hand, arrivals, days: int, shortage_cost, thresholds: Thresholds) -> pd.DataFrame:
-    short, limit = largest_shortfall(samples, on_hand, arrivals, days), thresholds.stockout_probability
-    chance = (short > 0).mean(axis=1)
-    row = np.flatnonzero(chance > limit)
-    units = np.ceil(np.quantile(short[row], 1 - limit, axis=1, method="inverted_cdf"))
-    worth = short[row].mean(axis=1) * shortage_cost
-    reasons = [
-        f"{on_hand[i].round(1):g} units on hand and {arrivals[i, :days].sum():g} due run short within {days} days with "
-        f"{chance[i]:.0%} probability"
-        for i in row
-    ]
-    actions = [f"order or transfer {missing:.0f} units at once, faster than the usual lead time" for missing in units]
-    about = {"measure": "probability of a shortage", "value": chance[row], "threshold": limit}
-    return _table(series, row, date, "stockout risk", units, worth, reasons, actions, **about)
-
-
-def _excesses(series, date, samples, position, thresholds: Thresholds) -> pd.DataFrame:
-    horizon = min(thresholds.cover_days, samples.shape[2])
-    total = samples[:, :, :horizon].sum(axis=2)  # (n_series, n_samples)
-    beyond = samples.mean(axis=(1, 2)) * (thresholds.cover_days - horizon)
-    excess = np.floor(position - (np.quantile(total, thresholds.cover_quantile, axis=1) + beyond))
-    a_day = samples.mean(axis=(1, 2))
-    cover = np.divide(position, a_day, out=np.full(len(position), np.inf), where=a_day > 0)
-    row = np.flatnonzero((excess >= 1) & (cover > thresholds.cover_days))
-    reasons = [
-        f"{position[i].round(1):g} units on hand and on order last {cover[i]:.0f} days; {excess[i]:.0f} exceed what "
-        f"{thresholds.cover_days} good days would sell"
-        for i in row
-    ]
-    actions = [f"stop ordering; promote, mark down or transfer {excess[i]:.0f} units" for i in row]
-    about = {"measure": "days of cover", "value": cover[row], "threshold": thresholds.cover_days}
-    worth = excess[row] * thresholds.cover_days
-    return _table(series, row, date, "overstock", excess[row], worth, reasons, actions, **about)
-
-
-def _table(series, row, date, kind, units, worth, reason, action, *, measure, value, threshold) -> pd.DataFrame:
+def _table(series, row, date, kind, measure, value, threshold, units, worth, reason, action) -> pd.DataFrame:
     table = series[list(SERIES_KEY)].iloc[row].reset_index(drop=True)
     return table.assign(
         date=date, kind=kind, measure=measure, value=value, threshold=float(threshold), units=units, worth=worth,

@@ -1,170 +1,203 @@
-"""How much of each item to order on each day, when an order costs a fixed sum and items share a capacity? (MINCOST)
+"""Lot sizing of known demand: when to order, and how much, where every order costs a fixed sum.
 
-Facility-location form: the demand of day t is met, in shares, by the orders that arrive on days s <= t, or it is lost.
-
-    minimise    sum K_i y_is + (c_is + h_i (t - s)) d_it x_ist + p_i d_it u_it + (c_is + h_i (T - s)) e_is
-    subject to  sum_s x_ist + u_it = 1         every day's demand is met or lost
-                x_ist <= y_is                  nothing arrives without an order
-                sum_i v_i q_is <= C_s          the capacity that all items share, q_is = sum_t d_it x_ist + e_is
-                q_is >= m_i y_is               the order minimum; e_is is ordered beyond all demand
-
-Its linear relaxation is far tighter than that of the form with stock variables, where q_is <= (large) y_is. Where
-nothing is shared, the items are planned one by one. For hundreds of items that share, see `lot_sizing_relaxation`.
+First the items one by one: Wagner and Whitin's exact plan (cycle stock by dynamic programming, CIMS in document 004),
+Silver and Meal's rule, and lot for lot. Then all items under a shared capacity, by an integer program (MINCOST).
+Orders arrive at once, before the day's demand; where there is a lead time, place each order that much earlier.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, vstack
 
-from bowerbird.checks import at_least, one
+from bowerbird.checks import at_least, one, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.planning.lost_sales_lot_size import lost_sales_lot_sizes
-from bowerbird.planning.lot_sizing_problem import LotPlan, LotSizing, plan_of
 
 
-def lot_sizing_plan(problem: LotSizing, *, gap: float = 0.01, time_limit: float = 60.0) -> LotPlan:
-    """A plan within a proven gap of the least cost: item by item where nothing is shared, else one integer program.
+@dataclass(frozen=True)
+class LotSizes:
+    """Orders at the start and stock at the end of each period, and the cost of each item's plan."""
 
-    Parameters
-    ----------
-    problem : LotSizing
-    gap : float
-        Stop once the plan's cost is proven to be within this share of the least.
-    time_limit : float
-        Seconds for an integer program, which then ends with the best plan found; the plan tells its gap.
+    orders: np.ndarray  # (n_items, n_periods)
+    stock: np.ndarray  # (n_items, n_periods)
+    cost: np.ndarray  # (n_items,), ordering and holding
 
-    Returns
-    -------
-    LotPlan
 
-    Raises
-    ------
-    ParameterError
-        If capacity or order minimum leave no plan, or no plan was found in time.
+def wagner_whitin(demand, *, order_cost, holding_cost) -> LotSizes:
+    """The plan of least cost, by dynamic programming over the period of the last order.
 
-    Source
-    ------
-    J. Krarup, O. Bilde, Plant location, set covering and economic lot size (1977); Y. Pochet, L. Wolsey, Production
-    Planning by Mixed Integer Programming (2006), chapter 7. HiGHS by scipy.optimize.milp.
+    Demand is (n_items, n_periods); costs are one for all or (n_items,). Source: H. Wagner, T. Whitin, Management
+    Science 5 (1958) 89-96; Snyder & Shen, 2nd ed., example 3.9.
     """
-    if problem.capacity is not None:
-        return integer_program(problem, gap=gap, time_limit=time_limit)
-    orders, lost = lost_sales_lot_sizes(
-        problem.net_demand, problem.holding_cost, problem.order_cost, problem.unit_cost, problem.lost_sale_cost
-    )
-    free = problem.order_minimum == 0
-    bound = plan_of(problem.items(free), orders[free], lost[free]).cost if free.any() else 0.0
-    for row in np.flatnonzero(~free):
-        alone = integer_program(problem.items([row]), gap=gap, time_limit=time_limit)
-        orders[row], lost[row], bound = alone.orders[0], alone.lost[0], bound + alone.lower_bound
-    return plan_of(problem, orders, lost, bound)
+    demand, K, h = _checked(demand, order_cost, holding_cost)
+    n_items, n_periods = demand.shape
+    # Arrays (n_periods, n_items), so that a period is one block of memory.
+    t, units = np.arange(n_periods)[:, None], demand.T
+    total, moment = np.zeros((2, n_periods + 1, n_items))
+    np.cumsum(units, axis=0, out=total[1:])  # D_j = sum_{i<j} d_i
+    np.cumsum(t * units, axis=0, out=moment[1:])  # E_j = sum_{i<j} i d_i
+
+    # Demand before j costs at least, with the last order in t:
+    # F(j) = min_{t<j} F(t) + K + h sum_{t<=i<j} (i - t) d_i
+    #      = min_{t<j} F(t) + K - h E_t + h t D_t  - h t D_j  + h E_j,   a straight line in D_j for each t
+    slope = h * t
+    intercept, costs = np.empty((2, n_periods, n_items))
+    least = np.zeros(n_items)  # F(j)
+    for j in range(1, n_periods + 1):
+        intercept[j - 1] = least + K - h * moment[j - 1] + slope[j - 1] * total[j - 1]
+        np.multiply(slope[:j], total[j], out=costs[:j])
+        np.subtract(intercept[:j], costs[:j], out=costs[:j])
+        # Without demand in period j - 1 there is nothing to add to the plan.
+        least = np.where(units[j - 1] > 0, costs[:j].min(axis=0) + h * moment[j], least)
+
+    # Backwards: the line that was lowest for the last period not yet covered tells where its demand was ordered.
+    orders = np.zeros((n_periods, n_items))
+    covered_from = np.full(n_items, n_periods)
+    for j in range(n_periods, 0, -1):
+        item = np.flatnonzero(covered_from == j)
+        start = (intercept[:j, item] - slope[:j, item] * total[j, item]).argmin(axis=0)
+        orders[start, item] = total[j, item] - total[start, item]
+        covered_from[item] = start
+    return _lot_sizes(orders.T, demand, K, h)
 
 
-def integer_program(
-    problem: LotSizing, *, may_order=None, must_order=None, gap: float = 0.01, time_limit: float = 60.0
+def silver_meal(demand, *, order_cost, holding_cost) -> LotSizes:
+    """Silver and Meal's rule: an order covers further periods while its cost per period falls.
+
+    Arguments as in `wagner_whitin`. Source: E. Silver, H. Meal, Production and Inventory Management 14 (1973) 64-74.
+    """
+    demand, K, h = _checked(demand, order_cost, holding_cost)
+    n_items, n_periods = demand.shape
+    orders = np.zeros((n_items, n_periods))
+    start = np.zeros(n_items, np.int64)  # period of the latest order
+    cost = per_period = np.full(n_items, np.nan)  # of that order so far; there is none yet
+    for period in range(n_periods):
+        need = demand[:, period]
+        longer = cost + h * need * (period - start)
+        longer_per_period = longer / (period - start + 1)
+        joins = (longer_per_period <= per_period) | (need == 0)
+        start = np.where(joins, start, period)
+        cost = np.where(joins, longer, K)
+        per_period = np.where(joins, longer_per_period, K)
+        orders[np.arange(n_items), start] += need
+    return _lot_sizes(orders, demand, K, h)
+
+
+def lot_for_lot(demand, *, order_cost, holding_cost) -> LotSizes:
+    """The plan that orders each period's demand in that period and never holds stock."""
+    demand, K, h = _checked(demand, order_cost, holding_cost)
+    return _lot_sizes(demand.copy(), demand, K, h)
+
+
+def _checked(demand, order_cost, holding_cost) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Demand (n_items, n_periods), order cost and holding cost (n_items,)."""
+    demand = at_least("demand", demand)
+    if demand.ndim != 2 or demand.size == 0:
+        raise ParameterError(f"demand has shape {demand.shape}; give (n_items, n_periods), at least one of each")
+    costs = {"order_cost": order_cost, "holding_cost": holding_cost}
+    return demand, *(spread_over(name, at_least(name, cost), demand.shape[:1]) for name, cost in costs.items())
+
+
+def _lot_sizes(orders, demand, order_cost, holding_cost) -> LotSizes:
+    stock = np.cumsum(orders - demand, axis=1)
+    return LotSizes(orders, stock, order_cost * (orders > 0).sum(axis=1) + holding_cost * stock.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class LotPlan:
+    """A plan for items that share a capacity, and how far at most it is from the best one."""
+
+    orders: np.ndarray  # (n_items, n_days), units that arrive
+    lost: np.ndarray  # (n_items, n_days), units of demand not met
+    stock: np.ndarray  # (n_items, n_days), at the end of the day
+    costs: dict[str, float]  # holding, ordering and lost_sales, over all items and days
+    lower_bound: float  # no plan costs less
+
+    @property
+    def cost(self) -> float:
+        """Total cost of the plan."""
+        return sum(self.costs.values())
+
+    @property
+    def gap(self) -> float:
+        """Proven distance from the least cost, as a share of the plan's cost."""
+        return max(self.cost - self.lower_bound, 0.0) / self.cost if self.cost else 0.0
+
+
+def lot_sizing_plan(
+    demand, *, holding_cost, order_cost, lost_sale_cost, capacity=np.inf, gap: float = 0.01, time_limit: float = 60.0
 ) -> LotPlan:
-    """The plan of the facility-location integer program, as above; orders can be allowed and decided beforehand.
+    """A plan for items under a shared capacity of arrivals a day, within a proven gap of the least cost.
 
-    Parameters
-    ----------
-    problem : LotSizing
-    may_order, must_order : bool array (n_items, n_days), optional
-        Where an order is possible, everywhere by default, and where it is decided, nowhere by default. No order serves
-        past the second decided one after it. The plan's lower bound holds under these restrictions only.
-    gap, time_limit : float
-        As in `lot_sizing_plan`.
+    Demand is (n_items, n_days), units may be split; costs are one for all or (n_items,), per unit and day [h], per
+    order [K] and per unit of demand not met [p]; capacity is in units a day [C], one for all days or (n_days,). The
+    program stops once the plan is proven to be within `gap`, or after `time_limit` seconds. It is the
+    facility-location form: orders of days s <= t meet the demand of day t, in shares, or it is lost.
 
-    Returns
-    -------
-    LotPlan
+        minimise    sum K_i y_is + h_i (t - s) d_it x_ist + p_i d_it u_it
+        subject to  sum_s x_ist + u_it = 1         every day's demand is met or lost
+                    x_ist <= y_is                  nothing arrives without an order
+                    sum_it d_it x_ist <= C_s       the capacity that all items share
 
-    Raises
-    ------
-    ParameterError
-        As in `lot_sizing_plan`.
+    Its linear relaxation is far tighter than that of the form with stock variables. Source: J. Krarup, O. Bilde, Plant
+    location, set covering and economic lot size (1977); Y. Pochet, L. Wolsey, Production Planning by Mixed Integer
+    Programming (2006), chapter 7.
     """
-    one("gap", gap), one("time_limit", time_limit)
-    gap, time_limit = float(at_least("gap", gap)), float(at_least("time_limit", time_limit, endless=True))
-    demand, (n_items, n_days) = problem.net_demand, problem.demand.shape
-    must = np.zeros(demand.shape, bool) if must_order is None else np.asarray(must_order, bool)
-    may = must | (np.ones(demand.shape, bool) if may_order is None else np.asarray(may_order, bool))
-    h, p, minimum = problem.holding_cost, problem.lost_sale_cost, problem.order_minimum
+    demand, K, h = _checked(demand, order_cost, holding_cost)
+    n_items, n_days = demand.shape
+    p = spread_over("lost_sale_cost", at_least("lost_sale_cost", lost_sale_cost), (n_items,))
+    capacity = spread_over("capacity", at_least("capacity", capacity, endless=True), (n_days,))
+    gap, time_limit = one("gap", at_least("gap", gap)), one("time_limit", at_least("time_limit", time_limit))
 
-    # x: an arc (i, s, t) wherever an order of day s could meet demand of day t for less than it costs to lose it.
+    # x: an arc (i, s, t) wherever an order of day s can meet demand of day t for less than it costs to lose it.
     s, t = np.triu_indices(n_days)
     i, s, t = np.repeat(np.arange(n_items), len(s)), np.tile(s, n_items), np.tile(t, n_items)
-    unit = problem.unit_cost[i, s] + h[i] * (t - s)
-    keep = (demand[i, t] > 0) & may[i, s] & ((unit < p[i]) | (minimum[i] > 0))
-    decided = must.cumsum(axis=1)
-    keep &= decided[i, t] - decided[i, s] <= 1  # two decided orders later, stock of this one is hardly worth its keep
-    i, s, t, unit = i[keep], s[keep], t[keep], unit[keep]
-    u_i, u_t = np.nonzero((demand > 0) & np.isfinite(p)[:, None])
-    y_i, y_s = np.nonzero(may)
-    e_i, e_s = np.nonzero(may & (minimum > 0)[:, None])
-    sizes = [len(i), len(u_i), len(y_i), len(e_i)]
-    x, u, y, e = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])  # columns of the program
-    cost = np.concatenate([
-        unit * demand[i, t],
-        p[u_i] * demand[u_i, u_t],
-        problem.order_cost[y_i],
-        problem.unit_cost[e_i, e_s] + h[e_i] * (n_days - e_s),
-    ])  # fmt: skip
-    y_of, e_of, asked_of = (np.full(demand.shape, -1) for _ in range(3))  # an item's and day's column or row
-    y_of[y_i, y_s], e_of[e_i, e_s] = y, e
-    asked_of[demand > 0] = np.arange((demand > 0).sum())
-    undecided = np.flatnonzero(~must[i, s])
-    bounded = np.flatnonzero(e_of[i, s] >= 0)
+    used = (demand[i, t] > 0) & (h[i] * (t - s) < p[i])
+    i, s, t = i[used], s[used], t[used]
+    u_i, u_t = np.nonzero(demand)
+    sizes = [len(i), len(u_i), demand.size]
+    x, u, y = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])  # columns of the program
+    cost = np.concatenate([h[i] * (t - s) * demand[i, t], p[u_i] * demand[u_i, u_t], np.repeat(K, n_days)])
 
     def block(low, high, n_rows, *terms):  # each term: row, column, value
         row, column, value = (np.concatenate(part) for part in zip(*terms, strict=True))
         return coo_array((value, (row, column)), shape=(n_rows, len(cost))), np.full(n_rows, low), np.full(n_rows, high)
 
-    ones, link, order = np.ones(len(cost)), np.arange(len(undecided)), np.arange(len(e))
+    row_of = np.zeros(demand.shape, int)
+    row_of[u_i, u_t] = np.arange(len(u))
+    ones, link = np.ones(len(x)), np.arange(len(x))
+    limited = np.isfinite(capacity)[s]
     blocks = [
         # sum_s x_ist + u_it = 1
-        block(1, 1, (demand > 0).sum(), (asked_of[i, t], x, ones[x]), (asked_of[u_i, u_t], u, ones[u])),
-        # x_ist - y_is <= 0, needless where the order is decided
-        block(-np.inf, 0, len(link), (link, x[undecided], ones[link]), (link, y_of[i, s][undecided], -ones[link])),
-        # sum_t d_it x_ist + e_is - m_i y_is >= 0
-        block(0, np.inf, len(e), (e_of[i, s][bounded] - sum(sizes[:3]), x[bounded], demand[i, t][bounded]),
-              (order, e, ones[order]), (order, y_of[e_i, e_s], -minimum[e_i])),
-    ]  # fmt: skip
-    if problem.capacity is not None:
-        # sum_i v_i (sum_t d_it x_ist + e_is) <= C_s
-        v = problem.space
-        blocks.append(block(-np.inf, problem.capacity, n_days, (s, x, v[i] * demand[i, t]), (e_s, e, v[e_i])))
+        block(1, 1, len(u), (row_of[i, t], x, ones), (np.arange(len(u)), u, np.ones(len(u)))),
+        # x_ist - y_is <= 0
+        block(-np.inf, 0, len(x), (link, x, ones), (link, y.reshape(demand.shape)[i, s], -ones)),
+        # sum_it d_it x_ist <= C_s
+        block(-np.inf, capacity, n_days, (s[limited], x[limited], demand[i, t][limited])),
+    ]
     matrices, low, high = zip(*blocks, strict=True)
-
-    lower, upper, whole = np.zeros(len(cost)), np.ones(len(cost)), np.zeros(len(cost))
-    lower[y], upper[e], whole[y] = must[y_i, y_s], minimum[e_i], ~must[y_i, y_s]
     result = milp(
         cost,
-        integrality=whole,
-        bounds=Bounds(lower, upper),
+        integrality=np.isin(np.arange(len(cost)), y),
+        bounds=Bounds(0, 1),
         constraints=LinearConstraint(vstack(matrices, format="csr"), np.concatenate(low), np.concatenate(high)),
         options={"mip_rel_gap": gap, "time_limit": time_limit},
     )
     if result.x is None:
-        raise ParameterError(_why_no_plan(problem, result.status, gap, time_limit))
-    orders, lost = np.zeros(demand.shape), np.zeros(demand.shape)
+        raise ParameterError(f"time_limit is {time_limit:g} s and no plan was found in it; give more, or fewer items")
+
+    orders, lost = np.zeros((2, *demand.shape))
     np.add.at(orders, (i, s), demand[i, t] * result.x[x])
-    orders[e_i, e_s] += result.x[e]
     lost[u_i, u_t] = demand[u_i, u_t] * result.x[u]
+    tiny = 1e-9 * (1 + demand.sum(axis=1, keepdims=True))  # a solver's rounding is no order
+    orders, lost = np.where(orders > tiny, orders, 0), np.where(lost > tiny, lost, 0)
+    stock = np.cumsum(orders - demand + lost, axis=1)
+    stock = np.where(np.abs(stock) > 100 * tiny, stock, 0)
+    costs = {
+        "holding": float(h @ stock.sum(axis=1)),
+        "ordering": float(K @ (orders > 0).sum(axis=1)),
+        "lost_sales": float(p @ lost.sum(axis=1)),
+    }
     bound = result.fun if result.mip_dual_bound is None else result.mip_dual_bound
-    return plan_of(problem, orders, lost, bound + problem.opening_stock_cost)
-
-
-def _why_no_plan(problem: LotSizing, status: int, gap: float, time_limit: float) -> str:
-    """What stands in the way, and by how much: the demand that would be lost if all demand could be, at a high cost."""
-    needed = np.isinf(problem.lost_sale_cost)
-    if status != 2 or not needed.any():
-        return f"time_limit is {time_limit:g} s and no plan was found in it; give more, or use lot_sizing_relaxation"
-    finite = problem.unit_cost.max() + problem.holding_cost.max() * problem.demand.shape[1] + problem.order_cost.max()
-    soft = replace(problem, lost_sale_cost=np.where(needed, 100 * (1 + finite), problem.lost_sale_cost))
-    lost = integer_program(soft, gap=gap, time_limit=time_limit).lost[needed]
-    return (
-        f"capacity and order_minimum leave {lost.sum():g} units unmet of items without a lost_sale_cost, first on day "
-        f"{np.flatnonzero(lost.any(axis=0))[0]}; raise capacity, lower order_minimum, or give a finite lost_sale_cost"
-    )
+    return LotPlan(orders, lost, stock, costs, min(float(bound), sum(costs.values())))

@@ -1,57 +1,45 @@
-"""What moves in a supply network, and at what cost: suppliers, warehouses and merchants over days (SCOLLAB).
+"""A supply network of suppliers, warehouses and merchants over days (SCOLLAB in document 004, coordination in 001).
 
-It is planned as a whole, and stage by stage, in `network_flow`; `network_policy` walks simple rules through it.
+The plan of the whole network is one linear program. Variables, all units of product k sent or held on day t:
+
+    x_swkt   supplier s -> warehouse w      z_vwkt   warehouse v -> warehouse w (transhipment)
+    y_wmkt   warehouse w -> merchant m      I_wkt    stock of w at the end of the day       u_mkt   sales lost by m
+
+    minimise    sum a_sw x + b_vw z + g_wm y + h_w I + p_m u
+    subject to  I_wkt = I_wk,t-1 + sum_s x_swk,t-L(s,w) + sum_v z_vwk,t-L(v,w) - sum_m y_wmkt - sum_v z_wvkt
+                sum_w y_wmkt + u_mkt = d_mkt          merchants hold no stock: what arrives is sold
+                sum_w,k x_swkt <= U_st                capacity of a supplier
+
+Sales can be lost, so that every network has a plan. Beside it stand the plan of stages that decide for themselves,
+base-stock levels found by a genetic algorithm, and the bullwhip effect of stages that do or do not share demand.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linprog
+from scipy.sparse import coo_array, vstack
 
-from bowerbird.checks import at_least, spread_over
+from bowerbird.checks import at_least, finite, spread_over, whole
 from bowerbird.errors import ParameterError
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of suppliers, warehouses and merchants over n_days; numbers may also be one for all.
+    """Suppliers, warehouses and merchants over n_days; a number may be one for all places."""
 
-    Attributes
-    ----------
-    demand : array (n_merchants, n_products, n_days)
-        Units asked for each day [d].
-    supply_cost : array (n_suppliers, n_warehouses)
-        Price and transport of a unit [a]; infinite where there is no route, as for the other two.
-    delivery_cost : array (n_warehouses, n_merchants)
-        Transport of a unit [g].
-    lost_sale_cost : array (n_merchants,)
-        Per unit of demand not met [p].
-    transhipment_cost : array (n_warehouses, n_warehouses)
-        Transport of a unit from row to column [b]; infinite by default.
-    supply_lead_time, delivery_lead_time, transhipment_lead_time : int arrays, of the shapes of the costs
-        Days from departure to arrival [L]; with 0, units can go on the same day.
-    supply_capacity : array (n_suppliers, n_days)
-        Most units that a supplier sends on a day, all products together [U]; infinite for no limit.
-    warehouse_capacity : array (n_warehouses,)
-        Most units in stock at the end of a day, all products together [V]; infinite for no limit.
-    holding_cost : array (n_warehouses,)
-        Per unit in stock at the end of a day [h].
-    opening_stock : array (n_warehouses, n_products)
-        Units in stock before the first day.
-    """
-
-    demand: np.ndarray
-    supply_cost: np.ndarray
-    delivery_cost: np.ndarray
-    lost_sale_cost: np.ndarray
-    transhipment_cost: np.ndarray = np.inf
-    supply_lead_time: np.ndarray = 0
-    delivery_lead_time: np.ndarray = 0
-    transhipment_lead_time: np.ndarray = 0
-    supply_capacity: np.ndarray = np.inf
-    warehouse_capacity: np.ndarray = np.inf
-    holding_cost: np.ndarray = 0.0
-    opening_stock: np.ndarray = 0.0
+    demand: np.ndarray  # (n_merchants, n_products, n_days), units asked for each day [d]
+    supply_cost: np.ndarray  # (n_suppliers, n_warehouses), price and transport of a unit [a]; infinite: no route
+    delivery_cost: np.ndarray  # (n_warehouses, n_merchants), transport of a unit [g], on the same day
+    lost_sale_cost: np.ndarray  # (n_merchants,), per unit of demand not met [p]
+    transhipment_cost: np.ndarray = np.inf  # (n_warehouses, n_warehouses), from row to column [b]
+    supply_lead_time: np.ndarray = 0  # (n_suppliers, n_warehouses), whole days [L]
+    transhipment_lead_time: np.ndarray = 0  # (n_warehouses, n_warehouses)
+    supply_capacity: np.ndarray = np.inf  # (n_suppliers, n_days), units of all products together [U]
+    holding_cost: np.ndarray = 0.0  # (n_warehouses,), per unit in stock at the end of a day [h]
+    opening_stock: np.ndarray = 0.0  # (n_warehouses, n_products), units
 
     def __post_init__(self):
         ranks = {"demand": 3, "supply_cost": 2, "delivery_cost": 2}
@@ -62,11 +50,10 @@ class Network:
         s, w = np.shape(self.supply_cost)
         shapes = {
             "demand": (m, k, t), "supply_cost": (s, w), "delivery_cost": (w, m), "transhipment_cost": (w, w),
-            "supply_lead_time": (s, w), "delivery_lead_time": (w, m), "transhipment_lead_time": (w, w),
-            "supply_capacity": (s, t), "warehouse_capacity": (w,), "holding_cost": (w,), "lost_sale_cost": (m,),
-            "opening_stock": (w, k),
+            "supply_lead_time": (s, w), "transhipment_lead_time": (w, w), "supply_capacity": (s, t),
+            "holding_cost": (w,), "lost_sale_cost": (m,), "opening_stock": (w, k),
         }  # fmt: skip
-        endless = {"supply_cost", "delivery_cost", "transhipment_cost", "supply_capacity", "warehouse_capacity"}
+        endless = ("supply_cost", "delivery_cost", "transhipment_cost", "supply_capacity")
         for name in (field.name for field in fields(self)):
             value = at_least(name, getattr(self, name), endless=name in endless)
             if name.endswith("lead_time"):
@@ -74,44 +61,256 @@ class Network:
                     raise ParameterError(f"{name} holds {value[value % 1 > 0].flat[0]:g}; give whole days")
                 value = value.astype(int)
             object.__setattr__(self, name, spread_over(name, value, shapes[name]))
-        room, stock = self.warehouse_capacity, self.opening_stock.sum(axis=1)
-        if (stock > room).any():
-            full = int(np.argmax(stock - room))
-            raise ParameterError(
-                f"warehouse_capacity of warehouse {full} is {room[full]:g}, {stock[full] - room[full]:g} less than its "
-                f"opening_stock; raise it"
-            )
 
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """What to move and hold, as tidy tables, and what the constraints cost.
+    """What to move, hold and lose, and what it costs."""
 
-    Attributes
-    ----------
-    flows : DataFrame
-        route (supply, transhipment, delivery), origin, destination, product, day (of departure), arrival, units; only
-        flows above 0.
-    stock : DataFrame
-        warehouse, product, day, units; only stock above 0.
-    lost : DataFrame
-        merchant, product, day, units; only sales lost.
-    costs : dict
-        supply, transhipment, delivery, holding and lost_sales.
-    prices : DataFrame
-        constraint (supply_capacity or warehouse_capacity), place, day, price: what a unit more would save.
-    dual_cost : float
-        Value of the dual program: equal to the cost, up to rounding, proves the plan optimal.
-    """
-
-    flows: pd.DataFrame
-    stock: pd.DataFrame
-    lost: pd.DataFrame
-    costs: dict[str, float]
-    prices: pd.DataFrame
-    dual_cost: float
+    flows: pd.DataFrame  # route (supply, transhipment, delivery), origin, destination, product, day, arrival, units
+    stock: np.ndarray  # (n_warehouses, n_products, n_days), at the end of the day
+    lost: np.ndarray  # (n_merchants, n_products, n_days)
+    costs: dict[str, float]  # supply, transhipment, delivery, holding and lost_sales
+    dual_cost: float  # of the dual program; equal to the cost, up to rounding, it proves the plan optimal
 
     @property
     def cost(self) -> float:
         """Total cost of the plan."""
         return sum(self.costs.values())
+
+
+def network_plan(network: Network, most_supply: np.ndarray | None = None) -> NetworkPlan:
+    """The plan of least cost for the whole network, all stages planned together.
+
+    `most_supply` (n_suppliers, n_warehouses, n_products, n_days) bounds the supply of each route further.
+    """
+    n_warehouses, n_products, n_days = len(network.holding_cost), *network.demand.shape[1:]
+    kinds = _routes(network)
+    supply, between, delivery = kinds.values()
+    sizes = [*map(len, kinds.values()), n_warehouses * n_products * n_days, network.demand.size]
+    x, z, y, stock, lost = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])  # columns of the program
+    stock, lost = stock.reshape(n_warehouses, n_products, n_days), lost.reshape(network.demand.shape)
+    cost = np.concatenate([
+        *(kind["cost"] for kind in kinds.values()),
+        np.broadcast_to(network.holding_cost[:, None, None], stock.shape).ravel(),
+        np.broadcast_to(network.lost_sale_cost[:, None, None], lost.shape).ravel(),
+    ])  # fmt: skip
+
+    def block(n_rows, *terms):  # each term: rows, columns, sign
+        row = np.concatenate([np.ravel(rows) for rows, _, _ in terms])
+        column = np.concatenate([np.ravel(columns) for _, columns, _ in terms])
+        sign = np.concatenate([np.full(np.size(columns), sign) for _, columns, sign in terms])
+        return coo_array((sign, (row, column)), shape=(n_rows, len(cost)))
+
+    def place(kind, end, when):  # row of a flow at one of its ends: place, product and day
+        return (kind[end].to_numpy() * n_products + kind["product"].to_numpy()) * n_days + kind[when].to_numpy()
+
+    # I_t - I_t-1 - sum_s x - sum_v z + sum_m y + sum_v z = 0, on day 0 the opening stock
+    balance_of = np.arange(stock.size).reshape(stock.shape)
+    balance = block(
+        stock.size,
+        (balance_of, stock, 1.0),
+        (balance_of[:, :, 1:], stock[:, :, :-1], -1.0),
+        (place(supply, "destination", "arrival"), x, -1.0),
+        (place(between, "destination", "arrival"), z, -1.0),
+        (place(between, "origin", "day"), z, 1.0),
+        (place(delivery, "origin", "day"), y, 1.0),
+    )
+    opening = np.zeros(stock.shape)
+    opening[:, :, 0] = network.opening_stock
+    # sum_w y + u = d
+    met = block(lost.size, (place(delivery, "destination", "arrival"), y, 1.0), (np.arange(lost.size), lost, 1.0))
+    # sum_w,k x <= U_s, where finite
+    capacity = network.supply_capacity.ravel()
+    sent = block(len(capacity), (supply["origin"].to_numpy() * n_days + supply["day"].to_numpy(), x, 1.0)).tocsr()
+    limited = np.isfinite(capacity)
+
+    upper = np.full(len(cost), np.inf)
+    if most_supply is not None:
+        upper[x] = most_supply[tuple(supply[name] for name in ("origin", "destination", "product", "day"))]
+    right = np.concatenate([opening.ravel(), network.demand.ravel()])
+    result = linprog(
+        cost,
+        A_ub=sent[limited],
+        b_ub=capacity[limited],
+        A_eq=vstack([balance, met], format="csr"),
+        b_eq=right,
+        bounds=np.column_stack([np.zeros(len(cost)), upper]),
+        method="highs-ipm",  # with crossover to a corner; five times faster here than the simplex method
+    )
+    if result.x is None:
+        raise ParameterError(f"the linear program has no plan: {result.message}; check the sizes of demand and costs")
+    # Strong duality: b'pi + U'mu + (bounds)'nu equals the cost at an optimum, and bounds it otherwise.
+    bounded = np.isfinite(upper)
+    dual_cost = (
+        right @ result.eqlin.marginals
+        + capacity[limited] @ result.ineqlin.marginals
+        + upper[bounded] @ result.upper.marginals[bounded]
+    )
+    units = np.where(result.x > 1e-9 * (1 + network.demand.max()), result.x, 0)
+    flows = pd.concat([kind.assign(route=name) for name, kind in kinds.items()], ignore_index=True)
+    flows["units"] = units[: len(flows)]
+    spent = (flows["cost"] * flows["units"]).groupby(flows["route"]).sum()
+    costs = {route: float(spent.get(route, 0.0)) for route in kinds}
+    costs["holding"] = float(network.holding_cost @ units[stock].sum(axis=(1, 2)))
+    costs["lost_sales"] = float(network.lost_sale_cost @ units[lost].sum(axis=(1, 2)))
+    columns = ["route", "origin", "destination", "product", "day", "arrival", "units"]
+    moved = flows.loc[flows["units"] > 0, columns].reset_index(drop=True)
+    return NetworkPlan(moved, units[stock], units[lost], costs, float(dual_cost))
+
+
+def _routes(network: Network) -> dict[str, pd.DataFrame]:
+    """By kind, a flow variable for each route, product and day of departure whose units arrive before the end."""
+    n_products, n_days = network.demand.shape[1:]
+    itself = np.eye(len(network.holding_cost), dtype=bool)  # a warehouse does not tranship to itself
+    kinds = {
+        "supply": (network.supply_cost, network.supply_lead_time),
+        "transhipment": (np.where(itself, np.inf, network.transhipment_cost), network.transhipment_lead_time),
+        "delivery": (network.delivery_cost, np.zeros(network.delivery_cost.shape, int)),
+    }
+    routes = {}
+    for kind, (cost, lead_time) in kinds.items():
+        way, product, day = np.indices((np.isfinite(cost).sum(), n_products, n_days)).reshape(3, -1)
+        origin, destination = (end[way] for end in np.nonzero(np.isfinite(cost)))
+        arrival = day + lead_time[origin, destination]
+        each = {"origin": origin, "destination": destination, "product": product, "day": day, "arrival": arrival}
+        table = pd.DataFrame(each | {"cost": cost[origin, destination]})
+        routes[kind] = table[arrival < n_days]
+    return routes
+
+
+def plan_of_each_alone(network: Network) -> NetworkPlan:
+    """The plan that comes out when every stage decides for itself, from what the stage below asks for.
+
+    Each merchant asks the warehouse with the lowest delivery cost for all its demand. Each warehouse, without
+    transhipment and as if suppliers had no limits, orders what is cheapest for these requests. A supplier over its
+    capacity sends all warehouses the same share of their orders. The warehouses make the best of what arrives.
+    """
+    apart = replace(network, transhipment_cost=np.inf)
+    nearest = apart.delivery_cost == apart.delivery_cost.min(axis=0)
+    nearest &= nearest.cumsum(axis=0) == 1  # of equally near ones the first, (n_warehouses, n_merchants)
+    apart = replace(apart, delivery_cost=np.where(nearest, apart.delivery_cost, np.inf))
+    orders = network_plan(replace(apart, supply_capacity=np.inf)).flows.query("route == 'supply'")
+    ordered = np.zeros((*network.supply_cost.shape, *network.demand.shape[1:]))
+    ordered[tuple(orders[name] for name in ("origin", "destination", "product", "day"))] = orders["units"]
+    asked = ordered.sum(axis=(1, 2))  # (n_suppliers, n_days)
+    share = np.divide(network.supply_capacity, asked, out=np.ones_like(asked), where=asked > network.supply_capacity)
+    return network_plan(apart, most_supply=ordered * share[:, None, None, :])
+
+
+def base_stock_cost(levels: np.ndarray, network: Network) -> float:
+    """Total cost of base-stock levels (n_warehouses, n_products) over the network's days, without foresight.
+
+    On each day the orders due arrive. Every warehouse orders its position, on hand and on order, up to its level from
+    its cheapest supplier; a supplier over its capacity sends all the same share. Merchants ask their nearest warehouse;
+    all of a warehouse's merchants get the same share of what it has, and what they do not get is lost.
+    """
+    n_warehouses, n_products = network.opening_stock.shape
+    levels = at_least("levels", levels)
+    if levels.size != n_warehouses * n_products:
+        raise ParameterError(f"levels has shape {levels.shape}; give ({n_warehouses}, {n_products})")
+    levels = levels.reshape(n_warehouses, n_products)
+    n_merchants, _, n_days = network.demand.shape
+    w, m = np.arange(n_warehouses), np.arange(n_merchants)
+    supplier, nearest = network.supply_cost.argmin(axis=0), network.delivery_cost.argmin(axis=0)
+    price, fare = network.supply_cost[supplier, w], network.delivery_cost[nearest, m]
+    lead_time, supplied, reached = network.supply_lead_time[supplier, w], np.isfinite(price), np.isfinite(fare)
+    price, fare = np.where(supplied, price, 0), np.where(reached, fare, 0)
+    arrivals = np.zeros((n_warehouses, n_products, n_days + lead_time.max() + 1))
+    stock, on_order = network.opening_stock.astype(float), np.zeros(levels.shape)
+    cost = 0.0
+    for day in range(n_days):
+        wanted = supplied[:, None] * np.maximum(levels - stock - on_order, 0)
+        asked = np.bincount(supplier, wanted.sum(axis=1), len(network.supply_cost))  # (n_suppliers,)
+        limit = network.supply_capacity[:, day]
+        share = np.divide(limit, asked, out=np.ones(len(asked)), where=asked > limit)
+        orders = wanted * share[supplier, None]
+        arrivals[w, :, day + lead_time] += orders
+        on_order += orders - arrivals[:, :, day]
+        stock = stock + arrivals[:, :, day]
+
+        asked_for = reached[:, None] * network.demand[:, :, day]  # (n_merchants, n_products)
+        total = np.zeros(levels.shape)
+        np.add.at(total, nearest, asked_for)
+        filled = np.divide(stock, total, out=np.ones_like(total), where=total > stock)  # (n_warehouses, n_products)
+        sent = asked_for * filled[nearest]
+        stock = np.maximum(stock - total * filled, 0)
+        lost = (network.demand[:, :, day] - sent).sum(axis=1)
+        cost += price @ orders.sum(axis=1) + fare @ sent.sum(axis=1)
+        cost += network.lost_sale_cost @ lost + network.holding_cost @ stock.sum(axis=1)
+    return float(cost)
+
+
+def genetic_search(
+    cost: Callable[[np.ndarray], float], low, high, *, generations: int = 40, seed: int = 0
+) -> tuple[np.ndarray, float]:
+    """The whole-number levels (n_levels,) with the smallest cost that a genetic algorithm finds, and that cost.
+
+    Each generation of 40 keeps its two best. The others are children: of two parents, each the better of two drawn at
+    random, a child takes every level from one or the other. Each of its levels changes with a chance of .3, by a
+    normal step that shrinks over the generations. No candidate is evaluated twice.
+    """
+    low, high = np.atleast_1d(finite("low", low)), np.atleast_1d(finite("high", high))
+    if low.shape != high.shape or not (low <= high).all() or (low % 1).any() or (high % 1).any():
+        raise ParameterError(f"low is {low} and high {high}; give whole numbers, low at most high, one of each a level")
+    low, high = low.astype(int), high.astype(int)
+    generations, rng, known = whole("generations", generations), np.random.default_rng(whole("seed", seed)), {}
+
+    def best_first(candidates: np.ndarray) -> np.ndarray:
+        for levels in candidates:
+            if tuple(levels) not in known:
+                known[tuple(levels)] = cost(levels.copy())
+        return candidates[np.argsort([known[tuple(levels)] for levels in candidates], kind="stable")]
+
+    n, n_levels = 38, len(low)  # children
+    candidates = best_first(rng.integers(low, high, (n + 2, n_levels), endpoint=True))
+    for generation in range(1, generations + 1):
+        step = np.maximum((high - low) / 4 * (1 - generation / (generations + 1)), 1)
+        parents = rng.integers(n + 2, size=(2, n, 2)).min(axis=2)  # the better of two has the smaller rank
+        children = np.where(rng.random((n, n_levels)) < 0.5, candidates[parents[0]], candidates[parents[1]])
+        change = np.rint(step * rng.standard_normal((n, n_levels))).astype(int)
+        children = np.clip(children + np.where(rng.random((n, n_levels)) < 0.3, change, 0), low, high)
+        candidates = best_first(np.concatenate([candidates[:2], children]))
+    return candidates[0], float(known[tuple(candidates[0])])
+
+
+def chain_orders(demand: np.ndarray, lead_times, *, window: int, shared: bool = False) -> np.ndarray:
+    """Orders of every stage of a chain, from the one that customers buy from upwards, (n_stages, n_paths, n_days).
+
+    Demand is (n_paths, n_days). Each stage forecasts a day's demand by a moving average of `window` days, of the orders
+    it receives or, `shared`, of the customers' demand. It orders up to what its lead time needs; an order below 0
+    returns units. The first days are NaN, where forecasts are not complete.
+    """
+    demand = at_least("demand", demand)
+    if demand.ndim != 2 or not demand.size:
+        raise ParameterError(f"demand, shape {demand.shape}: give (n_paths, n_days), none of them 0")
+    window, lead_times = whole("window", window, 1), np.atleast_1d(at_least("lead_times", lead_times))
+    received, orders = demand, np.empty((len(lead_times), *demand.shape))
+    for stage, lead_time in enumerate(lead_times):
+        seen = demand if shared else received
+        forecast = np.full(demand.shape, np.nan)
+        if window <= demand.shape[1]:
+            forecast[:, window - 1 :] = np.lib.stride_tricks.sliding_window_view(seen, window, axis=1).mean(axis=2)
+        # q_t = L (forecast_t - forecast_{t-1}) + demand of the stage below
+        received = orders[stage] = lead_time * np.diff(forecast, axis=1, prepend=np.nan) + received
+    return orders
+
+
+def bullwhip_ratios(demand: np.ndarray, orders: np.ndarray, *, warm_up: int = 0) -> np.ndarray:
+    """Variance of each stage's orders / variance of the customers' demand, (n_stages,), after `warm_up` days.
+
+    Days on which any order is NaN are left out. The bullwhip effect is a ratio above 1. For independent demand that all
+    stages share it is 1 + 2 L / p + 2 L^2 / p^2, L being the sum of lead times and p the window. Source: F. Chen,
+    Z. Drezner, J. Ryan, D. Simchi-Levi, Management Science 46 (2000) 436-443.
+    """
+    demand, orders = np.asarray(demand, float), np.asarray(orders, float)
+    if orders.shape[1:] != demand.shape:
+        raise ParameterError(f"orders, shape {orders.shape}: give (n_stages, {', '.join(map(str, demand.shape))})")
+    days = ~np.isnan(orders).any(axis=(0, 1))
+    days[: whole("warm_up", warm_up)] = False
+    if days.sum() < 2:
+        raise ParameterError(f"warm_up is {warm_up} and leaves {days.sum()} of {demand.shape[1]} days; leave two")
+    spread = demand[:, days].var(axis=1).mean()
+    if not spread:
+        raise ParameterError("demand does not vary; there is nothing to hold the orders' variance against")
+    return orders[:, :, days].var(axis=2).mean(axis=1) / spread

@@ -1,4 +1,4 @@
-"""Figures of notebook 09, first half: how much, when, and for whom."""
+"""Figures and studies of notebook 09."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
-from bowerbird.checks import above, whole
+from bowerbird.checks import whole
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
-from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import (
     Demand,
     level_cost,
@@ -22,39 +21,19 @@ from bowerbird.inventory.demand import (
 )
 from bowerbird.inventory.policy import exact_levels, levels_cost
 from bowerbird.inventory.simulate import Costs
-from bowerbird.planning.alerts import DEFAULTS, Thresholds, demand_alerts, stock_alerts
-from bowerbird.planning.budgeted_service import best_service, expected_sales, marginal_analysis
-from bowerbird.planning.demand_watch import WARM_UP, Watch
-from bowerbird.planning.dynamic_lot_size import LotSizes
+from bowerbird.planning.alerts import DEFAULTS, WARM_UP, Thresholds, Watch, demand_alerts, stock_alerts
 from bowerbird.planning.finite_horizon import FiniteHorizon
-from bowerbird.planning.learned_policy import rule_inputs, train_rule
-from bowerbird.planning.lot_sizing_problem import LotPlan, LotSizing
-from bowerbird.planning.lot_sizing_relaxation import Relaxation
-from bowerbird.planning.markdown_pricing import Markdown
+from bowerbird.planning.learned import rule_inputs, search_levels, train_rule
+from bowerbird.planning.lot_sizing import LotPlan, LotSizes
 from bowerbird.planning.network import Network
-from bowerbird.planning.pricing import exponential_pricing
-from bowerbird.planning.searched_levels import search_levels
-from bowerbird.planning.transfer import EndOfLife
+from bowerbird.planning.pricing import EndOfLife, Markdown, exponential_pricing
+from bowerbird.planning.service import best_service, expected_sales, marginal_analysis
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, BROWN, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, format_days, new_figure
 
 
 def order_quantity_costs(quantity, parts: dict, best: tuple, offers: dict, chosen: tuple):
-    """Cost against order quantity: its parts at one price, and in total at each price of a discount.
-
-    Parameters
-    ----------
-    quantity : array (n,)
-        Units an order.
-    parts : dict of str to array (n,)
-        Ordering, holding and total cost.
-    best : (float, float)
-        Quantity and cost of least total cost.
-    offers : dict of str to array (n,)
-        Total cost at each price, NaN where it cannot be had.
-    chosen : (float, float)
-        Quantity and cost of least cost over all prices.
-    """
+    """Cost against order quantity: ordering and holding at one price, and the total at each price of a discount."""
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
     for (name, cost), style, colour in zip(parts.items(), ("--", ":", "-"), (ORANGE, GREEN, BLUE), strict=False):
         left.plot(quantity, cost, style, color=colour, label=name)
@@ -79,19 +58,7 @@ def order_quantity_costs(quantity, parts: dict, best: tuple, offers: dict, chose
 
 
 def newsvendor_levels(samples, levels: dict, excess: pd.DataFrame, name: str):
-    """An item's sampled demand with the normal of like mean and spread; what the normal costs over the catalogue.
-
-    Parameters
-    ----------
-    samples : array (n_samples,)
-        Demand over the protection interval, units.
-    levels : dict of str to float
-        Order-up-to levels to mark.
-    excess : DataFrame
-        critical ratio, normal above samples (share of cost).
-    name : str
-        Of the item.
-    """
+    """An item's sampled demand with its normal approximation, and what the normal costs over the catalogue."""
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4, width_ratios=[1.4, 1])
     edges = np.linspace(0, samples.max() + 1, min(int(samples.max()) + 2, 41))
     left.hist(samples, edges, density=True, color=GREY, alpha=0.5, label="sampled demand")
@@ -113,18 +80,7 @@ def newsvendor_levels(samples, levels: dict, excess: pd.DataFrame, name: str):
 
 
 def level_costs(position, G, s_grid, S_grid, cost, best: tuple):
-    """Two views of the exact (s, S): the one-period cost with the line at the best cost, and the cost of every pair.
-
-    Parameters
-    ----------
-    position, G : arrays (n,)
-        Positions y and the expected cost of a period that starts from them.
-    s_grid, S_grid : arrays (n_s,), (n_S,)
-    cost : array (n_S, n_s)
-        Expected cost a day of each pair.
-    best : (int, int, float)
-        s, S and their cost.
-    """
+    """The exact (s, S): cost of one period against the best cost, and the cost of every pair."""
     s, S, least = best
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.7)
     left.plot(position, G, color=BLUE, label="G(y), holding and shortage")
@@ -145,16 +101,7 @@ def level_costs(position, G, s_grid, S_grid, cost, best: tuple):
 
 
 def lot_plans(demand, plans: dict[str, LotSizes], item: int, name: str):
-    """Orders and stock of one item under each plan, above its demand.
-
-    Parameters
-    ----------
-    demand : array (n_items, n_days)
-    plans : dict of str to LotSizes
-    item : int
-    name : str
-        Of the item.
-    """
+    """Orders, stock and demand of one item under each plan."""
     days = np.arange(1, demand.shape[1] + 1)
     figure, axes = new_figure(1, len(plans), width=10, height=3.1, sharey=True)
     for axis, (label, plan) in zip(axes, plans.items(), strict=True):
@@ -172,20 +119,7 @@ def lot_plans(demand, plans: dict[str, LotSizes], item: int, name: str):
 
 
 def near_the_end(plan: FiniteHorizon, long_run: tuple, S_grid, exact, simulated: pd.DataFrame):
-    """s and S of every period of a finite horizon, and exact cost against simulated cost with error bars.
-
-    Parameters
-    ----------
-    plan : FiniteHorizon
-        Its first item is shown.
-    long_run : (int, int)
-        s and S without an end.
-    S_grid : array (n,)
-    exact : array (n,)
-        Exact cost a day of each S, s being the best.
-    simulated : DataFrame, n rows
-        mean, se: of the simulated cost a day.
-    """
+    """s and S of every period of a finite horizon, and exact cost against simulated cost."""
     left_over = np.arange(plan.s.shape[1], 0, -1)
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
     for levels, level, label, colour in ((plan.S, long_run[1], "S", GREEN), (plan.s, long_run[0], "s", ORANGE)):
@@ -202,45 +136,21 @@ def near_the_end(plan: FiniteHorizon, long_run: tuple, S_grid, exact, simulated:
     return figure
 
 
-def shared_capacity(problem: LotSizing, plans: dict[str, LotPlan], relaxation: Relaxation):
-    """What arrives each day against the capacity, and how bound and plan close in on the least cost.
-
-    Parameters
-    ----------
-    problem : LotSizing
-    plans : dict of str to LotPlan
-        Of that problem; at most two.
-    relaxation : Relaxation
-        Of the same problem or a larger one.
-    """
-    days, width = np.arange(1, problem.demand.shape[1] + 1), 0.4
-    figure, (left, right) = new_figure(1, 2, width=10, height=3.5)
-    for k, ((name, plan), colour) in enumerate(zip(plans.items(), (ORANGE, BLUE), strict=False)):
-        left.bar(days + (k - 0.5) * width, problem.space @ plan.orders, width, color=colour, label=name)
-    left.step(days, problem.capacity, where="mid", color="black", ls="--", label="capacity")
-    left.set(title="Arrivals, all items together", xlabel="day", ylabel="units of space")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    steps = np.arange(1, len(relaxation.bounds) + 1)
-    rising = np.maximum.accumulate(relaxation.bounds) / relaxation.plan.cost
-    right.plot(steps, rising, color=GREEN, label="best bound so far")
-    right.plot(steps, relaxation.bounds / relaxation.plan.cost, ".", ms=3, color=GREY, label="bound of the step")
-    right.axhline(1, color=BLUE, ls="--", label=f"plan, gap {relaxation.plan.gap:.1%}")
-    right.set(
-        title="Relaxation of all items", xlabel="step", ylabel="share of the plan's cost", ylim=(rising[0] - 0.08, 1.02)
-    )
-    for axis in (left, right):
-        axis.legend(frameon=False, fontsize=8)
+def shared_capacity(capacity: np.ndarray, plans: dict[str, LotPlan]):
+    """Arrivals of two plans on each day against the capacity that the items share."""
+    figure, axis = new_figure(width=7.2, height=3.4)
+    days, width = np.arange(1, len(capacity) + 1), 0.4
+    for side, (name, plan), colour in zip((-0.5, 0.5), plans.items(), (ORANGE, BLUE), strict=True):
+        axis.bar(days + side * width, plan.orders.sum(axis=0), width, color=colour, label=name)
+    axis.step(days, capacity, where="mid", color="black", ls="--", label="capacity")
+    axis.set(title="Arrivals, all items together", xlabel="day", ylabel="units")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend(frameon=False, fontsize=8)
     return figure
 
 
 def service_of_budget(table: pd.DataFrame):
-    """Fill rate against budget, a line a rule, the dynamic program as crosses.
-
-    Parameters
-    ----------
-    table : DataFrame
-        share of the budget (of what a stock of all expected demand costs), then one column of fill rates a rule.
-    """
+    """Fill rate against budget for each rule."""
     figure, axis = new_figure(width=6.4, height=3.6)
     budget, *rules = table.columns
     for rule, style, colour in zip(rules, ("-", "x", "--"), (BLUE, RED, GREY), strict=False):
@@ -252,15 +162,7 @@ def service_of_budget(table: pd.DataFrame):
 
 
 def network_costs(costs: pd.DataFrame, ratios: pd.DataFrame):
-    """Cost of a network under each way to plan it, by kind, and the bullwhip along a chain.
-
-    Parameters
-    ----------
-    costs : DataFrame
-        A row a way to plan, a column a kind of cost.
-    ratios : DataFrame
-        A row a stage, from the customer up; a column a way to forecast.
-    """
+    """Cost of a network by kind under each plan, and the bullwhip along a chain."""
     figure, (left, right) = new_figure(1, 2, width=10, height=3.6, width_ratios=[1.3, 1])
     start = np.zeros(len(costs))
     for (kind, values), colour in zip(costs.items(), (BLUE, SKY, GREEN, ORANGE, RED, GREY), strict=False):
@@ -283,19 +185,7 @@ def network_costs(costs: pd.DataFrame, ratios: pd.DataFrame):
 
 
 def price_map(time_left, price, season: pd.DataFrame, revenue: pd.DataFrame):
-    """The best price for every stock and time left with one season's way through it; what a fixed price gives up.
-
-    Parameters
-    ----------
-    time_left : array (n_times,)
-        Rising.
-    price : array (n_times, n_units + 1)
-        Best price; infinite for 0 units.
-    season : DataFrame
-        time left, units left, along one season.
-    revenue : DataFrame
-        Index: units; columns: shares of the bound, one a way to price.
-    """
+    """The best price for every stock and time left with one simulated season, and the revenue of a fixed price."""
     figure, (left, right) = new_figure(1, 2, width=10, height=3.7, width_ratios=[1.35, 1])
     units = np.arange(1, price.shape[1])
     shades = left.pcolormesh(time_left, units, price[:, 1:].T, cmap="viridis", shading="nearest", vmax=np.quantile(
@@ -318,17 +208,7 @@ def price_map(time_left, price, season: pd.DataFrame, revenue: pd.DataFrame):
 
 
 def markdown_map(plan: Markdown, prices, decision: EndOfLife, names: list[str]):
-    """The rung to sell at for every period and stock, and what becomes of the last units in each warehouse.
-
-    Parameters
-    ----------
-    plan : Markdown
-    prices : array (n_prices,)
-        Its ladder.
-    decision : EndOfLife
-    names : list of str
-        Of the warehouses of the decision.
-    """
+    """The best price for every period and stock, and what becomes of the last units in each warehouse."""
     n_periods, n_units = plan.rung.shape[:2]
     figure, (left, right) = new_figure(1, 2, width=10, height=3.6)
     shades = left.pcolormesh(
@@ -359,20 +239,7 @@ def markdown_map(plan: Markdown, prices, decision: EndOfLife, names: list[str]):
 
 
 def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresholds, name: str):
-    """One series with the level that follows it, its CUSUM, and the days of its alerts.
-
-    Parameters
-    ----------
-    dates : DatetimeIndex, n_days
-    demand : array (n_days,)
-    seen : Watch
-        Of this series alone.
-    raised : DataFrame
-        Its alerts.
-    thresholds : Thresholds
-    name : str
-        Of the series.
-    """
+    """One series with its expected level, its CUSUM and its alerts."""
     figure, (top, bottom) = new_figure(2, 1, width=9, height=4.6, sharex=True, height_ratios=[1.7, 1])
     top.plot(dates, demand, color=GREY, lw=1, label="demand")
     top.plot(dates, seen.expected[0], color=BLUE, lw=1.8, label="level expected from the days before")
@@ -393,15 +260,7 @@ def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresho
 
 
 def learning(table: pd.DataFrame, searched: pd.DataFrame):
-    """Cost above the exact optimum as a rule is trained, and what the search reaches.
-
-    Parameters
-    ----------
-    table : DataFrame
-        rule, steps, mean, worst: cost / optimum over items.
-    searched : DataFrame
-        evaluations, mean, worst.
-    """
+    """Cost above the exact optimum, of the rule as it is trained and of the search."""
     figure, (left, right) = new_figure(1, 2, width=9, height=3.4, sharey=True)
     for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, ORANGE), strict=False):
         left.plot(part["steps"], 100 * (part["mean"] - 1), "o-", color=colour, label=f"{rule}, mean")
@@ -421,24 +280,11 @@ def learning(table: pd.DataFrame, searched: pd.DataFrame):
     return figure
 
 
-STEADY_DAYS = 40
-"""Days of the paths that rules learn from and searches walk."""
+STEADY_DAYS = 40  # of the paths that rules learn from and searches simulate
 
 
 def normal_against_samples(samples: np.ndarray, ratios: Sequence[float]) -> pd.DataFrame:
-    """What newsvendor levels from a normal cost above levels from samples, all items together.
-
-    Parameters
-    ----------
-    samples : array (n_items, n_samples)
-        Demand of the time a level must last; the first half sets the levels, the second judges them.
-    ratios : sequence of float
-        Critical ratios p / (p + h), h being 1.
-
-    Returns
-    -------
-    DataFrame: critical ratio, samples, normal (cost of each), normal above samples (share).
-    """
+    """Cost of newsvendor levels from a normal against levels from samples; half of the samples judges both."""
     half = samples.shape[1] // 2
     decide, judge = samples[:, :half], sampled_demand(samples[:, half:])
     rows = []
@@ -451,35 +297,17 @@ def normal_against_samples(samples: np.ndarray, ratios: Sequence[float]) -> pd.D
     return table.assign(**{"normal above samples": table["normal"] / table["samples"] - 1})
 
 
-def service_of_budgets(
-    demand: Demand, cost: np.ndarray, shares: Sequence[float], exact_every: int = 4
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Expected fill rate of a budget by marginal analysis, by the dynamic program, and with like cover for all.
+def service_of_budgets(demand: Demand, cost: np.ndarray, shares: Sequence[float]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Expected fill rate of budgets under three rules, and the units that marginal analysis misses at most.
 
-    Parameters
-    ----------
-    demand : Demand
-        Of the time that the stock must last.
-    cost : int array (n_items,)
-        Of a unit [w].
-    shares : sequence of float
-        Budgets as shares of what a stock of all expected demand costs.
-    exact_every : int
-        The dynamic program solves each so-manieth of them.
-
-    Returns
-    -------
-    table : DataFrame
-        budget, marginal analysis, dynamic program (NaN where not solved), same cover for all.
-    gaps : array (n_shares,)
-        Units that a better choice than that of marginal analysis could sell more, at most.
+    Budgets are shares of what a stock of all expected demand costs; every fourth is also solved exactly.
     """
     expected, mean, items = expected_sales(demand), demand.mean, np.arange(len(cost))
     rows, gaps = [], []
     for k, share in enumerate(shares):
         money = {"budget": int(share * (cost @ mean)), "cost": cost}
         marginal = marginal_analysis(demand, **money)
-        exact = best_service(demand, **money).fill_rate if k % exact_every == exact_every - 1 else np.nan
+        exact = best_service(demand, **money).fill_rate if k % 4 == 3 else np.nan
         alike = np.minimum(share * mean, expected.shape[1] - 1).astype(int)
         rows.append((share, marginal.fill_rate, exact, expected[items, alike].sum() / mean.sum()))
         gaps.append(marginal.gap)
@@ -488,19 +316,7 @@ def service_of_budgets(
 
 
 def invented_network(demand: np.ndarray, rng: np.random.Generator) -> Network:
-    """Given demand on an invented map: a cheap and a dear supplier, three warehouses, and the merchants.
-
-    Parameters
-    ----------
-    demand : array (n_merchants, n_products, n_days)
-        Units asked for each day.
-    rng : numpy Generator
-        Draws the places, on a square of 10 by 10; a unit's way costs a tenth of its length, between warehouses 3 %.
-
-    Returns
-    -------
-    Network. The cheap supplier sends at most a day's mean demand, the dear one 60 % of it.
-    """
+    """A network of given demand on an invented map: a cheap and a dear supplier, three warehouses, the merchants."""
     suppliers, warehouses, merchants = (rng.uniform(0, 10, (n, 2)) for n in (2, 3, len(demand)))
     a_day = demand.sum(axis=(0, 2)) / demand.shape[2]  # (n_products,)
 
@@ -515,27 +331,10 @@ def invented_network(demand: np.ndarray, rng: np.random.Generator) -> Network:
 
 
 def selling_seasons(
-    n_units: int, *, scale: float, n_seasons: int, rng: np.random.Generator, n_prices: int = 400
+    n_units: int, *, scale: float, n_seasons: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Revenue of seasons of length 1 walked at the best prices, and the way of the first of them.
-
-    Parameters
-    ----------
-    n_units : int
-        Units at the start [n].
-    scale : float
-        Customers a season, on average [a]; they pay up to an amount with mean 1 (exponential), so that exp(-p) of
-        them buy at price p.
-    n_seasons : int
-    rng : numpy Generator
-    n_prices : int
-        How often in a season the price is set anew.
-
-    Returns
-    -------
-    revenue : array (n_seasons,)
-    path : DataFrame: time left, units left, at the start, after each sale and at the end of the first season.
-    """
+    """Revenue of simulated seasons of length 1 at the best prices, and the sales of the first of them."""
+    n_prices = 400  # how often in a season the price is set anew
     prices = np.array([exponential_pricing(n_units, k / n_prices, scale=scale).price for k in range(n_prices + 1)])
     n_customers = rng.poisson(scale, whole("n_seasons", n_seasons, 1))
     comes = np.arange(n_customers.max()) < n_customers[:, None]  # (n_seasons, n_customers)
@@ -553,7 +352,7 @@ def selling_seasons(
 
 
 def steady_items(n_items: int, rng: np.random.Generator) -> tuple[np.ndarray, Costs]:
-    """Items of all kinds: mean demand of 0.7 to 30 units a day, and costs with p / h of 2 to 40, K / h of 5 to 64."""
+    """Random items: mean demand of 0.7 to 30 units a day, p / h of 2 to 40, K / h of 5 to 64."""
     low, high = np.log([0.7, 2, 5]), np.log([30, 40, 64])
     mean, shortage, order = np.exp(rng.uniform(low, high, (whole("n_items", n_items, 1), 3))).T
     return mean, Costs(np.ones(n_items), shortage, order)
@@ -562,27 +361,8 @@ def steady_items(n_items: int, rng: np.random.Generator) -> tuple[np.ndarray, Co
 def learned_against_exact(
     mean: np.ndarray, costs: Costs, steps: Sequence[int], *, lead_time: int = 3, seed: int = 0
 ) -> pd.DataFrame:
-    """Cost of trained rules / the exact optimum, on steady Poisson demand, as training goes on.
-
-    Parameters
-    ----------
-    mean : array (n_items,)
-        Mean daily demand.
-    costs : Costs of arrays (n_items,)
-    steps : sequence of int
-        Gradient steps of each training, all from the start.
-    lead_time, seed : int
-
-    Returns
-    -------
-    DataFrame: steps, mean, worst (cost / optimum over items).
-
-    Raises
-    ------
-    ParameterError
-        If a mean is not above 0, or the costs are of another number of items.
-    """
-    paths = _steady_paths(mean, costs, 300, seed)
+    """Cost of trained rules / the exact optimum on steady Poisson demand, by gradient steps."""
+    paths = _steady_paths(mean, 300, seed)
     inputs = rule_inputs(paths, costs, lead_time=lead_time)
     rows = []
     for n_steps in steps:
@@ -596,25 +376,8 @@ def learned_against_exact(
 def searched_against_exact(
     mean: np.ndarray, costs: Costs, evaluations: Sequence[int], *, lead_time: int = 3, seed: int = 0
 ) -> pd.DataFrame:
-    """Cost of searched levels / the exact optimum, on steady Poisson demand, as the search may try more.
-
-    Parameters
-    ----------
-    mean, costs, lead_time, seed
-        As in `learned_against_exact`.
-    evaluations : sequence of int
-        Candidates tried for each item.
-
-    Returns
-    -------
-    DataFrame: evaluations, mean, worst (cost / optimum over items).
-
-    Raises
-    ------
-    ParameterError
-        As in `learned_against_exact`.
-    """
-    paths, opening = _steady_paths(mean, costs, 60, seed), np.rint((lead_time + 1) * mean)
+    """Cost of searched levels / the exact optimum on steady Poisson demand, by candidates tried an item."""
+    paths, opening = _steady_paths(mean, 60, seed), np.rint((lead_time + 1) * mean)
     options = {"opening_stock": opening, "lead_time": lead_time, "lost_sales": False, "seed": seed}
     rows = []
     for tried in evaluations:
@@ -623,11 +386,8 @@ def searched_against_exact(
     return pd.DataFrame(rows, columns=["evaluations", "mean", "worst"])
 
 
-def _steady_paths(mean: np.ndarray, costs: Costs, n_paths: int, seed: int) -> np.ndarray:
+def _steady_paths(mean: np.ndarray, n_paths: int, seed: int) -> np.ndarray:
     """Poisson demand, the same every day, (n_items, n_paths, STEADY_DAYS)."""
-    above("mean", mean)
-    if any(np.shape(cost) != np.shape(mean) for cost in (costs.holding, costs.shortage, costs.order)):
-        raise ParameterError(f"costs hold {np.shape(costs.order)} values; give one for each of {len(mean)} items")
     return np.random.default_rng(seed).poisson(mean[:, None, None], (len(mean), n_paths, STEADY_DAYS))
 
 
@@ -640,26 +400,14 @@ def _above_optimum(mean, costs: Costs, s, S, lead_time: int) -> tuple[float, flo
     return ratio.mean(), ratio.max()
 
 
-FOUND_WITHIN = {"spike": 1, "stock-out": 14, "rise": 21, "fall": 21, "end of life": 42}
-"""Days from an event's first day within which it must be found."""
+FOUND_WITHIN = {"spike": 1, "stock-out": 14, "rise": 21, "fall": 21, "end of life": 42}  # days from its first day
 SPIKE, STOCK_OUT_DAYS, SHIFT, FADE_DAYS = 8.0, 14, 3.0, 30
-LEAST_MEAN = 3.0
-"""Units a day in the four weeks before an event; below it most are not to be told from chance."""
+LEAST_MEAN = 3.0  # units a day in the four weeks before an event; below it most are not to be told from chance
 
 
 @dataclass(frozen=True)
 class Planted:
-    """Demand with planted events.
-
-    Attributes
-    ----------
-    series : DataFrame, n_series rows, seller_no, product_no, warehouse_no
-    dates : DatetimeIndex, n_days
-    demand : array (n_series, n_days), units
-    true_mean : array (n_series, n_days), expected demand, events included
-    factor : array (n_series, n_days), what the spikes and stock-outs multiply it by; 1 on other days
-    events : DataFrame, columns row, day, event
-    """
+    """Demand with planted events."""
 
     series: pd.DataFrame
     dates: pd.DatetimeIndex
@@ -670,17 +418,7 @@ class Planted:
 
 
 def plant(n_series: int = 300, seed: int = 0) -> Planted:
-    """A twin's series, drawn anew without its own stock-outs and flash sales, with one event in each that sells well.
-
-    Parameters
-    ----------
-    n_series, seed : int
-        As in `make_twin`.
-
-    Returns
-    -------
-    Planted
-    """
+    """Series of the twin without its own stock-outs and flash sales, and one planted event in each that sells well."""
     twin = make_twin(n_series, seed)
     for_events, for_counts = stream(seed, "alerts/events"), stream(seed, "alerts/counts")
     mean, factor = twin.truth_mean.copy(), np.ones(twin.truth_mean.shape)
@@ -705,18 +443,7 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
 
 
 def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) -> pd.DataFrame:
-    """How many alerts are right, and how many planted events were found.
-
-    Parameters
-    ----------
-    planted : Planted
-    thresholds : Thresholds
-
-    Returns
-    -------
-    DataFrame, one row an event: kind of the alert that should find it, events, found, recall, alerts of that kind,
-    right, precision, days (median delay of those found).
-    """
+    """Precision of the alerts and recall of the planted events, one row an event."""
     rows = planted.series.reset_index(drop=True)
     alerts = demand_alerts(rows, planted.dates, planted.demand, thresholds=thresholds)
     keys = list(rows.columns[:3])
@@ -764,21 +491,7 @@ def stock_precision_and_recall(
     n_samples: int = 200,
     thresholds: Thresholds = DEFAULTS,
 ) -> pd.DataFrame:
-    """Whether stock alerts come true: random stocks on a random day of the twin, an oracle's samples, the days after.
-
-    Parameters
-    ----------
-    n_series, seed : int
-        As in `make_twin`.
-    lead_time, n_samples : int
-        Days from order to arrival [LT], and paths of the forecast.
-    thresholds : Thresholds
-
-    Returns
-    -------
-    DataFrame, a row for stockout risk (was any of the next LT + 1 days short?) and one for overstock (was any of the
-    stock left after `cover_days`?): kind, alerts, right, precision, happened, recall.
-    """
+    """Precision and recall of stock alerts for random stocks on random days of the twin, with an oracle's samples."""
     twin = make_twin(n_series, seed)
     for_stock, for_samples, for_days = (stream(seed, f"alerts/{what}") for what in ("stock", "samples", "days"))
     horizon = max(thresholds.cover_days, lead_time + 1)
@@ -815,7 +528,7 @@ def stock_precision_and_recall(
 
 
 def _right(planted: Planted, kind: str, row: int, day: int) -> bool:
-    """Whether the truth bears an alert out."""
+    """Whether an alert is true."""
     mean, factor = planted.true_mean[row], planted.factor[row]
     if kind == "demand anomaly":
         return bool(factor[day] != 1)

@@ -1,0 +1,217 @@
+"""The supply network: its plan, stages on their own, base-stock levels, the genetic search, the bullwhip effect."""
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.demand import level_cost, poisson_demand, table_newsvendor
+from bowerbird.inventory.simulate import simulate
+from bowerbird.planning.network import (
+    Network,
+    base_stock_cost,
+    bullwhip_ratios,
+    chain_orders,
+    genetic_search,
+    network_plan,
+    plan_of_each_alone,
+)
+
+
+def random_network(seed, **more) -> Network:
+    rng = np.random.default_rng(seed)
+    return Network(
+        rng.poisson(6, (4, 2, 8)), rng.uniform(1, 3, (2, 3)), rng.uniform(0, 3, (3, 4)), lost_sale_cost=20,
+        supply_lead_time=rng.integers(0, 3, (2, 3)), holding_cost=rng.uniform(0.05, 0.2, 3), transhipment_lead_time=1,
+        **({"transhipment_cost": 0.5, "supply_capacity": 30, "opening_stock": 9} | more),
+    )  # fmt: skip
+
+
+def test_one_of_each_by_hand():
+    # Two days' lead time: day 0's and 1's demand of 4 can only come from the 6 in stock, and 2 are lost. Day 2 and 3
+    # need 4 each; 5 a day can be sent, and what is sent a day early would be held at .1.
+    network = Network(
+        np.full((1, 1, 4), 4.0), [[3.0]], [[1.0]], supply_lead_time=2, supply_capacity=5, holding_cost=0.1,
+        lost_sale_cost=9, opening_stock=6,
+    )  # fmt: skip
+    plan = network_plan(network)
+    # Stock of day 0 after serving 4 is 2: held once. Lost: 2 units.
+    assert plan.costs == pytest.approx(
+        {"supply": 3 * 8, "transhipment": 0, "delivery": 6 + 8, "holding": 0.2, "lost_sales": 18}
+    )
+    np.testing.assert_allclose(plan.lost, [[[0, 2, 0, 0]]], atol=1e-9)
+    sent = plan.flows.query("route == 'supply'")
+    assert sent["day"].tolist() == [0, 1] and sent["arrival"].tolist() == [2, 3]
+
+
+def test_transhipment_by_hand():
+    # The only supplier reaches warehouse 0, the merchant is next to warehouse 1: through 0 at 1 + 2, direct fare 9.
+    network = Network(
+        [[[0, 5.0]]], [[1.0, np.inf]], [[9.0], [0.0]], transhipment_cost=2, transhipment_lead_time=1, lost_sale_cost=50
+    )
+    plan = network_plan(network)
+    assert plan.cost == pytest.approx(5 * 3)
+    moved = plan.flows.query("route == 'transhipment'").iloc[0]
+    assert (moved.origin, moved.destination, moved.day, moved.arrival, moved.units) == (0, 1, 0, 1, 5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_plans_conserve_units_keep_limits_and_are_proven_by_duality(seed):
+    network = random_network(seed)
+    plan = network_plan(network)
+    assert plan.dual_cost == pytest.approx(plan.cost, rel=1e-9)
+    sold, change, sent = (np.zeros(array.shape) for array in (network.demand, plan.stock, network.supply_capacity))
+    change[:, :, 0] = network.opening_stock
+    cost = 0.0
+    for flow in plan.flows.itertuples():  # a ledger kept entry by entry
+        fare = {"supply": network.supply_cost, "delivery": network.delivery_cost,
+                "transhipment": network.transhipment_cost}[flow.route][flow.origin, flow.destination]  # fmt: skip
+        cost += fare * flow.units
+        if flow.route == "supply":
+            sent[flow.origin, flow.day] += flow.units
+            assert flow.arrival - flow.day == network.supply_lead_time[flow.origin, flow.destination]
+        else:
+            change[flow.origin, flow.product, flow.day] -= flow.units
+        if flow.route == "delivery":
+            sold[flow.destination, flow.product, flow.arrival] += flow.units
+        else:
+            change[flow.destination, flow.product, flow.arrival] += flow.units
+    np.testing.assert_allclose(plan.stock, change.cumsum(axis=2), atol=1e-7)
+    np.testing.assert_allclose(sold + plan.lost, network.demand, atol=1e-7)
+    assert (sent <= network.supply_capacity + 1e-7).all()
+    cost += network.holding_cost @ plan.stock.sum(axis=(1, 2)) + network.lost_sale_cost @ plan.lost.sum(axis=(1, 2))
+    assert plan.cost == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_acting_alone_never_costs_less_and_transhipment_never_more(seed):
+    together, alone = (plan(random_network(seed, supply_capacity=20)) for plan in (network_plan, plan_of_each_alone))
+    assert alone.cost > together.cost * (1 - 1e-9)
+    assert network_plan(random_network(seed, supply_capacity=20, transhipment_cost=np.inf)).cost >= together.cost - 1e-6
+
+
+def test_acting_alone_by_hand():
+    # Both merchants ask warehouse 0, it orders all 10 from supplier 0, who can send 6; supplier 1 is never asked.
+    network = Network([[[5.0]], [[5.0]]], [[1.0], [2.0]], [[0.0, 0.0]], supply_capacity=6, lost_sale_cost=10)
+    assert network_plan(network).cost == pytest.approx(6 * 1 + 4 * 2)
+    alone = plan_of_each_alone(network)
+    assert alone.cost == pytest.approx(6 * 1 + 4 * 10) and alone.dual_cost == pytest.approx(alone.cost)
+    # Of two warehouses as near the first is asked; the second would be cheaper to supply, no concern of the merchant.
+    network = Network([[[5.0]]], [[3.0, 1.0]], [[0.0], [0.0]], lost_sale_cost=10)
+    assert network_plan(network).cost == pytest.approx(5 * 1)
+    assert plan_of_each_alone(network).cost == pytest.approx(5 * 3)
+
+
+@pytest.mark.parametrize("lead_time", [0, 2])
+def test_one_warehouse_costs_what_the_simulation_of_one_item_costs(lead_time):
+    demand = np.random.default_rng(1).poisson(3, (1, 40))
+    walk = simulate(demand, 9, 9, opening_stock=5, lead_time=lead_time)
+    network = Network(
+        demand[None], [[2.0]], [[0.5]], supply_lead_time=lead_time, holding_cost=0.1, lost_sale_cost=7, opening_stock=5
+    )
+    expected = 2 * walk.orders.sum() + 0.5 * walk.sales.sum() + 0.1 * walk.closing_stock.sum() + 7 * walk.short.sum()
+    assert base_stock_cost([9], network) == pytest.approx(expected)
+
+
+def test_shares_and_merchants_out_of_reach_by_hand():
+    # The supplier can send 6 of the 8 + 4 asked for: 4 and 2. Warehouse 0 has 4 for wishes of 6 and 2: 3 and 1.
+    network = Network(
+        [[[6.0]], [[2.0]], [[2.0]]], [[1.0, 1.0]], [[0, 0, 9], [9, 9, 0]], supply_capacity=6, lost_sale_cost=10
+    )
+    assert base_stock_cost([[8], [4]], network) == pytest.approx(6 + 10 * (3 + 1 + 0))
+    network = Network(np.ones((2, 1, 3)), [[1.0]], [[0.5, np.inf]], lost_sale_cost=[10, 20])
+    assert base_stock_cost([1], network) == pytest.approx(3 * 20 + 3 * 0.5 + 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rules_never_beat_the_plan_that_knows_all_demand(seed):
+    network, levels = random_network(seed), np.random.default_rng(seed).integers(0, 30, (3, 2))
+    assert base_stock_cost(levels, network) >= network_plan(network).cost * (1 - 1e-9)
+
+
+def test_the_search_finds_the_best_of_a_small_box_and_never_tries_twice():
+    tried = []
+
+    def cost(levels):
+        tried.append(tuple(levels.tolist()))
+        return float(np.sum((levels - [3, 8, 1]) ** 2) + 5 * (levels.sum() % 3))
+
+    levels, least = genetic_search(cost, [0, 5, 0], [5, 9, 5], generations=25)
+    every = product(range(6), range(5, 10), range(6))
+    assert len(tried) == len(set(tried)) and set(tried) <= set(product(range(6), range(5, 10), range(6)))
+    assert least == cost(levels) == min(cost(np.array(levels)) for levels in every)
+    again, other = (genetic_search(cost, [0] * 3, [90] * 3, generations=1, seed=seed)[1] for seed in (0, 1))
+    assert again == genetic_search(cost, [0] * 3, [90] * 3, generations=1)[1] != other
+
+
+def test_the_search_comes_within_one_percent_of_exact_newsvendor_levels():
+    demand = poisson_demand([2.0, 3.0, 5.0, 8.0, 13.0, 21.0])
+    cost = partial(level_cost, demand, holding_cost=1.0, shortage_cost=9.0)
+    _, found = genetic_search(lambda levels: cost(levels).sum(), [0] * 6, [40] * 6)
+    best = table_newsvendor(demand, 1.0, 9.0).cost.sum()
+    assert best - 1e-9 <= found < 1.01 * best
+
+
+def test_the_search_in_a_network_lies_between_a_guess_and_the_plan_that_knows_all_demand():
+    network = Network(
+        np.random.default_rng(5).poisson(5.0, (3, 1, 30)), [[1.0, 1.5]], [[0, 1, 2], [2, 1, 0]], supply_lead_time=2,
+        holding_cost=0.2, lost_sale_cost=8, opening_stock=25,
+    )  # fmt: skip
+    _, found = genetic_search(partial(base_stock_cost, network=network), [0, 0], [80, 80], generations=15)
+    assert network_plan(network).cost <= found < 1.5 * network_plan(network).cost
+    assert found < 0.9 * base_stock_cost([15, 15], network)
+
+
+def test_orders_of_a_chain_by_hand():
+    # Averages of two days: -, 3, 5, 8. Orders: 2 x (5 - 3) + 6 and 2 x (8 - 5) + 10.
+    orders = chain_orders(np.array([[2.0, 4, 6, 10]]), [2], window=2)
+    np.testing.assert_array_equal(orders, [[[np.nan, np.nan, 10, 16]]])
+    assert (chain_orders(np.full((1, 20), 7.0), [3, 2], window=4)[:, :, 9:] == 7).all()
+
+
+def test_shared_demand_swings_by_the_sum_of_lead_times_else_by_products():
+    seen, window = np.random.default_rng(2).normal(100, 10, (300, 600)), 6
+    shared = bullwhip_ratios(seen, chain_orders(seen, [2, 2, 2], window=window, shared=True))
+    alone = bullwhip_ratios(seen, chain_orders(seen, [2, 2, 2], window=window))
+
+    def formula(lead_time):  # theorem 2.2
+        return 1 + 2 * lead_time / window + 2 * lead_time**2 / window**2
+
+    np.testing.assert_allclose(shared, formula(np.array([2, 4, 6])), rtol=0.01)  # theorem 3.1
+    assert alone[0] == pytest.approx(shared[0], rel=0.01)  # measured from a later day on
+    assert (alone[1:] > 0.99 * formula(2) ** np.array([2, 3])).all() and (alone[1:] > shared[1:]).all()  # theorem 3.2
+
+
+SMALL = {
+    "demand": np.ones((2, 1, 3)), "supply_cost": [[1.0, 2.0]], "delivery_cost": [[0, 1], [1, 0]], "lost_sale_cost": 9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: Network(**SMALL | {"demand": np.ones((2, 3))}), "demand has shape"),
+        (lambda: Network(**SMALL | {"demand": np.ones((2, 1, 0))}), "demand has shape"),
+        (lambda: Network(**SMALL | {"demand": np.full((2, 1, 3), np.nan)}), "demand holds nan"),
+        (lambda: Network(**SMALL | {"supply_cost": [1.0, 2.0]}), "supply_cost"),
+        (lambda: Network(**SMALL | {"delivery_cost": np.ones((3, 2))}), "delivery_cost"),
+        (lambda: Network(**SMALL, supply_lead_time=-1), "supply_lead_time"),
+        (lambda: Network(**SMALL, transhipment_lead_time=1.5), "transhipment_lead_time"),
+        (lambda: Network(**SMALL, supply_capacity=-5), "supply_capacity"),
+        (lambda: Network(**SMALL, holding_cost=np.inf), "holding_cost"),
+        (lambda: base_stock_cost([1, 2, 3], Network(**SMALL)), "levels has shape"),
+        (lambda: genetic_search(np.sum, [5], [5, 5]), "low is"),
+        (lambda: genetic_search(np.sum, [1, 9], [5, 5]), "low is"),
+        (lambda: genetic_search(np.sum, [1, 2], [5, 5], generations=-1), "generations"),
+        (lambda: chain_orders(np.ones(9), [1], window=2), "demand, shape"),
+        (lambda: chain_orders(np.ones((1, 9)), [-1], window=2), "lead_times"),
+        (lambda: chain_orders(np.ones((1, 9)), [1], window=0), "window"),
+        (lambda: bullwhip_ratios(np.ones((1, 9)), np.ones((1, 1, 9)), warm_up=8), "warm_up"),
+        (lambda: bullwhip_ratios(np.ones((1, 5)), np.ones((1, 1, 5))), "demand does not vary"),
+    ],
+)
+def test_wrong_input_is_refused_by_name(call, named):
+    with pytest.raises(ParameterError, match=named):
+        call()

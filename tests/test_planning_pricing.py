@@ -1,0 +1,252 @@
+"""Dynamic prices, markdowns, transfers and the end of an item's life."""
+
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from bowerbird.errors import ParameterError
+from bowerbird.planning.pricing import end_of_life, exponential_pricing, fixed_price, markdown_plan, transfer
+
+INF = np.inf
+
+
+def test_gallego_van_ryzin_1994_a_20_t_1():
+    best = exponential_pricing(10, 1.0, scale=20.0)
+    assert best.revenue[0] == 0 and best.price[0] == np.inf
+    np.testing.assert_allclose(best.revenue[[1, 5, 10]], [2.12317, 6.0004, 7.223107], rtol=1e-5)
+    np.testing.assert_allclose(best.price[[1, 10]], [3.12317, 1.098123], rtol=1e-5)
+
+
+def test_more_units_or_more_time_mean_more_revenue_and_more_units_a_lower_price():
+    early, late = (exponential_pricing(30, t, scale=12.0, sensitivity=0.3) for t in (4.0, 1.0))
+    assert (np.diff(early.revenue) > 0).all() and (np.diff(early.revenue, n=2) < 0).all()
+    assert (early.revenue[1:] > late.revenue[1:]).all() and (early.price[1:] > late.price[1:]).all()
+    assert (np.diff(early.price[1:]) < 0).all()
+
+
+def test_the_closed_form_against_a_backward_dp_of_short_steps():
+    prices, steps = np.linspace(0.5, 6, 200), 20_000
+    rates, revenue = 9 * np.exp(-prices), np.zeros(5)
+    for _ in range(steps):  # in a short step one customer comes with chance lambda dt, or none
+        chance = rates * 2.0 / steps
+        revenue[1:] = (chance * (prices + revenue[:-1, None]) + (1 - chance) * revenue[1:, None]).max(axis=1)
+    np.testing.assert_allclose(exponential_pricing(4, 2.0, scale=9.0).revenue, revenue, rtol=5e-4)
+
+
+def test_sensitivity_is_a_change_of_currency_and_large_stocks_do_not_overflow():
+    dollars, cents = (exponential_pricing(8, 2.0, scale=9.0, sensitivity=b) for b in (1.0, 0.01))
+    np.testing.assert_allclose(cents.revenue, 100 * dollars.revenue)
+    np.testing.assert_allclose(cents.price, 100 * dollars.price)
+    best = exponential_pricing(3000, 100.0, scale=50.0)
+    assert best.revenue[-1] == pytest.approx(5000 / np.e)  # as good as unlimited stock: a t / e customers at price 1
+    assert best.price[-1] == pytest.approx(1.0)
+
+
+def test_nothing_to_sell_and_no_time_left():
+    assert exponential_pricing(4, 0.0, scale=5.0).revenue.tolist() == [0] * 5
+    np.testing.assert_allclose(exponential_pricing(4, 0.0, scale=5.0).price[1:], 1.0)
+    assert exponential_pricing(0, 1.0, scale=5.0).revenue.tolist() == [0]
+    assert fixed_price(0, 1.0, scale=20.0).bound == 0
+
+
+@pytest.mark.parametrize(("n_units", "t"), [(1, 1.0), (5, 1.0), (10, 1.0), (40, 5.0), (3, 50.0)])
+def test_bounds_of_gallego_and_van_ryzin_hold(n_units, t):
+    best = exponential_pricing(n_units, t, scale=20.0).revenue[-1]
+    fixed = fixed_price(n_units, t, scale=20.0)
+    assert fixed.revenue <= best <= fixed.bound
+    # Theorem 3: J_FP / J* >= 1 - 1 / (2 sqrt(min(n, lambda* t)))
+    assert fixed.revenue / best >= 1 - 1 / (2 * np.sqrt(min(n_units, 20 / np.e * t)))
+
+
+def test_fixed_price_by_hand():
+    scarce = fixed_price(1, 1.0, scale=20.0)  # run-out price log 20: one customer expected
+    assert scarce.price == pytest.approx(np.log(20)) and scarce.bound == pytest.approx(np.log(20))
+    assert scarce.revenue == pytest.approx(np.log(20) * (1 - np.exp(-1)))
+    plenty = fixed_price(1000, 1.0, scale=20.0)
+    assert plenty.price == 1 and plenty.bound == pytest.approx(20 / np.e) == pytest.approx(plenty.revenue)
+
+
+# ---------------------------------------------------------------- markdowns
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_markdowns_against_trying_every_price_at_every_turn(seed):
+    rng = np.random.default_rng(seed)
+    n_periods, n_prices, n_units, salvage = *rng.integers(1, 4, size=2), int(rng.integers(0, 7)), rng.uniform(-1, 2)
+    prices = np.sort(rng.choice(np.arange(1, 15), n_prices, replace=False))[::-1].astype(float)
+    mean = np.sort(rng.uniform(0, 4, (n_periods, n_prices)), axis=1)
+
+    @cache
+    def worth(t, units, rung):
+        if t == n_periods:
+            return salvage * units
+        options = []
+        for k in range(rung, n_prices):
+            expected = 0.0
+            for asked in range(60):
+                sold = min(asked, units)
+                expected += poisson.pmf(asked, mean[t, k]) * (prices[k] * sold + worth(t + 1, units - sold, k))
+            options.append(expected)
+        return max(options)
+
+    plan = markdown_plan(n_units, prices, mean, salvage=salvage)
+    for t, units, rung in np.ndindex(n_periods + 1, n_units + 1, n_prices):
+        assert plan.value[t, units, rung] == pytest.approx(worth(t, units, rung), abs=1e-9)
+    assert plan.value[0, n_units, 0] <= plan.bound + 1e-9
+
+
+def test_markdown_of_one_period_by_hand():
+    # One unit, prices 10 and 6, mean demand 1 and 3: 10 (1 - 1/e) = 6.32 against 6 (1 - e^-3) = 5.70.
+    plan = markdown_plan(1, [10, 6], [[1.0, 3.0]])
+    assert plan.value[0, 1, 0] == pytest.approx(10 * (1 - np.exp(-1))) and plan.rung[0, 1, 0] == 0
+    assert plan.value[0, 1, 1] == pytest.approx(6 * (1 - np.exp(-3)))  # once marked down, it stays
+    assert plan.bound == pytest.approx(10)
+    assert markdown_plan(1, [10, 6], [[1.0, 3.0]], salvage=-5).rung[0, 1, 0] == 1  # disposal makes selling urgent
+    many = markdown_plan(50, [10, 6], [[1.0, 3.0]])
+    assert many.value[0, 50, 0] == pytest.approx(18) == many.bound and many.rung[0, 50, 0] == 1
+
+
+def test_prices_fall_with_stock_and_stay_down():
+    plan = markdown_plan(40, [12, 9, 7, 5], np.tile([1.0, 2.0, 3.5, 6.0], (8, 1)), salvage=1.0)
+    assert (np.diff(plan.rung[:, 1:, 0], axis=1) >= 0).all()  # more units, a lower price
+    assert all((plan.rung[:, :, j] >= j).all() for j in range(4))
+    assert (np.diff(plan.value, axis=2) <= 1e-12).all()  # a lower start leaves fewer choices
+    assert plan.rung[0, 3, 0] == 0 and plan.rung[0, 40, 0] > 0
+
+
+def test_simulated_markdowns_earn_the_plans_value():
+    prices, mean, n_runs = np.array([12.0, 9, 5]), np.tile([1.0, 2.0, 6.0], (6, 1)), 40_000
+    plan, rng = markdown_plan(20, prices, mean, salvage=1.0), np.random.default_rng(0)
+    left, rung, earned = np.full(n_runs, 20), np.zeros(n_runs, int), np.zeros(n_runs)
+    for t in range(6):
+        rung = plan.rung[t, left, rung]
+        sold = np.minimum(rng.poisson(mean[t, rung]), left)
+        left = left - sold
+        earned += prices[rung] * sold
+    earned += left
+    assert earned.mean() == pytest.approx(plan.value[0, 20, 0], abs=3 * earned.std() / np.sqrt(n_runs))
+
+
+# ---------------------------------------------------------------- transfers
+
+
+def test_two_by_two_by_hand():
+    # A spares 10, B spares 5; C is short of 8, D of 12. All 15 units move: A-C 8 at 1, A-D 2 at 4, B-D 5 at 2.
+    best = transfer([10, 5], [8, 12], [[1, 4], [3, 2]], worth=9)
+    np.testing.assert_array_equal(best.units, [[8, 2], [0, 5]])
+    assert best.gain == pytest.approx(8 * (9 - 1) + 2 * (9 - 4) + 5 * (9 - 2))
+    np.testing.assert_allclose(best.surplus_worth, [5, 7])  # one more unit of either serves D
+    np.testing.assert_allclose(best.shortage_worth, [3, 0])  # one more short at C: 8 gained, 5 given up at D
+
+
+def test_a_unit_stays_where_moving_it_does_not_pay_or_there_is_no_way():
+    best = transfer([10, 10], [8, 8], [[1, 4], [3, 2]], worth=[3, 3], worth_at_origin=[0, 2])
+    np.testing.assert_array_equal(best.units, [[8, 0], [0, 0]])  # A-D costs 4 for a worth of 3, B-D 2 for 3 - 2
+    assert best.gain == 16
+    apart = transfer([5, 5], [6, 6], [[1, INF], [INF, INF]], worth=9)
+    np.testing.assert_array_equal(apart.units, [[5, 0], [0, 0]])
+    nowhere = transfer([5], [6], [[INF]], worth=9)
+    assert nowhere.gain == 0 and nowhere.surplus_worth.tolist() == [0]
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_transfer_against_trying_all_whole_numbers(seed):
+    rng = np.random.default_rng(seed)
+    surplus, shortage = rng.integers(0, 4, 2), rng.integers(0, 4, 2)
+    cost, worth, stays = rng.integers(0, 6, (2, 2)), rng.integers(1, 9, 2), rng.integers(0, 3, 2)
+    best = transfer(surplus, shortage, cost, worth=worth, worth_at_origin=stays)
+    gains = []
+    for flat in product(range(4), repeat=4):
+        units = np.reshape(flat, (2, 2))
+        if (units.sum(axis=1) <= surplus).all() and (units.sum(axis=0) <= shortage).all():
+            gains.append((units * (worth - stays[:, None] - cost)).sum())
+    assert best.gain == pytest.approx(max(gains))
+    np.testing.assert_array_equal(best.units, np.rint(best.units))
+    # Strong duality: the gain is what surplus and shortage are worth together.
+    assert best.gain == pytest.approx(best.surplus_worth @ surplus + best.shortage_worth @ shortage)
+
+
+def test_end_of_life_by_hand():
+    # A holds 4 units, worth 5, 2, 1, 0 there; at B two would bring 6 and 4. Moving costs 1, clearing brings 1.5.
+    value = np.array([[0, 5, 7, 8, 8], [0, 6, 10, 10, 10]])
+    best = end_of_life([4, 0], value, [[0, 1], [1, 0]], clearing_price=1.5)
+    np.testing.assert_array_equal(best.keep, [2, 0])
+    np.testing.assert_array_equal(best.move, [[0, 2], [0, 0]])
+    np.testing.assert_array_equal(best.clear, [0, 0])
+    assert best.value == pytest.approx(7 + 10 - 2)
+    dear = end_of_life([4, 0], value, [[0, 4.4], [1, 0]], clearing_price=1.5)
+    np.testing.assert_array_equal([dear.keep[0], dear.move[0, 1], dear.clear[0]], [2, 1, 1])  # 6 - 4.4 > 1.5 > 1
+    with_none = end_of_life([4, 0], value + 2, [[0, 1], [1, 0]]).value
+    assert with_none == pytest.approx(15 + 2 + 2)  # no units at all are worth 2 as well
+    apart = end_of_life([4, 0], value, [[0, INF], [INF, 0]], clearing_price=1.5)
+    np.testing.assert_array_equal([apart.keep[0], apart.clear[0]], [2, 2])
+
+
+def test_disposal_that_costs_is_put_off_and_a_worth_below_zero_is_cleared():
+    value = np.array([[0, 3, 2, 1]])  # from the second unit on, each costs 1 to be rid of later
+    best = end_of_life([3], value, [[0]], clearing_price=-0.5)
+    assert best.keep[0] == 1 and best.clear[0] == 2 and best.value == pytest.approx(3 - 1)
+    later = end_of_life([3], value, [[0]], clearing_price=-2)
+    assert later.keep[0] == 3 and later.value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_end_of_life_against_trying_everything(seed):
+    rng = np.random.default_rng(seed)
+    stock = rng.integers(0, 4, 2)
+    worth = -np.sort(-rng.uniform(-1, 6, (2, 6)), axis=1)
+    value = np.concatenate([np.zeros((2, 1)), worth.cumsum(axis=1)], axis=1)
+    cost, price = rng.uniform(0, 3, (2, 2)), rng.uniform(-1, 3, 2)
+    options = []
+    for moved_a, moved_b in product(range(stock[0] + 1), range(stock[1] + 1)):
+        for clear_a, clear_b in product(range(stock[0] - moved_a + 1), range(stock[1] - moved_b + 1)):
+            kept = (stock[0] - moved_a - clear_a + moved_b, stock[1] - moved_b - clear_b + moved_a)
+            transport = moved_a * cost[0, 1] + moved_b * cost[1, 0]
+            cleared = clear_a * price[0] + clear_b * price[1]
+            options.append(value[0, kept[0]] + value[1, kept[1]] + cleared - transport)
+    best = end_of_life(stock, value, cost, clearing_price=price)
+    assert best.value == pytest.approx(max(options))
+    np.testing.assert_allclose(best.keep + best.move.sum(axis=1) + best.clear, stock)
+
+
+# ---------------------------------------------------------------- refusals
+
+SEASON = {"n_units": 3, "time_left": 1.0, "scale": 2.0}
+SALE = {"n_units": 3, "prices": [9, 5], "mean_demand": [[1.0, 2.0]]}
+MOVE = {"surplus": [1, 2], "shortage": [3], "transport_cost": [[1.0], [2.0]], "worth": 5}
+LAST = {"stock": [2], "value": [[0, 2.0, 3.0]], "transport_cost": [[0.0]]}
+
+
+@pytest.mark.parametrize(
+    ("function", "good", "wrong", "named"),
+    [
+        (exponential_pricing, SEASON, {"n_units": -1}, "n_units"),
+        (exponential_pricing, SEASON, {"time_left": [1, 2]}, "time_left"),
+        (fixed_price, SEASON, {"n_units": 1.5}, "n_units"),
+        (fixed_price, SEASON, {"time_left": -1.0}, "time_left"),
+        (exponential_pricing, SEASON, {"scale": 0.0}, "scale"),
+        (fixed_price, SEASON, {"sensitivity": -1.0}, "sensitivity"),
+        (markdown_plan, SALE, {"n_units": 10**6}, "n_units would take"),
+        (markdown_plan, SALE, {"prices": [5, 9]}, "prices"),
+        (markdown_plan, SALE, {"prices": []}, "prices"),
+        (markdown_plan, SALE, {"mean_demand": [[1.0]]}, "mean_demand"),
+        (markdown_plan, SALE, {"mean_demand": [[1.0, -1]]}, "mean_demand"),
+        (markdown_plan, SALE, {"mean_demand": np.empty((0, 2))}, "mean_demand"),
+        (markdown_plan, SALE, {"salvage": np.nan}, "salvage"),
+        (transfer, MOVE, {"surplus": [-1, 2]}, "surplus"),
+        (transfer, MOVE, {"shortage": [np.nan]}, "shortage"),
+        (transfer, MOVE, {"transport_cost": [[1.0, 1.0]]}, "transport_cost"),
+        (transfer, MOVE, {"transport_cost": [[1.0], [-1.0]]}, "transport_cost"),
+        (transfer, MOVE, {"worth": np.nan}, "worth"),
+        (end_of_life, LAST, {"stock": [1.5]}, "stock"),
+        (end_of_life, LAST, {"value": [[0, 1, 3.0]]}, "not concave"),
+        (end_of_life, LAST, {"value": [[0, np.nan]]}, "value"),
+        (end_of_life, LAST, {"transport_cost": [[0, 1.0]]}, "transport_cost"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(function, good, wrong, named):
+    with pytest.raises(ParameterError, match=named):
+        function(**good | wrong)
