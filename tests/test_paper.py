@@ -10,7 +10,6 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 from torch import nn
 from torch.utils.data import DataLoader
@@ -28,7 +27,6 @@ from bowerbird.paper.printed import (
     TABLE_1_TOTAL_PERCENTAGE,
     TABLE_2,
     TABLE_3,
-    TABLE_3_HEADERS,
 )
 from bowerbird.planning.rules import stock_cost
 from bowerbird.runs import project_root
@@ -152,13 +150,6 @@ def test_table_3_training_f1_exceeds_what_its_recall_and_precision_allow():
     assert not possible["train"] and possible["test"]
 
 
-def test_table_3_has_two_columns_of_one_name():
-    headers = list(TABLE_3_HEADERS.values())
-    assert len(headers) == len(TABLE_3.columns) == 6
-    assert [name for name in headers if headers.count(name) > 1] == ["Accuracy", "Accuracy"]
-    assert [key for key, name in TABLE_3_HEADERS.items() if name == "Accuracy"] == ["accuracy", "precision"]
-
-
 def test_printed_holds_every_table_cell_once_and_every_text_claim_with_a_quote():
     assert PRINTED["id"].is_unique
     assert len(PRINTED) == 2 * 10 + 2 + 10 * 10 + 2 * 6 + 18
@@ -240,17 +231,6 @@ def test_an_rmse_is_no_share():
     assert share[0] == share[1] and error[0] == pytest.approx(12 * error[1])
 
 
-def test_the_loop_of_4_3_must_return_to_the_search():
-    rng, given = np.random.default_rng(0), 0.05
-    search = lambda: rng.uniform(-1, 1)  # noqa: E731  step 2: new parameters
-    error = np.square  # step 3: train with them and take the error
-
-    first = search()
-    from_step_3 = [error(first) for _ in range(50)]
-    assert len(set(from_step_3)) == 1 and min(from_step_3) > given, "the same parameters, the same error, for ever"
-    assert min(error(search()) for _ in range(50)) < given
-
-
 # --- 001 --------------------------------------------------------------------------------------------------------------
 
 
@@ -261,17 +241,6 @@ def test_document_001_mixes_float64_and_float32():
     with pytest.raises((ValueError, RuntimeError), match="dtype"):
         nn.LSTM(1, 32)(batch)
     assert nn.LSTM(1, 32)(batch.float())[0].shape == (5, 1, 32)
-
-
-def test_document_001_prediction_changes_no_parameter():
-    model, x = nn.Linear(1, 1), torch.tensor([[1.0]])
-    with torch.no_grad():
-        first, second = model(x).item(), model(x).item()
-    assert first == second
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    (model(x) - 5).square().sum().backward()  # step 3 of the article's prediction
-    optimizer.step()
-    assert model(x).item() != first
 
 
 def test_document_001_lstm_has_no_cell_state():
@@ -356,20 +325,6 @@ def test_document_002_never_parses_its_timestamps(tmp_path):
     np.testing.assert_array_equal(day_of(parsed), np.arange(10))
 
 
-def test_document_002_splits_at_day_1000():
-    data = sales_table(166)  # the paper's days
-    assert (day_of(data) < 1000).all(), "all for training"
-    with pytest.raises(ValueError, match="0 sample"):
-        MinMaxScaler().fit_transform(data[day_of(data) >= 1000][["sales_volume"]])
-
-
-def test_document_002_deletes_the_almost_complete_records():
-    missing = np.array([0, 1, 1, 8, 9])  # of ten fields
-    as_written = missing[~((missing > 0) & (missing <= 2))]
-    right = missing[missing <= 2]
-    assert as_written.sum() == 17 and right.sum() == 2, "fields still missing"
-
-
 def test_document_002_sums_timestamps():
     data = sales_table()
     data["time_diff"] = day_of(data)
@@ -385,11 +340,6 @@ def test_document_002_windows_cannot_be_made_by_reshape():
 
 
 def test_document_002_the_scaler_is_not_there_and_does_not_fit():
-    def predict_and_visualize(predictions):
-        return scaler.inverse_transform(predictions)  # noqa: F821  as in the article
-
-    with pytest.raises(NameError, match="scaler"):
-        predict_and_visualize(np.zeros((4, 1)))
     three = MinMaxScaler().fit(np.random.default_rng(0).normal(size=(9, 3)))
     with pytest.raises(ValueError, match=r"non-broadcastable|features|shape"):
         three.inverse_transform(np.zeros((4, 1)))
@@ -458,12 +408,6 @@ def test_document_004_smoothing_takes_the_last_period():
     fourth = 110
     fifth = 0.5 * PERIODS[3] + 0.5 * fourth
     assert (fifth, 0.5 * PERIODS[4] + 0.5 * fifth) == (120, 130)
-
-
-def test_document_004_splits_days_at_random():
-    days = np.arange(100)
-    train, test = train_test_split(days, test_size=0.2, random_state=42)
-    assert (train > test.min()).sum() > 60
 
 
 def test_document_004_stock_from_a_days_number():
