@@ -6,7 +6,6 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from test_ladder import SHORT
 from test_ladder import panel as ladder_panel
 
 from bowerbird import cluster, sbo
-from bowerbird.dm import PolynomialRegressionMixture, em
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import make_forecasts, simple_methods
 from bowerbird.forecaster.tuning import tune
@@ -51,26 +49,18 @@ def simulated(pool) -> pd.DataFrame:
     return simulation.monte_carlo(paths, 12, 20, assumed_costs(), seed=3, executor=pool)
 
 
-def mixed(pool) -> np.ndarray:
-    curves = np.random.default_rng(0).normal(size=(500, 12)).cumsum(axis=1)
-    labels = np.arange(500) % 4
-    mixture = PolynomialRegressionMixture(4, max_iter=5, tol=0).fit(curves, labels=labels, executor=pool)
-    return np.concatenate([mixture.coefficients_.ravel(), mixture.history_])
-
-
 def forecast(pool) -> np.ndarray:
     made = make_forecasts(ladder_panel(), simple_methods()[:6], SHORT, executor=pool)
     return np.concatenate([one.point.ravel() for one in made.values()])
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("work", [searched, simulated, mixed, forecast])
+@pytest.mark.parametrize("work", [searched, simulated, forecast])
 def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
     monkeypatch.setattr(simulation, "BLOCK", 64)
     monkeypatch.setattr(simulation, "BLOCKS_A_TASK", 2)
-    monkeypatch.setattr(em, "BLOCK", 128)
     alone = work(None)
-    with cluster.executor(address=here) as pool:
+    monkeypatch.setenv(cluster.VARIABLE, here)
+    with cluster.executor() as pool:
         used = []
         monkeypatch.setattr(pool, "map", lambda *args, inner=pool.map: used.append(1) or inner(*args))
         shared = work(pool)
@@ -79,17 +69,6 @@ def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
         pd.testing.assert_frame_equal(shared, alone, check_exact=True)
     else:
         np.testing.assert_array_equal(shared, alone)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_blocks_of_curves_are_handed_out_once(monkeypatch, here):
-    monkeypatch.setattr(em, "BLOCK", 128)
-    with cluster.executor(address=here) as pool:
-        given = []
-        monkeypatch.setattr(pool, "map", lambda *args, inner=pool.map: given.append(args[1]) or inner(*args))
-        mixed(pool)
-    assert len(given) == 5 and all(isinstance(block, distributed.Future) for block in given[0])
-    assert all(blocks is given[0] for blocks in given), "another time in another iteration"
 
 
 def test_what_is_used_is_what_the_environment_says(monkeypatch, here):
@@ -120,9 +99,8 @@ def test_no_worker_there(monkeypatch):
     with (
         distributed.LocalCluster(n_workers=0, **options) as local,
         pytest.raises(ParameterError, match="it has no worker; start some with `dask worker tcp:"),
-        cluster.executor(address=local.scheduler_address),
     ):
-        pass
+        cluster.use(local.scheduler_address)
 
 
 def test_dask_is_an_extra(monkeypatch):
@@ -186,20 +164,11 @@ def killed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["search", "networks", "curves"])
-def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
+@pytest.mark.parametrize("kind", ["search", "networks"])
+def test_a_worker_killed_in_the_middle_changes_no_bit(monkeypatch, killed, kind):
     if kind == "search":
         search = partial(sbo.minimize, slow_bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1)
         alone = sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1).history
-    elif kind == "curves":
-        curves = np.random.default_rng(0).normal(size=(8 * em.BLOCK, 12)).cumsum(axis=1)
-        labels = np.arange(len(curves)) % 10
-
-        def search(executor):
-            mixture = PolynomialRegressionMixture(10, max_iter=12, tol=0)
-            return SimpleNamespace(history=pd.Series(mixture.fit(curves, labels=labels, executor=executor).history_))
-
-        alone = search(None).history
     else:
 
         def search(executor):
@@ -207,7 +176,8 @@ def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
 
         alone = search(None).history
     address, kill_one, dead = killed
-    with cluster.executor(address=address) as pool, distributed.Client(address, set_as_default=False) as client:
+    monkeypatch.setenv(cluster.VARIABLE, address)
+    with cluster.executor() as pool, distributed.Client(address, set_as_default=False) as client:
         killer = threading.Thread(target=kill_one, args=(client,), daemon=True)
         killer.start()
         shared = search(executor=pool).history
@@ -215,8 +185,7 @@ def test_a_worker_killed_in_the_middle_changes_no_bit(killed, kind):
         assert len(dead) == 1
         with pytest.raises(ProcessLookupError):
             os.kill(dead[0], 0)
-    same = pd.testing.assert_series_equal if kind == "curves" else pd.testing.assert_frame_equal
-    same(shared, alone, check_exact=True)
+    pd.testing.assert_frame_equal(shared, alone, check_exact=True)
 
 
 def threads(_) -> int:
@@ -227,5 +196,6 @@ def threads(_) -> int:
 
 def test_processes_here_work_with_one_thread_each(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with cluster.executor(2, address="") as pool:
+    monkeypatch.setenv(cluster.VARIABLE, "")
+    with cluster.executor(2) as pool:
         assert set(pool.map(threads, range(4))) == {1}

@@ -9,11 +9,11 @@ from bowerbird.dm.as_run import (
     RECORD_COLUMNS,
     Records,
     agreement,
-    in_print_order,
+    from_printed_centres,
+    in_printed_order,
     k_means,
     label_codes,
-    settle_from_print,
-    stop_like_print,
+    with_default_stop,
 )
 from bowerbird.errors import ParameterError
 from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
@@ -68,17 +68,12 @@ def means(found, records):
 
 
 def test_codes_count_labels_in_order_of_first_appearance():
-    codes = label_codes(merged())
+    codes = label_codes(merged().sample(frac=1, random_state=3))
     assert tuple(codes) == RECORD_COLUMNS
     found = codes[["warehouse_no", "seller_no", "product_no", "category1", "qty"]]
     np.testing.assert_array_equal(found, EXPECTED)
     np.testing.assert_array_equal(codes["category3"], codes["category1"])
     assert (codes.dtypes == np.float64).all()
-
-
-def test_codes_do_not_depend_on_the_order_of_the_table():
-    shuffled = merged().sample(frac=1, random_state=3)
-    pd.testing.assert_frame_equal(label_codes(shuffled), label_codes(merged()))
 
 
 def test_the_naive_merge_counts_the_repeated_warehouses_twice(tiny):
@@ -96,7 +91,7 @@ def test_records_hold_equal_ones_once():
     codes = label_codes(merged())
     doubled = pd.concat([codes, codes.iloc[:2]], ignore_index=True)
     records = Records.of(doubled)
-    assert (len(records.points), records.n_records, records.counts.sum()) == (5, 7, 7)
+    assert (len(records.points), len(records.point_of), records.counts.sum()) == (5, 7, 7)
     np.testing.assert_array_equal(records.points.to_numpy()[records.point_of], doubled)
     np.testing.assert_array_equal(records.counts, [2, 2, 1, 1, 1])
     assert records.variance == pytest.approx(np.var(doubled.to_numpy(), axis=0).mean())
@@ -130,22 +125,15 @@ def test_blind_clusters_come_in_order_of_frequency(seed):
     assert found.inertia == pytest.approx(inertia, rel=1e-9)
 
 
-def test_blind_clusters_repeat_with_the_seed():
-    records = Records.of(blobs((300, 300))[0])
-    first, again, other = (k_means(records, 6, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.labels, again.labels)
-    assert first.inertia == again.inertia != other.inertia
-
-
-def test_clusters_come_in_the_order_of_the_print():
+def test_clusters_come_in_the_printed_order():
     codes, centres, labels = blobs()
-    order = np.array([3, 0, 4, 2, 1])  # the order of the print
+    order = np.array([3, 0, 4, 2, 1])  # the printed order
     frequencies = np.bincount(labels)
     printed = np.round(centres[order, :10])
-    found, _ = settle_from_print(Records.of(codes), printed, frequencies[order], n_starts=3)
+    found, _ = from_printed_centres(Records.of(codes), printed, frequencies[order], n_starts=3)
     np.testing.assert_array_equal(found.frequencies, frequencies[order])
     np.testing.assert_array_equal(order[found.labels[Records.of(codes).point_of]], labels)
-    blind = in_print_order(k_means(Records.of(codes), 5, n_init=10), printed)
+    blind = in_printed_order(k_means(Records.of(codes), 5, n_init=10), printed)
     np.testing.assert_array_equal(blind.frequencies, found.frequencies)
     np.testing.assert_allclose(blind.centres, found.centres, rtol=1e-9)
     np.testing.assert_array_equal(blind.labels, found.labels)
@@ -170,9 +158,9 @@ def crowded():
     return Records.of(codes), np.round(centres[:, :10]), np.bincount(labels)
 
 
-def test_the_start_nearest_the_print_is_kept():
+def test_the_nearest_start_is_kept():
     records, printed, frequencies = crowded()
-    best, tried = settle_from_print(records, printed, frequencies, 10, seed=1)
+    best, tried = from_printed_centres(records, printed, frequencies, 10, seed=1)
     assert len(tried) == 10 and tried["records off"].nunique() > 1
     assert agreement(best, printed, frequencies)["records off"] == tried["records off"].min()
     assert_settled(best, records)
@@ -180,11 +168,11 @@ def test_the_start_nearest_the_print_is_kept():
 
 def test_a_stop_on_the_way_is_found_again_by_its_frequencies():
     records, printed, frequencies = crowded()
-    settled, _ = settle_from_print(records, printed, frequencies, 5)
+    settled, _ = from_printed_centres(records, printed, frequencies, 5)
     start = settled.centres.to_numpy(copy=True)
     start[:, 1] += 3 * np.random.default_rng(7).normal(size=5)
     target = k_means(records, 5, start).frequencies  # an early stop somewhere about
-    found, tried = stop_like_print(records, settled, printed, target, n_starts=300, jitter=3, seed=1)
+    found, tried = with_default_stop(records, settled, printed, target, n_starts=300, jitter=3, seed=1)
     assert agreement(found, printed, target)["records off"] == tried["records off"].min()
     assert len(tried) == 300 and tried["records off"].min() <= np.abs(settled.frequencies - target).sum()
     again = k_means(records, 5, found.start)
@@ -203,7 +191,7 @@ def different(records) -> Records:
 
 @pytest.fixture(scope="module")
 def settled(different):
-    return settle_from_print(different, TABLE_2.to_numpy(), TABLE_1["frequency"].to_numpy())[0]
+    return from_printed_centres(different, TABLE_2.to_numpy(), TABLE_1["frequency"].to_numpy())[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 5])
@@ -211,7 +199,7 @@ def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, di
     frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
     assert tuple(TABLE_2.columns) == PRINTED_COLUMNS
     assert len(records) == TABLE_1_TOTAL == 340_798
-    found, tried = settle_from_print(different, printed, frequencies, seed=seed)
+    found, tried = from_printed_centres(different, printed, frequencies, seed=seed)
     assert_settled(found, different)
     np.testing.assert_array_equal(found.labels, settled.labels)
     np.testing.assert_array_equal(found.frequencies - frequencies, [-8, 0, 0, 0, 0, 8, 0, 0, 0, 0])
@@ -221,7 +209,7 @@ def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, di
 
 def test_the_default_stop_can_give_all_ten_frequencies(records, different, settled):
     frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
-    stopped, tried = stop_like_print(different, settled, printed, frequencies, n_starts=10)  # the seventh does
+    stopped, tried = with_default_stop(different, settled, printed, frequencies, n_starts=10)  # the seventh does
     assert list(np.flatnonzero(tried["records off"] == 0)) == [6]
     found = k_means(Records.each(records), 10, stopped.start)  # all 340,798, as a user would
     np.testing.assert_array_equal(found.frequencies, frequencies)
@@ -244,7 +232,7 @@ def test_the_default_stop_can_give_all_ten_frequencies(records, different, settl
 def test_a_blind_start_comes_within_four_records(records):
     frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
     model = KMeans(10, n_init=1, random_state=LOOKED_FOR).fit(records.to_numpy())
-    ours = in_print_order(k_means(Records.each(records), 10, seed=LOOKED_FOR), printed)
+    ours = in_printed_order(k_means(Records.each(records), 10, seed=LOOKED_FOR), printed)
     np.testing.assert_array_equal(np.sort(np.bincount(model.labels_)), np.sort(ours.frequencies))
     agreed = agreement(ours, printed, frequencies)
     assert agreed["records off"] == 4 and agreed["cells equal"] in (98, 99)  # one cell hangs on rounding, see above
@@ -265,4 +253,4 @@ def test_blind_clusters_of_the_original_records_have_the_two_extreme_ones(record
     assert found.frequencies.sum() == TABLE_1_TOTAL
     assert (np.diff(found.frequencies) <= 0).all()
     assert found.frequencies[-1] == 2  # Table 1's cluster 9
-    assert np.abs(np.sort(TABLE_1["frequency"])[::-1] - found.frequencies).sum() > 1000  # the print is one lucky draw
+    assert np.abs(np.sort(TABLE_1["frequency"])[::-1] - found.frequencies).sum() > 1000  # the tables are one lucky draw

@@ -1,9 +1,8 @@
 """Who does the work: this process, several processes here, or a Dask cluster; the bits are the same.
 
-Whatever takes an `executor` runs on a cluster: SBO's candidates (`tuning.tune`), the ladder's forecasts
-(`ladder.make_forecasts`), blocks of curves in EM, blocks of items and paths in `monte_carlo`. How work is cut and in
-which order results are added depends on the data alone, and every piece brings its own random numbers, so that neither
-the number of workers nor the death of one changes a bit: Dask gives the lost pieces to another.
+Whatever takes an `executor` runs on a cluster: SBO's candidates (`tuning.tune`) and the ladder's forecasts
+(`ladder.make_forecasts`). Every piece brings its own random numbers and results are taken in order. So neither the
+number of workers nor the death of one changes a bit: Dask gives the lost pieces to another.
 
     dask scheduler                                          # prints its address, tcp://...
     dask worker tcp://... --nworkers 8 --nthreads 1         # on each machine, in an environment with bowerbird[cluster]
@@ -16,7 +15,6 @@ import os
 import platform
 import socket
 import threading
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -27,35 +25,15 @@ from urllib.parse import urlsplit
 
 from bowerbird.errors import ParameterError
 
-VARIABLE = "BOWERBIRD_CLUSTER"
-"""Environment variable that holds the scheduler's address; the notebooks' kernels inherit it."""
+VARIABLE = "BOWERBIRD_CLUSTER"  # environment variable with the scheduler's address; the notebooks' kernels inherit it
 PATIENCE = 30  # seconds to wait for the scheduler and a first worker
 
 
 @contextmanager
-def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor | None]:
-    """What spreads work: `with executor() as pool: monte_carlo(..., executor=pool)`.
-
-    Parameters
-    ----------
-    workers : int
-        Processes here, where there is no cluster; 1 for none.
-    address : str, optional
-        Of a Dask scheduler; by default what `use` was told, or BOWERBIRD_CLUSTER holds, if anything.
-
-    Yields
-    ------
-    Executor, or None where all work is done in this process.
-
-    Raises
-    ------
-    ParameterError
-        Dask is not installed, no scheduler or worker answers, or a worker would not give the same bits.
-    """
-    address = os.environ.get(VARIABLE, "") if address is None else address
-    if address:
+def executor(workers: int = 1) -> Iterator[Executor | None]:
+    """The cluster that BOWERBIRD_CLUSTER names, else processes here; None where one process does all work."""
+    if address := os.environ.get(VARIABLE, ""):
         with _connect(address) as client, client.get_executor(pure=False) as pool:
-            pool.client = client
             yield pool
     elif workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
@@ -64,55 +42,18 @@ def executor(workers: int = 1, address: str | None = None) -> Iterator[Executor 
         yield None
 
 
+def use(address: str) -> None:
+    """Check the cluster of a Dask scheduler at tcp://host:port, and let every `executor` from here on be on it."""
+    with _connect(address):
+        os.environ[VARIABLE] = address
+
+
 def _begin_worker() -> None:
     """One thread, as `choose_device` sets it; the worker ends when the process that started it is gone."""
     import torch
 
     torch.set_num_threads(1)
     threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
-
-
-def use(address: str) -> None:
-    """Check a cluster, and let every `executor` from here on, in notebooks too, be on it.
-
-    Parameters
-    ----------
-    address : str
-        Of a Dask scheduler, tcp://host:port.
-
-    Raises
-    ------
-    ParameterError
-        As `executor`.
-    """
-    with _connect(address):
-        os.environ[VARIABLE] = address
-
-
-def hand_out(pieces: list, executor: Executor | None) -> list:
-    """Move data to where it will be worked on, once for many calls of `executor.map`.
-
-    Parameters
-    ----------
-    pieces : list
-    executor : Executor, optional
-        From `executor`.
-
-    Returns
-    -------
-    list, to be given to `executor.map` in place of the pieces: on a cluster, futures of data that lie with the workers,
-    and are handed out anew if one dies; elsewhere the pieces themselves.
-    """
-    client = getattr(executor, "client", None)
-    if client is None:
-        return pieces
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)  # once, and meant
-        return client.map(_itself, pieces, pure=False)
-
-
-def _itself(piece):
-    return piece
 
 
 def _connect(address: str):
@@ -165,6 +106,6 @@ def circumstances() -> dict[str, str | int]:
     source = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         source.update(path.read_bytes())
-    installed = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "torch")}
-    about = {"bowerbird's source": source.hexdigest()[:12], "python": platform.python_version()}
-    return about | installed | {"threads": torch.get_num_threads()}
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "torch")}
+    ours = {"bowerbird's source": source.hexdigest()[:12], "python": platform.python_version()}
+    return ours | versions | {"threads": torch.get_num_threads()}

@@ -20,9 +20,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from bowerbird import denoise, sbo
 from bowerbird.data.panel import Panel, build_panel
 from bowerbird.data.reader import ATTACHMENTS, find_file, read_attachments
-from bowerbird.dm.basis import Basis
-from bowerbird.dm.em import Rules, run
-from bowerbird.dm.statistics import gather
+from bowerbird.dm.fast import Statistics
+from bowerbird.dm.mixture import design_matrix
 from bowerbird.forecaster import Settings, fit
 from bowerbird.forecaster.population import fit_population
 from bowerbird.forecaster.tuning import SPACE
@@ -51,9 +50,22 @@ def excel(folder: Path) -> list[dict]:
 
 def em_seconds(curves: np.ndarray, n_clusters: int = 10, n_iter: int = 30) -> float:
     """Seconds of one EM iteration; the statistics were gathered before, once for all iterations."""
-    gathered = gather(curves, np.linalg.qr(Basis("power", 3).design(curves.shape[1]))[0])
-    start = np.eye(n_clusters)[np.arange(len(curves)) % n_clusters]
-    return seconds(lambda: run(gathered, start, Rules(), tol=-1.0, max_iter=n_iter), 3) / n_iter
+    gathered = gather(curves)
+    start = gathered.m_step(np.eye(n_clusters)[np.arange(len(curves)) % n_clusters])
+
+    def iterate():
+        parameters = start
+        for _ in range(n_iter):
+            parameters, _ = gathered.step(*parameters)
+
+    return seconds(iterate, 3) / n_iter
+
+
+def gather(curves: np.ndarray, degree: int = 3) -> Statistics:
+    """The statistics of some thousand curves at a time, as the mixture gathers them."""
+    chunks = (rows.astype(float) for rows in np.array_split(curves, -(-len(curves) // 4096)))
+    q = np.linalg.qr(design_matrix(curves.shape[1], degree))[0]
+    return Statistics.gather(chunks, q, complete=True)
 
 
 def made_up_curves(n: int, n_days: int, seed: int = 0) -> np.ndarray:

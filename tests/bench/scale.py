@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import torch
-from forecasting import made_up_curves
+from forecasting import gather, made_up_curves
 from timing import seconds
 
 from bowerbird import cluster
@@ -19,9 +19,7 @@ from bowerbird.data.panel import Panel, build_panel
 from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
-from bowerbird.dm.basis import Basis
-from bowerbird.dm.em import BLOCK, Rules, run
-from bowerbird.dm.statistics import Curves, gather
+from bowerbird.dm.fast import Statistics
 from bowerbird.files import atomic_path
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.demand import poisson_demand
@@ -35,6 +33,7 @@ SERIES, CORES = 100_000_000, 1000
 SAMPLE = 1_000_000  # series the network learns from; it is one network for all, and the rest only forecast
 EM_ITERATIONS, EPOCHS, PATHS = 100, 10, 1000
 CLUSTERS, DEGREE = 10, 3
+SHARD = 65_536  # series
 PRICE = 0.05  # dollars a core-hour, assumed; about what a cloud asks
 
 TEXT = """# To 100 million series
@@ -64,11 +63,10 @@ gradient, {gradient:,} bytes a shard and step. The rest is a map: s, S and the f
 iteration of EM over all shards, beside {em_work:.2f} s of work on {cores:,} cores.
 {bound}
 
-**What is there, and what is missing.** `cluster.executor` carries SBO's candidates, the ladder's forecasts, EM's blocks
-and the simulation's, and loses no bit when a worker dies. EM's blocks, {block_mb:.0f} MB each, are handed out once and
-stay with the workers, and with the scheduler, should one die: right for millions of curves, but {shipped:,.0f} GB here.
-At this size the statistics, {per_curve:,} bytes a curve, must be gathered where the curves lie. Not built: that,
-reading in shards, one training on several GPUs, and a store of many files for daily operation.
+**What is there, and what is missing.** `cluster.executor` carries SBO's candidates and the ladder's forecasts, and
+loses no bit when a worker dies. Not built: EM over shards, whose statistics, {per_curve:,} bytes a curve, must be
+gathered where the curves lie; reading in shards, one training on several GPUs, and a store of many files for daily
+operation.
 """
 BOUND = {
     True: "The scheduler bounds it, not arithmetic; larger shards or a tree of sums cure that.",
@@ -82,14 +80,14 @@ def main() -> None:
         write_twin(folder, 2000, 0)
         panel = build_panel(read_attachments(folder))
         reading = core_seconds(lambda: build_panel(read_attachments(folder)), 3) / panel.n_series
-    curves = made_up_curves(2 * BLOCK, panel.n_days)
-    q = np.linalg.qr(Basis("power", DEGREE).design(panel.n_days))[0]
-    gathered, start = gather(curves, q), np.eye(CLUSTERS)[np.arange(len(curves)) % CLUSTERS]
+    curves = made_up_curves(2 * SHARD, panel.n_days)
+    gathered = gather(curves, DEGREE)
+    start = gathered.m_step(np.eye(CLUSTERS)[np.arange(len(curves)) % CLUSTERS])
     network = network_costs(panel)
-    condensing = core_seconds(lambda: gather(curves, q), 1) / len(curves)
-    iteration = core_seconds(lambda: run(gathered, start, Rules(), tol=-1.0, max_iter=5)) / 5 / len(curves)
+    condensing = core_seconds(lambda: gather(curves, DEGREE), 1) / len(curves)
+    iteration = core_seconds(lambda: gathered.step(*start)) / len(curves)
     totals = group_bytes(panel)[1]
-    moments = 8 * CLUSTERS * (1 + len(gathered.moments))
+    moments = 8 * CLUSTERS * (1 + gathered.moments.shape[1])
     some, share = f"a sample of {SAMPLE:,}", EPOCHS * SAMPLE / SERIES
     steps = [
         ("read, check and merge", reading, 1, "files", "–", 0),
@@ -174,23 +172,22 @@ def task_seconds(n: int = 1000) -> float:
     """Seconds of a task that does nothing, through a scheduler and a worker of their own process and back."""
     from distributed import LocalCluster
 
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", env={"OMP_NUM_THREADS": "1"}) as local,
-        cluster.executor(address=local.scheduler_address) as pool,
-    ):
-        return seconds(lambda: _through(pool, n), 3) / n
+    environment = {"OMP_NUM_THREADS": "1"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", env=environment) as local:
+        os.environ[cluster.VARIABLE] = local.scheduler_address
+        with cluster.executor() as pool:
+            return seconds(lambda: _through(pool, n), 3) / n
 
 
 def _through(pool: Executor, n: int) -> None:
     assert sum(pool.map(abs, range(n))) == n * (n - 1) // 2
 
 
-def text(table: pd.DataFrame, panel: Panel, gathered: Curves, task: float) -> str:
+def text(table: pd.DataFrame, panel: Panel, gathered: Statistics, task: float) -> str:
     groups, n_bytes = group_bytes(panel)
-    block = gathered.take(slice(0, BLOCK))
-    per_block = sum(array.nbytes for array in (block.own, block.residual, block.moments))
-    n_blocks = -(-SERIES // BLOCK)
-    moments = 8 * CLUSTERS * (1 + len(gathered.moments))
+    per_curve = sum(array[0].nbytes for array in (gathered.own, gathered.residual, gathered.moments))
+    n_blocks = -(-SERIES // SHARD)
+    moments = 8 * CLUSTERS * (1 + gathered.moments.shape[1])
     total = table["core-hours"].sum()
     one = table.set_index("step")
     training, em = one.loc["network, training, an epoch"], one.loc["EM, an iteration, K = 10"]
@@ -198,15 +195,15 @@ def text(table: pd.DataFrame, panel: Panel, gathered: Curves, task: float) -> st
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     shown = table.assign(**{name: table[name].map("{:,.3g}".format) for name in table.columns[1:6]})
     return TEXT.format(
-        series=SERIES, days=panel.n_days, cores=CORES, price=PRICE, sample=SAMPLE, block=BLOCK, n_blocks=n_blocks,
+        series=SERIES, days=panel.n_days, cores=CORES, price=PRICE, sample=SAMPLE, block=SHARD, n_blocks=n_blocks,
         date=f"{datetime.now(UTC):%Y-%m-%d}", table=shown.to_markdown(index=False, disable_numparse=True),
         machine=f"{os.cpu_count()} cores, load {load:.1f} at the end; {describe(torch.device('cpu'))}; "
         + ", ".join(f"{name} {version}" for name, version in versions().items()),
         total=total, dollars=total * PRICE, minutes=60 * total / CORES, search=60 * training["core-hours"],
-        panel_mb=4 * BLOCK * panel.n_days / 1e6, groups=groups, group_mb=n_bytes / 1e6, moments=moments,
+        panel_mb=4 * SHARD * panel.n_days / 1e6, groups=groups, group_mb=n_bytes / 1e6, moments=moments,
         em_mb=moments * n_blocks / 1e6, gradient=int(training["bytes a shard"].replace(",", "")), task_ms=1e3 * task,
         scheduler=n_blocks * task, em_work=em_seconds_all, bound=BOUND[n_blocks * task > em_seconds_all],
-        block_mb=per_block / 1e6, shipped=per_block * n_blocks / 1e9, per_curve=per_block // BLOCK,
+        per_curve=per_curve,
     )  # fmt: skip
 
 

@@ -1,11 +1,9 @@
-"""DM clustering (eqs 1-10): a mixture of regressions over demand curves.
+"""DM clustering (eqs 1-10): a mixture of polynomial regressions over demand curves.
 
-`basis` builds eq. 2's design matrix, `statistics` condenses the curves to it, `em` iterates eqs 6-10, `starts` finds
-where to begin, `mixture` is the estimator that users see, `study` what its choices do. `as_run` is not this model: the
-K-means on label codes that made Tables 1 and 2; `as_run_study` asks how special that is.
+`mixture` holds the equations and the estimator, `fast` the same numbers for complete curves. `as_run` is another
+method: the K-means on label codes that gives Tables 1 and 2.
 """
 
-from bowerbird.dm.em import EmptyClusterWarning, VarianceFloorWarning
-from bowerbird.dm.mixture import PolynomialRegressionMixture
+from bowerbird.dm.mixture import EmptyClusterWarning, PolynomialRegressionMixture, VarianceFloorWarning
 
 __all__ = ["EmptyClusterWarning", "PolynomialRegressionMixture", "VarianceFloorWarning"]

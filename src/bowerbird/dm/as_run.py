@@ -1,8 +1,8 @@
-"""What reproduces Tables 1 and 2: plain K-means on label codes of duplicated day-records.
+"""The method that gives Tables 1 and 2: K-means on label codes of duplicated day-records. It is not the DM model.
 
-The printed frequencies are no multiples of 166 days, so records were clustered, not curves; the printed centres are
-means of codes numbered by first appearance; the printed total is that of the naive merge. None of it is good practice:
-codes have no order, and the product code, which runs to 1,212, outweighs everything else.
+Evidence: the printed frequencies are no multiples of 166 days, so records were clustered, not curves. The printed
+centres are means of codes numbered by first appearance. The printed total is that of the naive merge. The method is
+poor practice: codes have no order, and the product code, which runs to 1,212, outweighs all other columns.
 """
 
 import warnings
@@ -26,38 +26,25 @@ PRINTED_COLUMNS = (
 """Table 2's ten columns, in its order."""
 
 RECORD_COLUMNS = (*PRINTED_COLUMNS, "category3", "qty")
-"""What was clustered: Table 2's codes, the code of category3, which Table 2 leaves out, and qty itself."""
-
-
-DEFAULT_TOLERANCE = 1e-4
-"""scikit-learn's stop: squared movement of all centres, relative to the mean variance of the columns."""
+"""What was clustered: Table 2's codes, the code of category3, which Table 2 leaves out, and the demand."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """Day-records, as a rule equal ones held once: K-means does not tell them apart, and a sixth of the work remains.
+    """Day-records. Equal ones are held once: K-means does not tell them apart, and does a sixth of the work."""
 
-    Attributes
-    ----------
-    points : DataFrame (n_points, 12)
-        The different records.
-    counts : (n_points,)
-        How often each stands in the table.
-    point_of : int array (n_records,)
-        Which of the points every record is.
-    """
-
-    points: pd.DataFrame
-    counts: np.ndarray
-    point_of: np.ndarray
+    points: pd.DataFrame  # (n_points, 12), the different records
+    counts: np.ndarray  # (n_points,), how often each stands in the table
+    point_of: np.ndarray  # (n_records,), which of the points every record is
 
     @classmethod
     def of(cls, codes: pd.DataFrame, at_least: int = 1) -> "Records":
-        """Hold the table that `label_codes` returns; every record for itself if fewer than `at_least` are different."""
-        if len(codes.drop_duplicates()) < at_least:
+        """The table of `label_codes`; every record for itself if fewer than `at_least` are different."""
+        points = codes.drop_duplicates(ignore_index=True)
+        if len(points) < at_least:
             return cls.each(codes)
         point_of = codes.groupby(list(codes), sort=False).ngroup().to_numpy()
-        return cls(codes.drop_duplicates(ignore_index=True), np.bincount(point_of).astype(float), point_of)
+        return cls(points, np.bincount(point_of).astype(float), point_of)
 
     @classmethod
     def each(cls, codes: pd.DataFrame) -> "Records":
@@ -70,37 +57,17 @@ class Records:
         mean = np.average(self.points, axis=0, weights=self.counts)
         return float(np.average((self.points - mean) ** 2, axis=0, weights=self.counts).mean())
 
-    @property
-    def n_records(self) -> int:
-        return len(self.point_of)
-
 
 @dataclass(frozen=True)
 class RecordClusters:
-    """Clusters of day-records.
+    """Clusters of day-records."""
 
-    Attributes
-    ----------
-    labels : int array (n_points,)
-        Cluster of each of `Records.points`, counted from 0.
-    frequencies : int array (K,)
-        Records a cluster (Table 1).
-    centres : DataFrame (K, 12)
-        Centre of each cluster as K-means left it (Table 2, unrounded).
-    inertia : float
-        Within-cluster sum of squares.
-    n_iter : int
-        Lloyd iterations.
-    start : array (K, 12) or None
-        The centres K-means began with, where they were given.
-    """
-
-    labels: np.ndarray
-    frequencies: np.ndarray
-    centres: pd.DataFrame
-    inertia: float
+    labels: np.ndarray  # (n_points,), cluster of each of `Records.points`, from 0
+    frequencies: np.ndarray  # (K,), records a cluster (Table 1)
+    centres: pd.DataFrame  # (K, 12), as K-means left them (Table 2, unrounded)
+    inertia: float  # within-cluster sum of squares
     n_iter: int
-    start: np.ndarray | None = None
+    start: np.ndarray | None = None  # (K, 12), the centres that K-means began with, where they were given
 
     def ordered(self, order: np.ndarray) -> "RecordClusters":
         """The same clusters in another order: `order[k]` becomes the k-th."""
@@ -114,23 +81,12 @@ class RecordClusters:
 
 
 def label_codes(merged: pd.DataFrame) -> pd.DataFrame:
-    """Number every label from 1 in order of first appearance, records sorted by warehouse, seller, product as strings.
+    """Number every label from 1 by first appearance, in a merged table sorted by warehouse, seller, product and date.
 
-    Parameters
-    ----------
-    merged : DataFrame
-        From `naive_merge` (as the paper) or `correct_merge`.
-
-    Returns
-    -------
-    DataFrame (n_records, 12) of float64: RECORD_COLUMNS, the last one qty in units.
-
-    Source
-    ------
-    Table 2; found by matching: cluster 9's centre is then exactly the series with the largest demand.
+    Labels are sorted as strings. The result (n_records, 12) has the RECORD_COLUMNS, the last one in units. The order
+    was found by matching Table 2: with it, cluster 9's centre is exactly the series with the largest demand.
     """
-    missing = set(SERIES_KEY) | set(ATTRIBUTES) | {"qty", "date"}
-    missing -= set(merged.columns)
+    missing = {*SERIES_KEY, *ATTRIBUTES, "qty", "date"} - set(merged.columns)
     if missing:
         raise ParameterError(f"columns {sorted(missing)} are missing; pass the result of naive_merge or correct_merge")
     ordered = merged.sort_values(["warehouse_no", "seller_no", "product_no", "date"], kind="stable", ignore_index=True)
@@ -143,26 +99,14 @@ def k_means(
     n_clusters: int = 10,
     init: str | np.ndarray = "k-means++",
     n_init: int = 1,
-    tolerance: float = DEFAULT_TOLERANCE,
+    tolerance: float = 1e-4,
     seed: int = 0,
 ) -> RecordClusters:
-    """Plain K-means (Lloyd) as scikit-learn runs it, without a thought for the print.
+    """K-means (Lloyd) as scikit-learn runs it on all records, from "k-means++" or given centres (K, 12).
 
-    Parameters
-    ----------
-    records : Records
-    n_clusters, n_init : int
-        Clusters [K] and starts, of which the one with the least inertia is kept.
-    init : {"k-means++", "random"} or array (K, 12)
-        Start.
-    tolerance : float
-        Stop when the squared movement of all centres falls to it, relative to the mean variance of the columns over
-        all records; 0 goes on until nothing moves.
-    seed : int
-
-    Returns
-    -------
-    RecordClusters, in order of falling frequency; from given centres, in theirs.
+    It stops when the squared movement of all centres, relative to the mean variance of the columns, falls to
+    `tolerance`: 1e-4 is scikit-learn's default, 0 goes on until nothing moves. Clusters come in order of falling
+    frequency; from given centres, in their order.
     """
     values = records.points.to_numpy()
     # scikit-learn takes the variance over the points it is given, unweighted; 0 when all points are equal
@@ -180,20 +124,18 @@ def k_means(
     return replace(found, start=np.asarray(init))
 
 
-def in_print_order(found: RecordClusters, printed_centres: np.ndarray) -> RecordClusters:
-    """Clusters in the order of the printed centres (K, 10), each taking the nearest that is left, best in all."""
+def in_printed_order(found: RecordClusters, printed_centres: np.ndarray) -> RecordClusters:
+    """Clusters in the order of the printed centres (K, 10): the assignment with the least sum of squared distances."""
     centres = found.centres[[c for c in PRINTED_COLUMNS if c in found.centres]].to_numpy()
     squared = ((np.asarray(printed_centres)[:, None, :] - centres) ** 2).sum(axis=2)
     return found.ordered(linear_sum_assignment(squared)[1])
 
 
 def agreement(found: RecordClusters, printed_centres: np.ndarray, printed_frequencies: np.ndarray) -> dict:
-    """How near clusters in the order of the print come to it.
+    """How near clusters in the printed order come to Tables 1 and 2.
 
-    Returns
-    -------
-    dict: "frequencies exact" (of K); "records off", the sum of absolute differences of frequencies; "cells equal",
-    printed centre cells that ours round to (of K x 10).
+    "frequencies exact", of K; "records off", the sum of absolute differences of frequencies; "cells equal", printed
+    centre cells that ours round to, of K x 10.
     """
     columns = [c for c in PRINTED_COLUMNS if c in found.centres]
     rounded = np.floor(found.centres[columns].to_numpy() + 0.5)
@@ -205,30 +147,14 @@ def agreement(found: RecordClusters, printed_centres: np.ndarray, printed_freque
     }
 
 
-def settle_from_print(
+def from_printed_centres(
     records: Records, printed_centres: np.ndarray, printed_frequencies: np.ndarray, n_starts: int = 60, seed: int = 0
 ) -> tuple[RecordClusters, pd.DataFrame]:
-    """K-means from the printed centres on, until nothing moves; of several starts the one nearest the print.
+    """K-means from the printed centres, run until nothing moves: the nearest of several starts, and a row for each.
 
-    The print gives ten of twelve coordinates, rounded. Each start jitters them within their rounding and takes the
-    other two from the records nearest each centre; the two printed clusters of extreme demand (the two smallest) start
-    at the records of highest qty. Once a start has come nearer the print, later ones take the two from it. The first
-    third of the starts jitters all centres, the others a single one each.
-
-    Parameters
-    ----------
-    records : Records
-        Of the naive merge.
-    printed_centres, printed_frequencies : arrays (K, 10), (K,)
-        Tables 2 and 1.
-    n_starts : int
-        Jittered starts.
-    seed : int
-
-    Returns
-    -------
-    RecordClusters, DataFrame
-        The result nearest the print, in its order; and the agreement of each start, a row each.
+    Table 2 prints ten of the twelve coordinates, rounded. Each start jitters them within their rounding and takes the
+    other two from the records nearest each centre. Once a start has come nearer to the tables, later ones take the two
+    from its result. The first third of the starts jitters all centres, the others a single one each.
     """
     centres = np.asarray(printed_centres, dtype=float)
     start = _complete_centres(records, centres, np.asarray(printed_frequencies))  # (K, 12)
@@ -240,13 +166,13 @@ def settle_from_print(
             jitter[np.arange(len(centres)) != rng.integers(len(centres))] = 0
         found = k_means(records, len(centres), start + jitter, tolerance=0)
         tried.append(agreement(found, centres, printed_frequencies))
-        if _rank(tried[-1]) < min(map(_rank, tried[:-1]), default=(np.inf,)):
+        if _is_nearest(tried):
             best = found
             start[:, 10:] = found.centres.iloc[:, 10:]
     return best, pd.DataFrame(tried)
 
 
-def stop_like_print(
+def with_default_stop(
     records: Records,
     settled: RecordClusters,
     printed_centres: np.ndarray,
@@ -255,29 +181,11 @@ def stop_like_print(
     jitter: float = 0.5,
     seed: int = 0,
 ) -> tuple[RecordClusters, pd.DataFrame]:
-    """K-means with scikit-learn's default stop from starts about a settled solution.
+    """K-means with scikit-learn's default stop from starts about a settled solution: the nearest, and a row for each.
 
-    The default stop leaves records near the border between two clusters where the last iteration but one had put
-    them. Which records depends on the start; hence many, with the product code of every centre moved a little. All are
-    run, so that the share of exact ones can be told.
-
-    Parameters
-    ----------
-    records : Records
-    settled : RecordClusters
-        From `settle_from_print`.
-    printed_centres, printed_frequencies : arrays (K, 10), (K,)
-        Tables 2 and 1.
-    n_starts : int
-        Starts.
-    jitter : float
-        Standard deviation of the product codes' movement.
-    seed : int
-
-    Returns
-    -------
-    RecordClusters, DataFrame
-        The result nearest the print (`settled` if there are no starts); and the agreement of each start, a row each.
+    The default stop leaves some records near the border of two clusters where an earlier iteration had put them. Which
+    records depends on the start. So each start moves the product codes of the centres, with standard deviation
+    `jitter`.
     """
     best, tried = settled, []
     product = RECORD_COLUMNS.index("product_no")
@@ -287,23 +195,29 @@ def stop_like_print(
         init[:, product] += rng.normal(0, jitter, len(init))
         found = k_means(records, len(init), init)
         tried.append(agreement(found, printed_centres, printed_frequencies))
-        if _rank(tried[-1]) < min(map(_rank, tried[:-1]), default=(np.inf,)):
+        if _is_nearest(tried):
             best = found
     return best, pd.DataFrame(tried)
 
 
-def _rank(agreed: dict) -> tuple:
-    return agreed["records off"], -agreed["cells equal"]
+def _is_nearest(tried: list[dict]) -> bool:
+    """Whether the last start comes nearer to the tables than every one before it."""
+    *before, last = [(row["records off"], -row["cells equal"]) for row in tried]
+    return all(last < other for other in before)
 
 
 def _complete_centres(records: Records, centres: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """The printed centres with the two missing columns (K, 12): means of the records nearest each centre.
+
+    The two smallest clusters hold extreme demand: they take the records with the highest one.
+    """
     values, counts = records.points.to_numpy(), records.counts
     squared = ((values[:, None, :10] - centres) ** 2).sum(axis=2)  # (n_points, K)
     smallest = np.argsort(frequencies, kind="stable")[:2]
     squared[:, smallest] = np.inf
     label = squared.argmin(axis=1)
     by_demand = np.argsort(-values[:, -1], kind="stable")
-    rank = np.cumsum(counts[by_demand])  # records with at least so high a qty
+    rank = np.cumsum(counts[by_demand])  # records with at least so high a demand
     first = 0
     for cluster, up_to in zip(smallest, frequencies[smallest].cumsum(), strict=True):
         last = np.searchsorted(rank, up_to, side="right")

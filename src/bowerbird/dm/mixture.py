@@ -1,28 +1,163 @@
-"""The mixture of regressions over curves, as users meet it: fit, posterior, criteria, forecast, sample, save.
+"""DM clustering, eqs (1) to (10): every demand curve follows one of K polynomials of time, plus noise.
 
-Every curve y_i is one of K smooth curves of time plus noise (eqs 1-10). Source: Gaffney & Smyth, KDD 1999; section 3.1.
+First the equations in the order of the paper, for curves with or without missing days. Then the estimator that iterates
+them, `PolynomialRegressionMixture`, by way of `dm.fast`: the same numbers, many times faster.
+
+Source: Gaffney & Smyth, "Trajectory clustering with mixtures of regression models", KDD 1999; section 3.1 of the paper.
 """
 
 import warnings
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
+from scipy.cluster.vq import kmeans2
 from scipy.special import logsumexp, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
-from bowerbird.checks import whole
-from bowerbird.dm import em, starts
-from bowerbird.dm.basis import Basis
-from bowerbird.dm.em import Parameters, Rules
-from bowerbird.dm.statistics import Curves, check_curves, condense, gather, read_rows
+from bowerbird.checks import floats, whole
+from bowerbird.dm.fast import CHUNK, SINGULAR, Statistics
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
 
+# ---- the equations ---------------------------------------------------------------------------------------------------
+
+def design_matrix(n_days: int, degree: int) -> np.ndarray:
+    """Design matrix [X] (n_days, p + 1) of polynomials of degree p, on days mapped to x in [-1, 1].
+
+    >>> design_matrix(3, 2)
+    array([[ 1., -1.,  1.],
+           [ 1.,  0.,  0.],
+           [ 1.,  1.,  1.]])
+    """
+    # Eq. (2): X = [1, x, x^2, ..., x^p]; the paper prints n_i x p for its size, without the column of ones
+    return np.vander(np.linspace(-1, 1, n_days), degree + 1, increasing=True)
+
+
+def squared_distances(curves: np.ndarray, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """||y_i - X_i beta_k||^2 over the observed days of each curve (n, K); NaN is a missing day."""
+    return np.stack([np.nansum((curves - x @ beta) ** 2, axis=1) for beta in coefficients], axis=1)
+
+
+def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, float]:
+    """The E-step: which cluster is responsible for which curve?
+
+    Parameters
+    ----------
+    curves : array (n, n_days)
+        Demand curves [y_i]; NaN where a day is missing.
+    x : array (n_days, P)
+        Design matrix [X]; P is p + 1.
+    weights : array (K,)
+        Mixing weights [alpha_k].
+    coefficients : array (K, P)
+        Regression coefficients [beta_k].
+    variances : array (K,)
+        Variances of the noise [sigma_k^2].
+
+    Returns
+    -------
+    responsibilities : array (n, K)
+        Posterior probability of each cluster for each curve [w_ik].
+    log_likelihood : float
+        Sum of log p(y_i) over the curves.
+
+    Source
+    ------
+    Eqs (1), (3), (4), (6).
+
+    Examples
+    --------
+    A curve (0, 0) between clusters of mean 0 and 1 and variance 1: the odds are exp(0) to exp(-2/2).
+
+    >>> w, _ = e_step(np.zeros((1, 2)), np.ones((2, 1)), [0.5, 0.5], [[0], [1]], np.ones(2))
+    >>> w.round(3)
+    array([[0.731, 0.269]])
+    """
+    n_observed = (~np.isnan(curves)).sum(axis=1)[:, None]  # (n, 1), n_i
+    # Eq. (1): y_i = X_i beta_k + e_i, e_i ~ N(0, sigma_k^2 I), so log N(y_i | X_i beta_k, sigma_k^2 I) is
+    squared = squared_distances(curves, x, coefficients)  # (n, K)
+    log_density = -0.5 * (n_observed * np.log(2 * np.pi * variances) + squared / variances)
+    # Eq. (4): p(y_i, z_i = k) = alpha_k N(y_i | X_i beta_k, sigma_k^2 I)
+    with np.errstate(divide="ignore"):  # the logarithm of an empty cluster's weight
+        joint = np.log(weights) + log_density
+    # Eq. (3): p(y_i) = sum_k alpha_k N(y_i | X_i beta_k, sigma_k^2 I)
+    marginal = logsumexp(joint, axis=1, keepdims=True)
+    # Eq. (6): w_ik = alpha_k N(y_i | X_i beta_k, sigma_k^2 I) / p(y_i)
+    return np.exp(joint - marginal), float(marginal.sum())
+
+
+def m_step(curves, x, w, eq9: str = "corrected") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The M-step: the weights, coefficients and variances that maximize Q, given the responsibilities.
+
+    Parameters
+    ----------
+    curves, x
+        As for `e_step`.
+    w : array (n, K)
+        Responsibilities [w_ik].
+    eq9 : {"corrected", "printed"}
+        Denominator of eq. (9). As printed it omits the length n_i of the curves.
+
+    Returns
+    -------
+    weights (K,) [alpha_k], coefficients (K, P) [beta_k], variances (K,) [sigma_k^2]
+
+    Source
+    ------
+    Eqs (8), (9), (10). They maximize eq. (7), the posterior mean of eq. (5):
+    Q = sum_i sum_k w_ik log alpha_k N(y_i | X_i beta_k, sigma_k^2 I).
+
+    Examples
+    --------
+    One cluster of constant curves (1, 2) and (3, 6): their mean is 3, their variance (4 + 1 + 0 + 9) / 4.
+
+    >>> weights, coefficients, variances = m_step(np.array([[1, 2], [3, 6.0]]), np.ones((2, 1)), np.ones((2, 1)))
+    >>> float(weights[0]), float(coefficients[0, 0]), float(variances[0])
+    (1.0, 3.0, 3.5)
+    """
+    seen = ~np.isnan(curves)
+    mass = w.sum(axis=0)  # (K,), sum_i w_ik
+    days = w.T @ seen  # (K, n_days), sum_i w_ik over the curves observed on a day
+    # Eq. (8): beta_k = (sum_i w_ik X_i'X_i)^-1 sum_i w_ik X_i'y_i
+    normal = np.einsum("kt,tp,tq->kpq", days, x, x)
+    right = w.T @ np.where(seen, curves, 0.0) @ x
+    coefficients = np.einsum("kpq,kq->kp", np.linalg.pinv(normal, rcond=SINGULAR, hermitian=True), right)
+    # Eq. (9): sigma_k^2 = sum_i w_ik ||y_i - X_i beta_k||^2 / sum_i w_ik n_i; printed with sum_i w_ik alone below
+    squared = (w * squared_distances(curves, x, coefficients)).sum(axis=0)
+    size = days.sum(axis=1) if eq9 == "corrected" else mass
+    variances = squared / np.where(mass > 0, size, 1.0)
+    # Eq. (10): alpha_k = (1/n) sum_i w_ik; printed as a second sigma_k^2
+    return mass / len(curves), coefficients, variances
+
+
+# ---- the estimator ---------------------------------------------------------------------------------------------------
+
+LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, leave the range of floats
+FLOOR = 1e-10  # least variance of a cluster, relative to the variance of all values
+SHORT_RUNS, SHORT_ITERATIONS = 10, 8  # of small EM
+
+
+class EmptyClusterWarning(UserWarning):
+    """A cluster has lost (nearly) all its curves, and was kept or dropped."""
+
+
+class VarianceFloorWarning(UserWarning):
+    """A cluster has no variance of its own: the floor decides the likelihood and the criteria."""
+
+
+class Run(NamedTuple):
+    """A run of EM: the parameters and the log-likelihood of every iteration, and how it ended."""
+
+    path: list[tuple]
+    history: list[float]
+    converged: bool
+    n_dropped: int
+
 
 class PolynomialRegressionMixture:
-    """A mixture of K regressions on time over whole curves.
+    """A mixture of K polynomial regressions on time over whole curves, fitted by EM.
 
     Parameters
     ----------
@@ -30,54 +165,53 @@ class PolynomialRegressionMixture:
         Number of clusters [K].
     degree : int
         Degree of the polynomials [p].
-    basis : {"power", "chebyshev", "bspline", "weekly"}
-        What mean curves are made of; see `Basis`. Powers and Chebyshev polynomials give the same curves.
-    n_knots : int
-        Inner knots of the B-splines.
-    shared_variance : bool
-        One variance for all clusters instead of one each [sigma_k^2].
-    init : {"small_em", "k-means++", "random"}
-        The start, where `fit` is given none.
+    init : {"small_em", "random"}
+        The start. "small_em": ten short runs from k-means++ clusters of the curves' own coefficients, of which the
+        likeliest goes on (Biernacki, Celeux & Govaert 2003). "random": every curve in a random cluster.
     n_init : int
         Whole restarts; the one with the highest likelihood is kept.
-    algorithm : {"soft", "classification"}
-        EM, or classification EM, in which every curve belongs to its best cluster alone.
     tol : float
         Stop when |change of log-likelihood| / (|log-likelihood| + 0.1) falls to it.
     max_iter : int
         Most iterations of a run.
-    variance_floor : float
-        Least variance of a cluster, relative to the variance of all curves. A cluster of equal curves stands on it,
-        and the likelihood and the criteria then depend on it: see `VarianceFloorWarning`.
-    on_empty : {"keep", "reseed", "drop"}
-        What becomes of a cluster with less than `min_size` curves: it stays; it starts anew (at most K times) at the
-        curve that is explained worst; it goes. Each with an `EmptyClusterWarning`.
-    min_size : float
-        Curves, counted by responsibility, below which a cluster counts as empty.
+    on_empty : {"keep", "drop"}
+        What becomes of a cluster with less than one curve, counted by responsibility. Both give an
+        `EmptyClusterWarning`.
     eq9 : {"corrected", "printed"}
-        Denominator of eq. 9; "printed" omits the curve length and exists to show what that does.
+        Denominator of eq. (9). "printed" omits the length of the curves; it exists to show what that does.
     random_state : int
         Seed of the starts.
 
     Attributes
     ----------
     weights_ : (K,)               mixing weights [alpha_k]
-    coefficients_ : (K, P)        of polynomials in powers 1, x, ..., x^p of time x on [-1, 1] [beta_k]; of B-splines,
-                                  their heights; of the weekly basis, powers, then cosines, then sines
+    coefficients_ : (K, p + 1)    of the powers 1, x, ..., x^p of time x on [-1, 1] [beta_k]
     variances_ : (K,)             [sigma_k^2]
     responsibilities_ : (n, K)    [w_ik]
-    log_likelihood_ : float       of the last E-step; of classification EM, that of the best clusters alone
-    history_ : list of float      log-likelihood after every iteration
-    n_iter_, converged_ : iterations, whether `tol` was met
-    n_floored_, n_reseeded_, n_dropped_ : clusters held up by the variance floor, set anew, dropped
+    log_likelihood_ : float       of the last E-step
+    history_ : list of float      log-likelihood of every iteration
+    n_iter_, converged_ : iterations; whether `tol` was met
+    n_floored_, n_dropped_ : clusters whose variance stands on the floor, clusters dropped
     n_curves_, n_points_, n_days_ : curves with an observed day, observed values, days
 
-    Clusters come in order of rising mean level, unless `fit` was given labels, responsibilities or parameters, whose
-    order is kept.
+    Clusters come in order of rising mean level. If `fit` was given responsibilities, their order is kept.
 
     Source
     ------
-    Eqs 1-10; Gaffney & Smyth (1999).
+    Eqs (1) to (10); Gaffney & Smyth (1999).
+
+    Examples
+    --------
+    Two rising and two falling lines. A mean curve is the least-squares line through the mean of its curves: through
+    (0, 1, 2, 3.1) it is 1.525 + 1.545 x.
+
+    >>> curves = [[0, 1, 2, 3], [0, 1, 2, 3.2], [9, 8, 7, 6], [9, 8, 7, 5.8]]
+    >>> mixture = PolynomialRegressionMixture(2, degree=1).fit(curves)
+    >>> mixture.predict(curves)
+    array([0, 0, 1, 1])
+    >>> mixture.coefficients_.round(3)
+    array([[ 1.525,  1.545],
+           [ 7.475, -1.545]])
     """
 
     def __init__(
@@ -85,74 +219,43 @@ class PolynomialRegressionMixture:
         n_components: int = 10,
         degree: int = 3,
         *,
-        basis: str = "power",
-        n_knots: int = 5,
-        shared_variance: bool = False,
         init: str = "small_em",
         n_init: int = 1,
-        algorithm: str = "soft",
         tol: float = 1e-8,
         max_iter: int = 500,
-        variance_floor: float = 1e-10,
         on_empty: str = "keep",
-        min_size: float = 1.0,
         eq9: str = "corrected",
         random_state: int = 0,
     ):
-        n_components, n_init, max_iter, random_state = (
-            whole(name, value, least)
-            for name, value, least in (
-                ("n_components", n_components, 1), ("n_init", n_init, 1), ("max_iter", max_iter, 1),
-                ("random_state", random_state, 0),
-            )
-        )  # fmt: skip
-        floor_and_size = ("variance_floor", variance_floor, 0), ("min_size", min_size, 0)
-        for name, value, least in (("tol", tol, -np.inf), *floor_and_size):
-            if not isinstance(value, Real) or not least <= value < np.inf:
-                raise ParameterError(f"{name} is {value!r}; give a number of at least {least}")
+        self.n_components = whole("n_components", n_components, least=1)
+        self.degree = whole("degree", degree)
+        self.n_init, self.max_iter = whole("n_init", n_init, least=1), whole("max_iter", max_iter, least=1)
+        self.random_state = whole("random_state", random_state)
+        if not isinstance(tol, Real) or not np.isfinite(tol):
+            raise ParameterError(f"tol is {tol!r}; give a finite number")
         for name, value, choices in (
-            ("init", init, starts.STARTS),
-            ("algorithm", algorithm, ("soft", "classification")),
-            ("on_empty", on_empty, ("keep", "reseed", "drop")),
+            ("init", init, ("small_em", "random")),
+            ("on_empty", on_empty, ("keep", "drop")),
             ("eq9", eq9, ("corrected", "printed")),
         ):
             if value not in choices:
                 raise ParameterError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-        self._basis = Basis(basis, degree, n_knots)  # checks its own
-        self.n_components, self.degree, self.basis, self.n_knots = n_components, degree, basis, n_knots
-        self.shared_variance, self.init, self.n_init, self.algorithm = shared_variance, init, n_init, algorithm
-        self.tol, self.max_iter, self.variance_floor = tol, max_iter, variance_floor
-        self.on_empty, self.min_size, self.eq9, self.random_state = on_empty, min_size, eq9, random_state
-
-    # ---- fitting ------------------------------------------------------------------------------------------------
+        self.tol, self.init, self.on_empty, self.eq9 = tol, init, on_empty, eq9
 
     def fit(
-        self,
-        curves,
-        responsibilities: np.ndarray | None = None,
-        *,
-        labels: np.ndarray | None = None,
-        parameters: tuple | None = None,
-        callback: Callable | None = None,
-        executor: Executor | None = None,
+        self, curves, responsibilities: np.ndarray | None = None, *, callback: Callable | None = None
     ) -> "PolynomialRegressionMixture":
         """Fit by EM.
 
         Parameters
         ----------
         curves : array (n_curves, n_days)
-            [y_i]; NaN, or masked, where a day is missing. Anything sliced by rows will do, such as numpy.memmap: it is
-            read some thousand curves at a time, twice. Curves without an observed day have no part in the fit.
+            Demand curves [y_i]; NaN, or masked, where a day is missing. Anything sliced by rows will do, such as
+            numpy.memmap. Curves without an observed day have no part in the fit.
         responsibilities : array (n_curves, K), optional
-            Start from these with an M-step.
-        labels : int array (n_curves,), optional
-            Start from these clusters, counted from 0, with an M-step.
-        parameters : (weights (K,), coefficients (K, P), variances (K,)), optional
-            Start from these with an E-step.
+            Start from these with an M-step [w_ik].
         callback : callable, optional
             Called as callback(iteration, responsibilities, log_likelihood) for every iteration of the run that is kept.
-        executor : Executor, optional
-            Works on blocks of 65,536 curves; the bits do not depend on it.
 
         Returns
         -------
@@ -161,127 +264,160 @@ class PolynomialRegressionMixture:
         Raises
         ------
         ParameterError
-            Fewer curves than clusters, fewer days than coefficients, all values equal, values beyond 1e-60 to 1e60, a
-            start of the wrong shape or no distribution.
+            Fewer curves than clusters, fewer days than coefficients, all values equal, values beyond 1e-60 to 1e60, or
+            responsibilities of the wrong shape or that are no distribution.
         """
-        curves = check_curves(curves)
+        curves = _two_dimensional(curves)
         n, n_days = curves.shape
         self._check_enough(n, n_days)
         self._set_days(n_days)
-        all_curves = gather(curves, self._q)
-        seen = np.broadcast_to(np.asarray(all_curves.n_observed) > 0, n)
+        complete, variance = _check_values(curves)
+        data = Statistics.gather(_read_rows(curves), self._q, complete)
+        seen = data.n_observed > 0
         self._check_enough(seen.sum(), n_days)
-        gathered = all_curves if seen.all() else all_curves.take(seen)
-        rules = Rules(
-            self.variance_floor * gathered.variance, self.shared_variance, self.eq9,
-            self.algorithm == "classification", self.on_empty, self.min_size,
-        )  # fmt: skip
-        given = starts.given(all_curves, self.n_components, self._to_q, responsibilities, labels, parameters)
-        if given is not None:
-            begins = [given[seen] if isinstance(given, np.ndarray) and not seen.all() else given]
-        else:
+        every, data = data, data if seen.all() else data.take(seen)
+        if responsibilities is None:
             generators = streams(self.random_state, "mixture/starts", self.n_init)
-            begins = [starts.start(gathered, self.n_components, self.init, rules, rng) for rng in generators]
-        runs = [em.run(gathered, begin, rules, self.tol, self.max_iter, executor=executor) for begin in begins]
+            starts = [self._start(data, variance, rng) for rng in generators]
+        else:
+            starts = [data.m_step(self._check_responsibilities(responsibilities, n)[seen], self.eq9)]
+        runs = [self._em(data, variance, start, self.max_iter) for start in starts]
         best = max(runs, key=lambda run: run.history[-1])
-        order = self._order(best.parameters.centres + gathered.shift) if given is None else slice(None)
-        if callback is not None:  # the run that is kept once more, its clusters in their final order
-
-            def show(iteration, parameters, likelihood):
-                w = em.responsibilities(all_curves, parameters, rules.classification)
-                callback(iteration, w[:, order] if w.shape[1] == len(best.parameters.weights) else w, likelihood)
-
-            em.run(gathered, begins[runs.index(best)], rules, self.tol, self.max_iter, show, executor)
-
-        kept = best.parameters
-        self._set_parameters(kept.weights[order], kept.centres[order] + gathered.shift, kept.variances[order])
-        self.history_, self.converged_ = best.history, best.converged
+        order = np.arange(len(best.path[-1][0]))
+        if responsibilities is None:
+            order = np.argsort((best.path[-1][1] @ self._q.T).mean(axis=1), kind="stable")
+        self._set_parameters(*(array[order] for array in best.path[-1]))
+        self.history_, self.converged_, self.n_dropped_ = best.history, best.converged, best.n_dropped
         self.log_likelihood_, self.n_iter_ = self.history_[-1], len(self.history_)
-        self.n_floored_, self.n_reseeded_, self.n_dropped_ = best.n_floored, best.n_reseeded, best.n_dropped
-        self.n_curves_, self.n_points_ = gathered.n_curves, gathered.n_points
-        w = em.responsibilities(all_curves, self._parameters(gathered.shift), rules.classification)
-        self.responsibilities_ = w
-        self.entropy_ = float(-xlogy(w, w)[seen].sum())
-        em.warn_of_degenerate(best, rules, gathered.n_curves)
-        if not self.converged_:
-            warnings.warn(
-                f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol"
-                + ("" if gathered.complete else ", or lower the degree: few days of some curves are seen"),
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self.n_curves_, self.n_points_ = len(data), int(data.n_observed.sum())
+        self.n_floored_ = int((self.variances_ <= FLOOR * variance).sum())
+
+        def responsibilities_of(parameters: tuple) -> np.ndarray:
+            w = every.e_step(*parameters)[0]
+            return w[:, order] if w.shape[1] == len(order) else w
+
+        self.responsibilities_ = responsibilities_of(best.path[-1])
+        w = self.responsibilities_[seen]
+        self.entropy_ = float(-xlogy(w, w).sum())
+        if callback is not None:
+            for iteration, (parameters, likelihood) in enumerate(zip(best.path, best.history, strict=True), 1):
+                callback(iteration, responsibilities_of(parameters), likelihood)
+        self._warn(complete)
         return self
 
+    def _em(self, data: Statistics, variance: float, parameters: tuple, max_iter: int) -> Run:
+        """Iterate E-step and M-step until the log-likelihood stands still."""
+        path, history, n_dropped, dropped = [], [], 0, False
+        for _ in range(max_iter):
+            weights, centres, variances = parameters
+            variances = np.where(weights > 0, np.maximum(variances, FLOOR * variance), variance)
+            following, likelihood = data.step(weights, centres, variances, eq9=self.eq9)
+            change = likelihood - history[-1] if history and not dropped else np.inf
+            rounding = 1e-9 * (abs(likelihood) + data.n_observed.sum())
+            if self.eq9 == "corrected" and change < -rounding:
+                break  # EM cannot fall, but by rounding, where the observed days fix no coefficient
+            path.append((weights, centres, variances))
+            history.append(likelihood)
+            if abs(change) <= self.tol * (abs(likelihood) + 0.1):
+                return Run(path, history, True, n_dropped)
+            kept = following[0] * len(data) >= 1
+            dropped = self.on_empty == "drop" and kept.any() and not kept.all()
+            if dropped:
+                weights, centres, variances = (array[kept] for array in following)
+                following = weights / weights.sum(), centres, variances
+                n_dropped += int((~kept).sum())
+            parameters = following
+        return Run(path, history, False, n_dropped)
+
+    def _start(self, data: Statistics, variance: float, rng: np.random.Generator) -> tuple:
+        """Parameters to begin with."""
+        k, runs = self.n_components, []
+        if self.init == "random":
+            return data.m_step(np.eye(k)[rng.integers(k, size=len(data))], self.eq9)
+        for _ in range(SHORT_RUNS):
+            with warnings.catch_warnings():  # an empty k-means cluster is no fault here
+                warnings.simplefilter("ignore")
+                labels = kmeans2(data.own_fits(), k, minit="++", iter=5, rng=rng)[1]
+            runs.append(self._em(data, variance, data.m_step(np.eye(k)[labels], self.eq9), SHORT_ITERATIONS))
+        return max(runs, key=lambda run: run.history[-1]).path[-1]
+
+    def _warn(self, complete: bool) -> None:
+        k, few = len(self.weights_), int((self.weights_ * self.n_curves_ < 1).sum())
+        floored = (
+            f"{self.n_floored_} of {k} clusters stand on the variance floor, since their curves are nearly equal: "
+            "log-likelihood, BIC, ICL and responsibilities depend on the floor; set such curves (without demand, say) "
+            "apart, or fit fewer clusters"
+        )
+        lost = f"{self.n_dropped_} clusters held less than one curve and were dropped"
+        empty = f'{few} of {k} clusters hold less than one curve; fit fewer clusters, or on_empty="drop"'
+        cure = "" if complete else ", or lower the degree: few days of some curves are observed"
+        unfinished = f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol{cure}"
+        for holds, message, kind in (
+            (self.n_floored_, floored, VarianceFloorWarning),
+            (self.n_dropped_, lost, EmptyClusterWarning),
+            (few, empty, EmptyClusterWarning),
+            (not self.converged_, unfinished, ConvergenceWarning),
+        ):
+            if holds:
+                warnings.warn(message, kind, stacklevel=3)
+
     def _check_enough(self, n: int, n_days: int) -> None:
-        if n < self.n_components or n_days <= self._basis.size:
+        if n < self.n_components or n_days <= self.degree + 1:
             raise ParameterError(
-                f"{n} curves of {n_days} days cannot carry {self.n_components} clusters of degree {self.degree} "
-                f"({self._basis.size} coefficients); take fewer clusters or a lower degree"
+                f"{n} curves of {n_days} days cannot carry {self.n_components} clusters of degree {self.degree}; take "
+                "fewer clusters or a lower degree"
             )
 
+    def _check_responsibilities(self, responsibilities, n: int) -> np.ndarray:
+        w = floats("responsibilities", responsibilities)
+        if w.shape != (n, self.n_components):
+            raise ParameterError(f"responsibilities have shape {w.shape}, not {(n, self.n_components)}")
+        if not ((w >= 0).all() and np.allclose(w.sum(axis=1), 1.0, rtol=0, atol=1e-6)):
+            raise ParameterError("responsibilities must be at least 0 and sum to 1 over the clusters, without NaN")
+        return w
+
     def _set_days(self, n_days: int) -> None:
-        # Any basis of the same curves will do for EM; Q has the best digits: X = QR, X beta = Q (R beta)
+        # Any basis of the same curves will do for EM. An orthonormal one has the best digits: X = QR, Xb = Q (Rb).
         self.n_days_ = n_days
-        design = self._basis.design(n_days)
-        self._q = np.linalg.qr(design)[0]  # (n_days, P)
-        reported = Basis("power", self.degree).design(n_days) if self.basis == "chebyshev" else design
-        self._to_q = self._q.T @ reported  # (P, P), R
+        self._q, self._r = np.linalg.qr(design_matrix(n_days, self.degree))  # (n_days, P), (P, P)
 
-    def _order(self, centres: np.ndarray) -> np.ndarray:
-        return np.argsort((centres @ self._q.T).mean(axis=1), kind="stable")
-
-    def _set_parameters(self, weights: np.ndarray, centres: np.ndarray, variances: np.ndarray) -> None:
+    def _set_parameters(self, weights, centres, variances) -> None:
         self.weights_, self._centres, self.variances_ = weights, centres, variances
-        self.coefficients_ = np.linalg.solve(self._to_q, centres.T).T
+        self.coefficients_ = np.linalg.solve(self._r, centres.T).T
 
-    def _parameters(self, shift: np.ndarray) -> Parameters:
-        return Parameters(self.weights_, self._centres - shift, self.variances_)
+    # ---- using a fit ---------------------------------------------------------------------------------------------
 
-    # ---- using a fit --------------------------------------------------------------------------------------------
-
-    def _chunks(self, curves):
-        """Some thousand curves at a time, and the parameters that read them."""
+    def mean_curves(self) -> np.ndarray:
+        """The K mean curves on the fitted days (K, n_days), on the scale of the curves."""
         self._check_fitted()
-        curves = check_curves(curves, self.n_days_)
-        shift = self._centres.mean(axis=0)
-        for rows in read_rows(curves, self.n_days_):
-            yield Curves(*condense(rows, self._q, shift), shift, self.n_days_), self._parameters(shift)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "weights_"):
-            raise ParameterError("the mixture is not fitted; call fit first")
+        return self._centres @ self._q.T
 
     def predict_proba(self, curves) -> np.ndarray:
-        """Posterior probability of each cluster for each curve (n_curves, K); eq. 6.
+        """Posterior probability of each cluster for each curve (n_curves, K); eq. (6).
 
         Curves may be partial: NaN where a day is missing, or shorter than the fitted ones, which stops them early.
         Without any observed day the posterior is the prior, `weights_`.
         """
-        return np.concatenate([em.responsibilities(*chunk) for chunk in self._chunks(curves)])
+        self._check_fitted()
+        curves = _two_dimensional(curves)
+        if curves.shape[1] > self.n_days_:
+            raise ParameterError(
+                f"curves have {curves.shape[1]} days, the mixture was fitted on {self.n_days_}; leave the rest"
+            )
+        parameters = self.weights_, self._centres, self.variances_
+        x = self._q[: curves.shape[1]]
+        return np.concatenate([e_step(rows, x, *parameters)[0] for rows in _read_rows(curves)])
 
     def predict(self, curves) -> np.ndarray:
         """Most probable cluster of each curve (n_curves,)."""
         return self.predict_proba(curves).argmax(axis=1)
 
-    def score_samples(self, curves) -> np.ndarray:
-        """Log density log p(y_i) of each curve's observed days (n_curves,); eq. 3."""
-        return np.concatenate([em.log_densities(*chunk) for chunk in self._chunks(curves)])
-
     def forecast(self, curves) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of every day of every curve given its observed days, from the clusters it may belong to.
+        """Mean and variance (n_curves, n_days) of every day of every partial curve, from the clusters it may belong to.
 
-        Parameters
-        ----------
-        curves : array (n_curves, <= n_days)
-            Partial curves, as in `predict_proba`.
-
-        Returns
-        -------
-        mean, variance : arrays (n_curves, n_days), on the scale of the curves; the variance is that of a new value,
-        between and within clusters.
+        The variance is that of a new value: between and within clusters.
         """
-        w = self.predict_proba(curves)
-        means = self.mean_curves()
+        w, means = self.predict_proba(curves), self.mean_curves()
         mean = w @ means
         return mean, np.maximum(w @ means**2 - mean**2, 0.0) + (w @ self.variances_)[:, None]
 
@@ -298,43 +434,18 @@ class PolynomialRegressionMixture:
         array (n_curves, n_days, K); its last fitted day equals `predict_proba`.
         """
         self._check_fitted()
-        curves = np.concatenate(list(read_rows(check_curves(curves))))
-        n_fitted = self.n_days_
-        log_density = np.empty((*curves[:, :n_fitted].shape, len(self.weights_)))  # (n, n_fitted, K)
+        curves = np.concatenate(list(_read_rows(_two_dimensional(curves))))
+        known = curves[:, : self.n_days_]
+        log_density = np.empty((*known.shape, len(self.weights_)))  # (n, n_days, K)
         for k, (mean, variance) in enumerate(zip(self.mean_curves(), self.variances_, strict=True)):
-            squared = (curves[:, :n_fitted] - mean[: curves.shape[1]]) ** 2
+            squared = (known - mean[: known.shape[1]]) ** 2
             log_density[..., k] = -0.5 * (np.log(2 * np.pi * variance) + squared / variance)
         log_density = np.nan_to_num(log_density, copy=False, nan=0.0)  # a missing day says nothing
         with np.errstate(divide="ignore"):
             joint = np.log(self.weights_) + log_density.cumsum(axis=1)  # Eq. (6), day by day
         posterior = np.exp(joint - logsumexp(joint, axis=2, keepdims=True))
-        later = np.repeat(posterior[:, -1:], max(curves.shape[1] - n_fitted, 0), axis=1)
+        later = np.repeat(posterior[:, -1:], curves.shape[1] - known.shape[1], axis=1)
         return np.concatenate([posterior, later], axis=1)
-
-    def mean_curves(self) -> np.ndarray:
-        """The K mean curves on the fitted days (K, n_days), on the scale of the curves."""
-        self._check_fitted()
-        return self._centres @ self._q.T
-
-    def sample(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Draw curves from the mixture: (n, n_days), and the cluster of each (n,)."""
-        self._check_fitted()
-        n, rng = whole("n", n), np.random.default_rng(whole("seed", seed))
-        labels = rng.choice(len(self.weights_), size=n, p=self.weights_)
-        noise = rng.standard_normal((n, self.n_days_)) * np.sqrt(self.variances_)[labels, None]
-        return self.mean_curves()[labels] + noise, labels
-
-    # ---- how many clusters? -------------------------------------------------------------------------------------
-
-    @property
-    def n_parameters_(self) -> int:
-        """Free parameters: K (p + 1) coefficients, K - 1 weights, K variances or one."""
-        k = len(self.weights_)
-        return k * self._basis.size + (k - 1) + (1 if self.shared_variance else k)
-
-    def aic(self) -> float:
-        """Akaike's criterion of the fit; the least is best."""
-        return -2 * self.log_likelihood_ + 2 * self.n_parameters_
 
     def bic(self, count: str = "curves") -> float:
         """Bayesian information criterion of the fit; the least is best.
@@ -347,36 +458,69 @@ class PolynomialRegressionMixture:
         if count not in ("curves", "points"):
             raise ParameterError(f"count is {count!r}; choose 'curves' or 'points'")
         size = self.n_curves_ if count == "curves" else self.n_points_
-        return -2 * self.log_likelihood_ + self.n_parameters_ * np.log(size)
+        n_parameters = self.coefficients_.size + len(self.weights_) - 1 + len(self.variances_)
+        return -2 * self.log_likelihood_ + n_parameters * np.log(size)
 
-    def icl(self, count: str = "curves") -> float:
+    def icl(self) -> float:
         """BIC plus twice the entropy of the responsibilities (integrated completed likelihood); the least is best."""
-        return self.bic(count) + 2 * self.entropy_
-
-    # ---- saving -------------------------------------------------------------------------------------------------
-
-    _SETTINGS = (
-        "n_components", "degree", "basis", "n_knots", "shared_variance", "init", "n_init", "algorithm", "tol",
-        "max_iter", "variance_floor", "on_empty", "min_size", "eq9", "random_state",
-    )  # fmt: skip
-    _FITTED = (
-        "history_", "converged_", "log_likelihood_", "n_iter_", "n_floored_", "n_reseeded_", "n_dropped_", "n_curves_",
-        "n_points_", "n_days_", "entropy_",
-    )  # fmt: skip
+        return self.bic() + 2 * self.entropy_
 
     def to_dict(self) -> dict:
-        """Settings and fit as plain numbers, lists and strings that JSON can hold; no responsibilities, no data."""
+        """What prediction needs, as plain numbers, lists and strings that JSON can hold."""
         self._check_fitted()
-        fitted = {name: getattr(self, name) for name in self._FITTED}
-        fitted |= {name: getattr(self, name).tolist() for name in ("weights_", "variances_", "_centres")}
-        return {"settings": {name: getattr(self, name) for name in self._SETTINGS}, "fit": fitted}
+        names = ("n_components", "degree", "init", "n_init", "tol", "max_iter", "on_empty", "eq9", "random_state")
+        fit = [array.tolist() for array in (self.weights_, self._centres, self.variances_)]
+        return {"settings": {name: getattr(self, name) for name in names}, "n_days": self.n_days_, "fit": fit}
 
     @classmethod
     def from_dict(cls, saved: dict) -> "PolynomialRegressionMixture":
         """The mixture that `to_dict` saved; it predicts the same bits."""
         mixture = cls(**saved["settings"])
-        for name in cls._FITTED:
-            setattr(mixture, name, saved["fit"][name])
-        mixture._set_days(mixture.n_days_)
-        mixture._set_parameters(*(np.array(saved["fit"][name]) for name in ("weights_", "_centres", "variances_")))
+        mixture._set_days(saved["n_days"])
+        mixture._set_parameters(*map(np.array, saved["fit"]))
         return mixture
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "weights_"):
+            raise ParameterError("the mixture is not fitted; call fit first")
+
+
+def _two_dimensional(curves):
+    """Curves as a two-dimensional array, or anything sliced by rows like one, such as numpy.memmap."""
+    if not hasattr(curves, "shape"):
+        curves = floats("curves", curves)
+    if len(curves.shape) != 2:
+        raise ParameterError(f"curves must be (n_curves, n_days), not of shape {tuple(curves.shape)}")
+    return curves
+
+
+def _read_rows(curves) -> Iterator[np.ndarray]:
+    """Some thousand curves at a time as float64; a missing day is NaN."""
+    for start in range(0, max(len(curves), 1), CHUNK):
+        rows = floats("curves", curves[start : start + CHUNK])
+        if (np.abs(rows) > LARGEST).any():
+            row, day = np.argwhere(np.abs(rows) > LARGEST)[0]
+            raise ParameterError(
+                f"curve {start + row}, day {day}: {rows[row, day]} is not between -{LARGEST:g} and {LARGEST:g}; "
+                "use NaN if missing, or divide all curves by one number"
+            )
+        yield rows
+
+
+def _check_values(curves) -> tuple[bool, float]:
+    """Refuse curves that cannot be clustered; whether no day is missing, and the variance of all values."""
+    lowest, highest, count, total = np.inf, -np.inf, 0, 0.0
+    for rows in _read_rows(curves):
+        lowest, highest = np.nanmin(rows, initial=lowest), np.nanmax(rows, initial=highest)
+        count, total = count + (~np.isnan(rows)).sum(), total + np.nansum(rows)
+    if lowest > highest:
+        raise ParameterError("curves hold no value: there are none, or all their days are missing (NaN)")
+    if lowest == highest:  # not the variance: that of equal numbers may miss zero by a rounding
+        raise ParameterError("all curves are the same constant; there is nothing to cluster")
+    if max(-lowest, highest) < 1 / LARGEST:
+        raise ParameterError(
+            f"the largest value of curves is {max(-lowest, highest):g}, below {1 / LARGEST:g}; "
+            "multiply all curves by one number"
+        )
+    squares = sum(np.nansum((rows - total / count) ** 2) for rows in _read_rows(curves))
+    return count == curves.shape[0] * curves.shape[1], squares / count

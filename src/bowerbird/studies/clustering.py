@@ -1,4 +1,4 @@
-"""Figures of notebook 02: the mixture of curves, and what the as-run clusters are."""
+"""Figures and tables of notebook 02: the mixture of curves, and the K-means clusters of Tables 1 and 2."""
 
 import warnings
 from collections.abc import Iterable
@@ -7,12 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
-from tqdm import tqdm
 
-from bowerbird.checks import floats, whole
+from bowerbird.checks import floats
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_print_order, k_means
-from bowerbird.dm.statistics import check_curves
+from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_printed_order, k_means
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
 from bowerbird.studies.style import BLUE, COLOURS, GREY, ORANGE, format_days, new_figure
@@ -35,7 +33,7 @@ def responsibilities(history: list[np.ndarray], iterations: list[int]):
 
 
 def likelihood(histories: dict[str, list[float]]):
-    """How far below the highest log-likelihood of all each run of EM is after every iteration."""
+    """How far each run of EM is below the highest log-likelihood of all, after every iteration."""
     figure, axis = new_figure(width=6, height=3)
     highest = max(history[-1] for history in histories.values())
     for (name, history), colour in zip(histories.items(), (BLUE, ORANGE), strict=False):
@@ -98,7 +96,7 @@ def criteria(table: pd.DataFrame):
 
 
 def draw_blind_starts(starts: pd.DataFrame, as_run: float):
-    """Inertia of blind K-means starts, relative to the as-run solution's, against their distance from the print."""
+    """Inertia of blind K-means starts, relative to the as-run solution's, and their distance from Table 1."""
     figure, axis = new_figure(width=6.5, height=3)
     axis.plot(starts["inertia"] / as_run, starts["records off"], "o", ms=4, color=BLUE, alpha=0.5)
     axis.axvline(1, color=GREY, lw=1.2)
@@ -147,29 +145,14 @@ def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
 
 
 def fit(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0, **options) -> PolynomialRegressionMixture:
-    """Fit a mixture to be compared with others; slow convergence and small clusters are no concern here."""
+    """Fit a mixture to be compared with others; its warnings do not matter here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return PolynomialRegressionMixture(n_clusters, degree, random_state=seed, **options).fit(curves)
 
 
-def sizes_over_seeds(
-    curves: np.ndarray, n_clusters: int, seeds: Iterable[int], degree: int = 3, **options
-) -> pd.DataFrame:
-    """How far the clusters' sizes depend on the seed, cluster by cluster in order of level.
-
-    Parameters
-    ----------
-    curves : array (n_series, n_days)
-    n_clusters : int
-    seeds : ints
-    degree : int
-    options : as for `PolynomialRegressionMixture`
-
-    Returns
-    -------
-    DataFrame: cluster; mean and sd of its series-days over seeds [sd nan for one]; seeds.
-    """
+def sizes_over_seeds(curves: np.ndarray, n_clusters: int, seeds: Iterable[int], degree: int, **options) -> pd.DataFrame:
+    """Mean and sd over seeds of the clusters' series-days, cluster by cluster in order of level."""
     labels = [fit(curves, n_clusters, degree, seed, **options).predict(curves) for seed in seeds]
     days = np.array([np.bincount(x, minlength=n_clusters) for x in labels]) * curves.shape[1]  # (n_seeds, n_clusters)
     rows = pd.DataFrame({"cluster": np.arange(1, n_clusters + 1), "mean": days.mean(axis=0)})
@@ -177,21 +160,7 @@ def sizes_over_seeds(
 
 
 def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Cluster demand on every scale, and ask what the clusters know.
-
-    Parameters
-    ----------
-    demand : array (n_series, n_days)
-        Units a day.
-    labels : int array (n_series,)
-        Clusters to compare with.
-    n_clusters, degree, seed : int
-
-    Returns
-    -------
-    DataFrame, a row a scale: sizes of the largest and the smallest cluster in series; share of the variance between
-    series of the level (mean of log(1 + demand)) that lies between clusters; adjusted Rand index with `labels`.
-    """
+    """Cluster demand on every scale: sizes, variance of level between clusters, agreement with `labels`."""
     level = np.nanmean(on_scale(demand, "log(1 + demand)"), axis=1)
     rows = []
     for scale in SCALES:
@@ -212,115 +181,53 @@ def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int 
 
 
 def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Information criteria of mixtures with several numbers of clusters; the least is best.
-
-    Parameters
-    ----------
-    curves : array (n_series, n_days)
-    numbers : iterable of int
-        [K]
-    degree, seed : int
-
-    Returns
-    -------
-    DataFrame: K, BIC counted in curves and in points, ICL.
-    """
+    """BIC and ICL of mixtures with several numbers of clusters K; the least is best."""
     fits = {k: fit(curves, k, degree, seed, tol=1e-6) for k in numbers}
-    return pd.DataFrame(
-        [
-            {"K": k, "BIC (curves)": one.bic(), "BIC (points)": one.bic("points"), "ICL (curves)": one.icl()}
-            for k, one in fits.items()
-        ]
-    )
+    rows = [
+        {"K": k, "BIC (curves)": mixture.bic(), "BIC (points)": mixture.bic("points"), "ICL (curves)": mixture.icl()}
+        for k, mixture in fits.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def completion(curves: np.ndarray, n_clusters: int, n_hidden: int = 15, degree: int = 3, seed: int = 0) -> dict:
-    """Complete curves whose last days are hidden from a mixture that was fitted to other curves.
+    """Error of curves completed by a mixture of other curves, and of the median of the last 21 days seen.
 
-    The mixture knows every other curve whole; the rest are shown to it without their last days. This is completion, not
-    a forecast: of the other half the hidden days are known.
-
-    Parameters
-    ----------
-    curves : array (n_series, n_days)
-        On the scale of log(1 + demand).
-    n_clusters, n_hidden, degree, seed : int
-
-    Returns
-    -------
-    dict of float: mean absolute error of the completion ("clusters") and of the median of the last 21 days seen
-    ("median of 21 days"), and the share of hidden days in the 80 % band ("covered").
+    The mixture is fitted to every other curve; the rest are shown to it without their last `n_hidden` days. "covered"
+    is the share of hidden days in the 80 % band.
     """
-    whole("n_hidden", n_hidden, least=1)
-    curves = floats("curves", check_curves(curves))
-    if curves.shape[1] <= n_hidden:
-        raise ParameterError(f"n_hidden is {n_hidden}; give less than the {curves.shape[1]} days of the curves")
     known, others = curves[::2], curves[1::2]
-    partial = others[:, :-n_hidden]
+    partial, hidden = others[:, :-n_hidden], others[:, -n_hidden:]
     mean, variance = (part[:, -n_hidden:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
-    error = np.abs(others[:, -n_hidden:] - mean)
-    seen = ~np.isnan(error)
-    recent = np.nanmedian(partial[:, -21:], axis=1, keepdims=True)
+    error = np.abs(hidden - mean)
     return {
-        "clusters": float(error[seen].mean()),
-        "median of 21 days": float(np.nanmean(np.abs(others[:, -n_hidden:] - recent))),
-        "covered": float((error <= NORMAL_80 * np.sqrt(variance))[seen].mean()),
+        "clusters": float(error.mean()),
+        "median of 21 days": float(np.abs(hidden - np.median(partial[:, -21:], axis=1, keepdims=True)).mean()),
+        "covered": float((error <= NORMAL_80 * np.sqrt(variance)).mean()),
     }
 
 
 LOOKED_FOR = 466
-"""The random_state whose blind run comes nearest the print among 0 to 1,199: chosen by looking at the outcome."""
+"""The random_state of 0 to 1,199 whose blind run comes nearest to Tables 1 and 2: chosen by looking at the outcome."""
 
 
-def blind_starts(
-    codes: pd.DataFrame,
-    printed_centres: np.ndarray,
-    printed_frequencies: np.ndarray,
-    n_starts: int = 1200,
-) -> pd.DataFrame:
-    """What scikit-learn's K-means comes to with its defaults and random_state 0, 1, ...; the print is only compared.
-
-    Parameters
-    ----------
-    codes : DataFrame
-        From `label_codes`: the rows sorted by warehouse, seller, product and date.
-    printed_centres, printed_frequencies : arrays (K, 10), (K,)
-        Tables 2 and 1, or a solution to compare with.
-    n_starts : int
-
-    Returns
-    -------
-    DataFrame: random_state, inertia, iterations, frequencies exact, records off, cells equal; a row a start.
-    """
+def blind_starts(codes: pd.DataFrame, printed_centres, printed_frequencies, n_starts: int) -> pd.DataFrame:
+    """K-means with scikit-learn's defaults and random_state 0, 1, ..., compared with Tables 1 and 2; a row a start."""
     records, rows = Records.each(codes), []
     for random_state in range(n_starts):
-        found = in_print_order(k_means(records, len(printed_centres), seed=random_state), printed_centres)
+        found = in_printed_order(k_means(records, len(printed_centres), seed=random_state), printed_centres)
         row = {"random_state": random_state, "inertia": found.inertia, "iterations": found.n_iter}
         rows.append(row | agreement(found, printed_centres, printed_frequencies))
     return pd.DataFrame(rows)
 
 
 def nearest(starts: pd.DataFrame) -> pd.Series:
-    """The start whose frequencies, then cells, come nearest the print."""
+    """The start whose frequencies, then cells, come nearest to Tables 1 and 2."""
     return starts.sort_values(["records off", "cells equal"], ascending=[True, False], kind="stable").iloc[0]
 
 
 def odds_of_blind_starts(starts: pd.DataFrame, inertia: float) -> pd.DataFrame:
-    """How often blind starts come near the print, and how its inertia ranks among theirs.
-
-    Parameters
-    ----------
-    starts : DataFrame
-        From `blind_starts`.
-    inertia : float
-        Of the as-run solution.
-
-    Returns
-    -------
-    DataFrame of one row: starts, how many give all ten frequencies, come within 4 and within 26 records (sum of the
-    frequencies' differences), share with a lower inertia, the nearest start, the least, median and largest inertia
-    relative to the as-run solution's, and how far the start of least inertia is from the print.
-    """
+    """How often blind starts come near Tables 1 and 2, and how their inertia compares with the as-run solution's."""
     off, relative, best = starts["records off"], starts["inertia"] / inertia, nearest(starts)
     row = {
         "starts": len(starts),
@@ -340,18 +247,7 @@ def odds_of_blind_starts(starts: pd.DataFrame, inertia: float) -> pd.DataFrame:
 
 
 def stops(by_way: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """How near each way of starting K-means comes to the print.
-
-    Parameters
-    ----------
-    by_way : dict
-        For each way the agreement of its starts, a row each, as `agreement` returns it.
-
-    Returns
-    -------
-    DataFrame: way, starts, how many give all ten frequencies; and of the nearest, how many frequencies are exact, the
-    sum of their differences and the cells that agree.
-    """
+    """How near each way of starting K-means comes to Tables 1 and 2: all its starts, and the nearest one."""
     rows = [
         {"way": way, "starts": len(starts), "all ten frequencies": int((starts["records off"] == 0).sum())}
         | nearest(starts)[["frequencies exact", "records off", "cells equal"]].astype(int).to_dict()
@@ -365,30 +261,12 @@ def choices(
     codes: pd.DataFrame,
     single_codes: pd.DataFrame,
     as_run: RecordClusters,
-    printed_centres: np.ndarray,
-    printed_frequencies: np.ndarray,
+    printed_centres,
+    printed_frequencies,
     n_init: int = 5,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Which choices made the tables: each undone in turn, and K-means run on from the as-run solution.
-
-    Parameters
-    ----------
-    codes, single_codes : DataFrame
-        From `label_codes` of the naive and of the correct merge.
-    as_run : RecordClusters
-        The solution to go on from, in the order of the print.
-    printed_centres, printed_frequencies : arrays (K, 10), (K,)
-        Tables 2 and 1.
-    n_init : int
-        k-means++ starts of the blind run beside it.
-    seed : int
-
-    Returns
-    -------
-    DataFrame: choice; records off and cells equal (of which compared) going on from the as-run solution, and of the
-    best of blind starts.
-    """
+    """Each choice that made the tables undone in turn: K-means from the as-run solution, and from blind starts."""
     scale = codes.std(ddof=0).replace(0, 1)  # a column of one label is left as it is
     variants = {
         "as run": codes,
@@ -402,28 +280,18 @@ def choices(
         unit = scale[table.columns].to_numpy() if "scaled" in choice else np.ones(table.shape[1])
         records = Records.of(table, len(as_run.centres))
         init = as_run.centres[table.columns].to_numpy() / unit
-        row = {"choice": choice, "records": records.n_records}
+        row = {"choice": choice, "records": len(table)}
         for name, start in (("from the print", init), ("blind", "k-means++")):
             found = k_means(records, len(init), start, n_init=1 if name == "from the print" else n_init, seed=seed)
             found = replace(found, centres=found.centres * unit)  # back in codes
-            agreed = agreement(in_print_order(found, printed_centres), printed_centres, printed_frequencies)
+            agreed = agreement(in_printed_order(found, printed_centres), printed_centres, printed_frequencies)
             row |= {f"{name}: {key}": value for key, value in agreed.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def demand_explained(records: Records, labels: np.ndarray) -> dict:
-    """Share of the variance of daily demand that lies between clusters, raw and as log(1 + demand).
-
-    Parameters
-    ----------
-    records : Records
-    labels : int array (n_points,)
-
-    Returns
-    -------
-    dict of float in [0, 1]: "demand", "log(1 + demand)".
-    """
+    """Share of the variance of daily demand between clusters, raw and as log(1 + demand)."""
     qty = records.points["qty"].to_numpy()
     return {
         "demand": _between(qty, labels, records.counts),
@@ -447,41 +315,14 @@ def renumber(codes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return renumbered
 
 
-def stability(
-    codes: pd.DataFrame, as_run: RecordClusters, n: int = 50, n_init: int = 1, seed: int = 0, progress: bool = True
-) -> pd.DataFrame:
-    """Adjusted Rand index of the as-run clusters with those of other starts and of other numberings of the labels.
-
-    Parameters
-    ----------
-    codes : DataFrame
-        From `label_codes`.
-    as_run : RecordClusters
-    n : int
-        Other starts, and as many random numberings.
-    n_init : int
-        k-means++ starts of each run, of which the best is kept.
-    seed : int
-    progress : bool
-
-    Returns
-    -------
-    DataFrame: what ("other start" or "other numbering"), ARI, share of the variance of log(1 + demand) explained.
-    """
+def stability(codes: pd.DataFrame, as_run: RecordClusters, n: int, seed: int = 0) -> pd.DataFrame:
+    """Adjusted Rand index of the as-run clusters with those of other starts and of other numberings of the labels."""
     records = Records.of(codes, len(as_run.centres))
     base = as_run.labels[records.point_of]
     rows = []
-    for number, rng in enumerate(
-        tqdm(streams(seed, "02/other starts", 2 * n), desc="other starts, other numberings", disable=not progress)
-    ):
-        other = number >= n
-        table = Records.of(renumber(codes, rng), len(as_run.centres)) if other else records
-        found = k_means(table, len(as_run.frequencies), n_init=n_init, seed=int(rng.integers(2**31)))
-        rows.append(
-            {
-                "what": "other numbering" if other else "other start",
-                "ARI": adjusted_rand_score(base, found.labels[table.point_of]),
-                "variance of log(1 + demand) explained": demand_explained(table, found.labels)["log(1 + demand)"],
-            }
-        )
+    for number, rng in enumerate(streams(seed, "02/other starts", 2 * n)):
+        what = "other start" if number < n else "other numbering"
+        table = records if number < n else Records.of(renumber(codes, rng), len(as_run.centres))
+        found = k_means(table, len(as_run.frequencies), seed=int(rng.integers(2**31)))
+        rows.append({"what": what, "ARI": adjusted_rand_score(base, found.labels[table.point_of])})
     return pd.DataFrame(rows)
