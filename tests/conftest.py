@@ -20,6 +20,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 VARIABLE = "BOWERBIRD_ATTACHMENTS"
+collect_ignore = ["bench"]  # no tests
 
 
 def pytest_collection_modifyitems(items):

@@ -38,17 +38,18 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("module", "text", "changes"),
+    ("name", "text", "changes"),
     [
-        ("bottom", "VALUE = 2\n", True),
-        ("__init__", "VALUE = 2\n", True),
-        ("bottom", '"""The bottom."""\n\nVALUE = 1  # one\n', False),
-        ("beside", "VALUE = 2\n", False),
+        ("bottom.py", "VALUE = 2\n", True),
+        ("__init__.py", "VALUE = 2\n", True),
+        ("bottom.yaml", "value: 2\n", True),
+        ("bottom.py", '"""The bottom."""\n\nVALUE = 1  # one\n', False),
+        ("beside.py", "VALUE = 2\n", False),
     ],
 )
-def test_what_is_imported_counts_however_far_below(package, module, text, changes):
+def test_what_is_imported_counts_however_far_below(package, name, text, changes):
     before = code_digest(["from bowerbird.top import run"])
-    (package / f"{module}.py").write_text(text)
+    (package / name).write_text(text)
     code._module.cache_clear()
     assert (code_digest(["from bowerbird.top import run"]) != before) is changes
 

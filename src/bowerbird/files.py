@@ -100,16 +100,7 @@ class RunInUse(BowerbirdError):
 def only_run(folder: Path) -> Iterator[None]:
     """Hold a run's folder, made if need be, against other runs, and sweep up what a killed one left half-written.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Raises
-    ------
-    RunInUse
-        Another run holds it; the message says which process, on which machine, since when.
-    ParameterError
-        The folder cannot be made or written to.
+    RunInUse says which process holds it, on which machine, since when.
     """
     path = Path(folder) / LOCK_NAME
     holder = {"process": os.getpid(), "machine": platform.node(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
@@ -155,11 +146,9 @@ def _holder(path: Path) -> str:
 
 
 def neutralised(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy for a csv, whose text a spreadsheet takes for text: what begins with = + - @ or a tab gets a ' in front.
+    """A copy for a csv in which no text is a formula: what begins with = + - @ or a tab gets a ' in front.
 
-    Source
-    ------
-    OWASP, CSV injection.
+    Source: OWASP, CSV injection.
     """
     return _mapped(table, lambda text: f"'{text}" if text.startswith(BEGINS_FORMULA) else text)
 
