@@ -118,31 +118,25 @@ class TestACommittedReportIsWhatTheCodeMakes:
         stated = claims.claims_table(read_tables(folder), real)
         page = verdict.page(judged, read_tables(folder), real, stated)
         assert (folder / "VERDICT.md").read_text(encoding="utf-8") == page
-        assert len(judged) == len(paper.PRINTED)
+        headline = verdict.headline(judged, read_tables(folder), real)
+        pd.testing.assert_frame_equal(pd.read_csv(folder / "tables" / "headline.csv", dtype=str), headline)
 
     def test_the_deviations(self, folder):
         real = read_json(folder / "run.json")["data"] == "attachments"
         table = deviations.deviations_table(read_tables(folder))
+        assert (table["measured effect"] != deviations.NOT_MEASURED).all()
         assert (folder / "DEVIATIONS.md").read_text(encoding="utf-8") == deviations.page(table, real)
 
     def test_tables_1_and_2_against_the_paper(self, folder):
-        tables = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("table_1", "table_2", "headline")}
+        tables = read_tables(folder)
         first, second = tables["table_1"], tables["table_2"]
-        again = comparison.table_1(first["ours"].to_numpy()[:-1])
-        pd.testing.assert_frame_equal(again.reset_index(drop=True), first, check_dtype=False)
-        readings = pd.read_csv(folder / "tables" / "table_1_readings.csv")
-        np.testing.assert_allclose(readings["as run, %"], 100 * first["ours"][:-1] / first["ours"].iloc[-1], atol=0.005)
+        pd.testing.assert_frame_equal(comparison.table_1(first["ours"].to_numpy()[:-1]), first, check_dtype=False)
         np.testing.assert_array_equal(second["paper"], paper.TABLE_2.to_numpy().ravel())
-        same = second["ours"].round() == second["paper"]
-        assert (same == second["same"]).all()
-        row = tables["headline"].set_index("quantity")["as run"]
-        assert str(same.sum()) == row["centre cells equal, of 100"] or row["centre cells equal, of 100"] == "–"
+        assert ((second["ours"].round() == second["paper"]) == second["same"]).all()
 
-    def test_table_3_and_its_seeds(self, folder):
-        third = pd.read_csv(folder / "tables" / "table_3.csv")
-        np.testing.assert_array_equal(third["paper"], paper.TABLE_3.to_numpy().ravel())
-        protocols = pd.read_csv(folder / "tables" / "table_3_protocols.csv")
-        pd.testing.assert_frame_equal(comparison.table_3(protocols), third, check_dtype=False)
+    def test_table_3(self, folder):
+        again = comparison.table_3(read_tables(folder)["table_3_protocols"])
+        pd.testing.assert_frame_equal(again, read_tables(folder)["table_3"], check_dtype=False)
 
 
 # --- tables and Figure 1 ---------------------------------------------------------------------------------------------
@@ -246,26 +240,49 @@ def test_nothing_synthetic_is_judged():
     assert "no number can be judged" in verdict.page(judged, run_tables(), False, STATED)
 
 
-def test_table_1_by_hand():
-    row = judge().loc["table_1/cluster_2/frequency"]
-    assert row[["paper", "as printed", "as run", "corrected", "verdict"]].tolist() == [
-        "42,290", "0", "42,290", "48,970 ± 166", "reproduced",
-    ]  # fmt: skip
-    share = judge().loc["table_1/cluster_2/percentage"]
-    assert (share["as run"], share["corrected"]) == ("12.409", "14.780 ± 0.050")
-    assert share["verdict"] == "follows from another number" and "is 12.409" in share["reason"]
-    total = judge().loc["table_1/total/frequency"]
-    assert (total["as printed"], total["as run"], total["corrected"]) == ("331,336", "340,798", "331,336")
+FREQUENCIES = paper.TABLE_1["frequency"].to_numpy() + np.r_[-8, 8, -300, 300, [0] * 6]
 
 
-def test_table_1_within_20_records_and_beyond():
-    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
-    frequencies[:4] += [-8, 8, -300, 300]
-    found = judge(records=frequencies)["verdict"]
-    assert found["table_1/cluster_1/frequency"] == "within tolerance"
-    assert found["table_1/cluster_3/frequency"] == "not found"
-    assert found["table_1/cluster_5/frequency"] == "reproduced"
-    assert (found[[key for key in found.index if key.endswith("/percentage")]] == "follows from another number").all()
+@pytest.mark.parametrize(
+    ("changes", "number", "word", "texts"),
+    [
+        ({}, "table_1/cluster_2/frequency", "reproduced", ["42,290", "0", "42,290", "48,970 ± 166"]),
+        ({"records": FREQUENCIES}, "table_1/cluster_1/frequency", "within tolerance", ["33,029"]),
+        ({"records": FREQUENCIES}, "table_1/cluster_3/frequency", "not found", ["37,684"]),
+        ({}, "table_1/cluster_2/percentage", "follows from another number", ["12.409", "14.780 ± 0.050"]),
+        ({}, "table_1/total/frequency", "reproduced", ["331,336", "340,798", "331,336"]),
+        ({}, "table_2/cluster_1/product_no", "reproduced", ["70"]),
+        ({"cells": 0.9}, "table_2/cluster_1/product_no", "within tolerance", ["70.90"]),
+        ({"cells": 3.0}, "table_2/cluster_1/product_no", "not found", []),
+        ({"cells": 3.0}, "text/example/product_no", "follows from another number", ["whose verdict is: not found"]),
+        ({}, "table_3/test/one_minus_wmape", "consistent with", ["0.945", "0.600 ± 0.004", "2 of 3 families"]),
+        ({"attains": False}, "table_3/test/one_minus_wmape", "not found", ["0 of 3 families"]),
+        ({}, "table_3/test/f1", "within tolerance", ["1 of 2 families"]),
+        ({}, "table_3/test/recall", "within tolerance", ["exclude the printed digits 0.942 and 0.945 together"]),
+        ({"scores": 0.8, "best": 0.944}, "table_3/test/accuracy", "within tolerance", ["by ridge, sym8, filtered"]),
+        ({"scores": 0.8}, "table_3/train/recall", "not found", []),
+        ({}, "table_3/train/f1", "excluded", ["F1 is at most 0.9455"]),
+        ({}, "table_3/test/rmse", "not found", ["9 normalizations, in 2 families"]),
+        ({"rmse": 0.004}, "table_3/test/rmse", "within tolerance", []),
+        ({"one_minus": 0.003}, "table_3/test/rmse", "not found", ["within 0.005 in 2"]),
+        ({}, "text/train_accuracy", "contradicted", ["Table 3 has 0.946 there"]),
+        ({}, "text/one_minus_wmape", "contradicted", ["as train, F1; test, Rmse"]),
+        ({}, "text/test_rmse", "follows from another number", []),
+        ({}, "text/n_clusters", "input of ours", ["1", "10", "BIC takes 20"]),
+        ({"left": 10}, "text/n_clusters", "input of ours", ["eq. 9 as printed leaves 10"]),
+        ({}, "text/example/demand", "reproduced", ["7.78"]),
+        ({}, "text/hidden_layers_more_than", "unknowable", ["2"]),
+        ({}, "text/train_share_percent", "input of ours", ["84.94", "141 of 166 days"]),
+        ({}, "figure_1/merchant_number", "input of ours", []),
+        ({}, "figure_1/day_1", "uninformative", ["2.40 ± 0.05", "product_1312", "23 %"]),
+        ({"chance": 0.01}, "figure_1/day_1", "within tolerance", []),
+        ({"figure": (5.0, 2.0, 3.0)}, "figure_1/day_1", "not found", []),
+    ],
+)
+def test_every_verdict_can_turn_out_otherwise(changes, number, word, texts):
+    row = judge(**changes).loc[number]
+    assert row["verdict"] == word
+    assert all(text in " | ".join(row) for text in texts)
 
 
 def test_a_share_that_does_not_follow_from_its_frequency_is_contradicted(monkeypatch):
@@ -273,86 +290,11 @@ def test_a_share_that_does_not_follow_from_its_frequency_is_contradicted(monkeyp
     assert judge().loc["table_1/cluster_2/percentage", "verdict"] == "contradicted"
 
 
-def test_table_2_and_the_example_of_the_text_go_together():
-    near, far = judge(cells=0.9)["verdict"], judge(cells=3.0)["verdict"]
-    key = "table_2/cluster_1/product_no"
-    assert (judge().loc[key, "verdict"], near[key], far[key]) == ("reproduced", "within tolerance", "not found")
-    repeated = judge(cells=3.0).loc["text/example/product_no"]
-    assert repeated["verdict"] == "follows from another number" and "whose verdict is: not found" in repeated["reason"]
-
-
-def test_one_minus_wmape_is_consistent_with_families_whose_width_was_solved_for():
-    near, far = (judge(attains=x).loc["table_3/test/one_minus_wmape"] for x in (True, False))
-    assert near[["verdict", "as run", "corrected"]].tolist() == ["consistent with", "0.945", "0.600 ± 0.004"]
-    assert "2 of 3 families" in near["reason"] and "solved for" in near["reason"]
-    assert far["verdict"] == "not found" and "0 of 3 families" in far["reason"]
-
-
-def test_class_scores_are_within_tolerance_or_not_found():
-    near, by_another, far = judge(), judge(scores=0.80, best=0.944), judge(scores=0.80)
-    for key in ("table_3/test/accuracy", "table_3/train/recall", "table_3/test/f1"):
-        assert near.loc[key, "verdict"] == by_another.loc[key, "verdict"] == "within tolerance"
-        assert far.loc[key, "verdict"] == "not found"
-        assert "1 of 2 families" in near.loc[key, "reason"]
-    assert "by ridge, sym8, filtered causally alone" in by_another.loc["table_3/test/accuracy", "reason"]
-    for key in ("accuracy", "recall"):
-        assert "exclude the printed digits 0.942 and 0.945 together" in near.loc[f"table_3/test/{key}", "reason"]
-
-
-def test_training_f1_is_excluded_by_the_table_itself_and_test_f1_is_not():
-    found = judge().loc["table_3/train/f1"]
-    assert found["verdict"] == "excluded" and "F1 is at most 0.9455" in found["reason"]
-    assert "if the second Accuracy is Precision and one average over classes is used throughout" in found["reason"]
-
-
-def test_rmse_is_not_found_unless_a_normalization_fits():
-    assert judge().loc["table_3/test/rmse", "verdict"] == "not found"
-    assert judge(rmse=0.004).loc["table_3/test/rmse", "verdict"] == "within tolerance"
-    only_one_minus = judge(one_minus=0.003).loc["table_3/test/rmse"]
-    assert only_one_minus["verdict"] == "not found" and "within 0.005 in 2" in only_one_minus["reason"]
-    assert "9 normalizations, in 2 families" in only_one_minus["reason"]
-
-
-def test_scores_of_the_text_repeat_the_table_or_contradict_it():
-    rows = judge()
-    for key in ("train_accuracy", "one_minus_wmape", "test_one_minus_wmape"):
-        assert rows.loc[f"text/{key}", "verdict"] == "contradicted"
-    assert "Table 3 has 0.946 there" in rows.loc["text/train_accuracy", "reason"]
-    assert "as train, F1; test, Rmse" in rows.loc["text/one_minus_wmape", "reason"]
-    assert rows.loc["text/test_rmse", "verdict"] == "follows from another number"
-
-
-def test_figure_1_takes_the_nearest_series_and_says_how_often_chance_comes_as_near():
-    rows = judge()
-    assert rows.loc["figure_1/day_1", ["corrected", "verdict"]].tolist() == ["2.40 ± 0.05", "uninformative"]
-    assert "product_1312" in rows.loc["figure_1/day_1", "reason"] and "23 %" in rows.loc["figure_1/day_1", "reason"]
-    assert judge(chance=0.01).loc["figure_1/day_1", "verdict"] == "within tolerance"
-    far = judge(figure=(5.0, 2.0, 3.0))["verdict"]
-    assert far[["figure_1/day_1", "figure_1/day_2"]].tolist() == ["not found", "uninformative"]
-    assert rows.loc["figure_1/merchant_number", "verdict"] == "input of ours"
-    without = run_tables()
-    without["figure_1"] = without["figure_1"].iloc[:0]
-    gone = verdict.verdicts(without, real=True).set_index("id")["verdict"]
-    assert (gone[[key for key in gone.index if key.startswith("figure_1/")]] == "not found").all()
-
-
-def test_number_of_clusters_names_what_eq_9_leaves():
-    row = judge().loc["text/n_clusters"]
-    assert row[["as printed", "as run", "corrected", "verdict"]].tolist() == ["1", "10", "10", "input of ours"]
-    assert "BIC takes 20" in row["reason"] and judge(left=10).loc["text/n_clusters", "as printed"] == "10"
-
-
-def test_the_rest_of_the_text():
-    rows = judge()
-    assert rows.loc["text/example/demand", ["as run", "verdict"]].tolist() == ["7.78", "reproduced"]
-    assert rows.loc["text/hidden_layers_more_than", ["corrected", "verdict"]].tolist() == ["2", "unknowable"]
-    assert rows.loc["text/train_share_percent", ["as run", "verdict"]].tolist() == ["84.94", "input of ours"]
-
-
-def test_agreement_and_plus_minus():
-    assert [verdict.agreement(8, x, 1) for x in (7.6, 8.9, 9.2)] == ["reproduced", "within tolerance", "not found"]
-    assert verdict.plus_minus(0.6, np.nan, "{:.2f}") == "0.60"
-    assert verdict.plus_minus(np.nan, np.nan, "{:.2f}") == "–"
+def test_a_figure_1_without_its_series_is_not_found():
+    tables = run_tables()
+    tables["figure_1"] = tables["figure_1"].iloc[:0]
+    gone = verdict.verdicts(tables, real=True)
+    assert (gone.loc[gone["id"].str.startswith("figure_1/"), "verdict"] == "not found").all()
 
 
 def test_a_missing_table_names_its_notebook():
@@ -362,52 +304,10 @@ def test_a_missing_table_names_its_notebook():
         verdict.verdicts(short, real=True)
 
 
-def test_the_page_counts_what_the_table_holds_after_the_claims():
-    judged = verdict.verdicts(run_tables(), real=True)
-    text = verdict.page(judged, run_tables(), True, STATED)
-    assert "no number can be judged" not in text
-    assert text.startswith("# The verdict") and f"each of the {len(judged)} numbers" in text
-    assert text.index("clusters help") < text.index("## The numbers")
-    for name, number in verdict.counts(judged).items():
-        assert f"| {name} | {number} |" in text
-    assert "Starts about that solution, default stop: 2 of 1,000 starts give all ten frequencies" in text
-
-
-def test_the_page_shows_table_2_as_a_grid_and_marks_what_differs():
-    judged = verdict.verdicts(run_tables(), real=True)
-    grid = verdict.table_2_grid(judged).set_index("cluster")
-    assert grid.shape == (10, 10) and grid.loc[2, "Product Code"] == "762 / 762.00"
-    assert not grid.map(lambda cell: "≠" in cell).any(axis=None)
-    off = verdict.table_2_grid(verdict.verdicts(run_tables(cells=0.9), real=True))
-    assert off.drop(columns="cluster").map(lambda cell: cell.endswith(" ≠")).sum().sum() == 100
-    text = verdict.page(judged, run_tables(), True, STATED)
-    assert "Cell (8, Business Scale) is 993/662 = 1.5, printed 1" in text
-    assert text.count("label codes") == 1  # no sentence is repeated for every cell
-
-
-def test_table_1_stands_with_one_row_a_cluster():
-    grid = verdict.table_1_grid(verdict.verdicts(run_tables(), real=True)).set_index("cluster")
-    assert grid.index.tolist() == [*map(str, range(1, 11)), "total"]
-    assert grid.loc["2", ["Frequency", "as run", "verdict", "Percentage%", "its verdict"]].tolist() == [
-        "42,290", "42,290", "reproduced", "12.409", "follows from another number",
-    ]  # fmt: skip
-
-
-def test_every_verdict_of_the_headline_is_that_of_the_number():
-    for changes in ({}, {"scores": 0.8, "attains": False, "cells": 3.0}, {"rmse": 0.004, "chance": 0.01}):
-        judged = verdict.verdicts(run_tables(**changes), real=True)
-        found = verdict.headline(judged, run_tables(**changes), real=True).set_index("quantity")["verdict"]
-        of = judged.set_index("id")["verdict"]
-        for quantity, key in (
-            ("records clustered", "table_1/total/frequency"), ("clusters", "text/n_clusters"),
-            ("accuracy (quartile classes)", "table_3/test/accuracy"), ("F1 (quartile classes)", "table_3/test/f1"),
-            ("1-WMAPE, 1 day ahead", "table_3/test/one_minus_wmape"), ("RMSE / mean demand", "table_3/test/rmse"),
-            ("forecast, seller 6, wh 43", "figure_1/day_1"),
-        ):  # fmt: skip
-            assert found[quantity] == of[key]
-
-
-# --- headline --------------------------------------------------------------------------------------------------------
+def test_cells_of_table_2_that_differ_are_marked():
+    for cells, marked in ((0.0, 0), (0.9, 100)):
+        grid = verdict.table_2_grid(verdict.verdicts(run_tables(cells=cells), real=True)).drop(columns="cluster")
+        assert grid.map(lambda cell: cell.endswith(" ≠")).sum().sum() == marked
 
 
 def headline_of(real=True, **changes):
@@ -415,23 +315,9 @@ def headline_of(real=True, **changes):
     return verdict.headline(verdict.verdicts(made, real), made, real).set_index("quantity")
 
 
-def test_the_headline_judges_real_data_and_compares_nothing_synthetic():
-    real = headline_of()
-    assert real.loc["records clustered", ["paper", "as run", "verdict"]].tolist() == [
-        "340,798",
-        "340,798",
-        "reproduced",
-    ]
-    assert real.loc["1-WMAPE, 1 day ahead", ["as run", "corrected", "verdict"]].tolist() == [
-        "0.945", "0.600 ± 0.004", "consistent with",
-    ]  # fmt: skip
-    assert real.loc["1-WMAPE, 15 days ahead", ["corrected", "verdict"]].tolist() == [
-        "0.550 (last days 0.560)", "not printed",
-    ]  # fmt: skip
-    assert real.loc["forecast, seller 6, wh 43", "corrected"] == "product_1312: 2, 2, 3; product_1314: 9, 9, 9"
+def test_the_headline_of_other_data_compares_nothing():
     synthetic = headline_of(real=False)
-    printed = real.index[real["paper"] != "–"]
-    assert (synthetic.loc[printed, "verdict"] == comparison.NOT_COMPARABLE).all()
+    assert (synthetic.loc[synthetic["paper"] != "–", "verdict"] == NOT_COMPARABLE).all()
     assert synthetic.loc["frequencies equal, of 10", "as run"] == "–"
 
 
@@ -486,9 +372,7 @@ def history(values, generations) -> pd.DataFrame:
 
 def test_a_search_that_stops_at_its_random_draws_says_so():
     text = claims.search_text(history([0.5, 0.3, 0.4, 0.35, 0.31], [0, 0, 0, 1, 1]))
-    assert (
-        text == "the best of 5 evaluations is number 2, a random draw of generation 0: 2 moves of SBO improved nothing"
-    )
+    assert text.endswith("is number 2, a random draw of generation 0: 2 moves of SBO improved nothing")
 
 
 def test_moves_that_lower_the_best_are_counted_one_by_one():
@@ -612,14 +496,8 @@ def test_effects_by_hand():
     rates = pd.DataFrame({"evaluations": [30, 60, 60], "against": ["SBO, paper", "SBO, paper", "TPE"],
                           "won": [0.1, 0.8, 0.5], "pairings": [5, 55, 55]})  # fmt: skip
     history = pd.DataFrame({"evaluation": [1, 2, 3], "generation": [0, 0, 1], "value": [0.5, 0.4, 0.45]})
-    assert effect("search", sbo_win_rates=rates, sbo_history=history) == (
-        "the best of 3 evaluations is number 2, a random draw of generation 0: 1 moves of SBO improved nothing; with a "
-        "Sobol start, chances by rank and more mutation SBO ends lower in 80% of 55 pairings on other problems "
-        "(notebook 04)"
-    )
-    assert effect("curves", merge_counts=counts) == (
-        "0 of Table 1's 10 frequencies are multiples of 166 days, as series would be"
-    )
+    assert "lower in 80% of 55 pairings" in effect("search", sbo_win_rates=rates, sbo_history=history)
+    assert effect("curves", merge_counts=counts).startswith("0 of Table 1's 10 frequencies are multiples of 166 days")
     levels = pd.DataFrame([
         ("series", "day", "SBO-LSTM", 0.5, -0.1), ("total", "day", "SBO-LSTM", 0.8, -0.1),
         ("total", "horizon", "SBO-LSTM", 0.9, -0.1), ("total", "horizon", "naive", 0.95, 0.05),
@@ -635,14 +513,6 @@ def test_the_row_on_sbo_names_the_papers_parameters():
     assert f"alpha {sbo.alpha}, mutation rate {sbo.mutation_rate} and z {sbo.z} of" in row["ours"]
 
 
-def test_the_table_is_numbered_and_says_what_was_not_measured():
+def test_what_was_not_measured_says_so():
     table = deviations.deviations_table(Tables())
-    assert table["no."].tolist() == list(range(1, len(deviations.DEVIATIONS) + 1))
     assert (table["measured effect"] == deviations.NOT_MEASURED).all()
-    assert "other data than the paper's" in deviations.page(table, real=False)
-
-
-@pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: path.name)
-def test_a_report_measures_every_effect(folder):
-    table = deviations.deviations_table(read_tables(folder))
-    assert (table["measured effect"] != deviations.NOT_MEASURED).all()
