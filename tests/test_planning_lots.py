@@ -27,11 +27,13 @@ from bowerbird.planning.service import best_service, expected_sales, marginal_an
 # ---------------------------------------------------------------- rules
 
 
-def test_worked_examples_of_documents_003_and_004():
+def test_document_004_stock_cost_is_1100_not_1200():
     costs = {"holding_cost": 1, "order_cost": 100, "stockout_cost": 200}
-    assert periodic_order_quantity(120, 7) == 840
     assert stock_cost(1000, 1, 0, **costs) == 1100  # printed 1200, which would take a second order ...
     assert stock_cost(1000, 2, 0, **costs) == stock_cost(1000, 1, 0.5, **costs) == 1200  # ... or half a stock-out
+
+
+def test_document_004_service_level_is_a_fill_rate():
     assert available_share(500, 1000) == 0.5  # as printed
     assert available_share(1500, 1000) == 1  # as printed it would be 1.5
     np.testing.assert_array_equal(available_share([5, 0], [0, 3]), [1, 0])
@@ -39,7 +41,7 @@ def test_worked_examples_of_documents_003_and_004():
 
 def test_document_004_200_units_and_two_orders_a_month_cannot_hold():
     # 100 a day ordered twice in 30 days comes in lots of 1,500, so 750 lie in stock on average, not the printed 200.
-    assert periodic_order_quantity(100, 15) == 1500
+    assert periodic_order_quantity(120, 7) == 840 and periodic_order_quantity(100, 15) == 1500
     assert mean_stock(100, 2, 30) == 750
     assert mean_stock(100, 7.5, 30) == pytest.approx(200)
     costs = {"holding_cost": 1, "order_cost": 100, "stockout_cost": 200}  # 1 for a unit a month
