@@ -213,49 +213,55 @@ def demand_alerts(
     high = _begins(_episodes(z > limits.anomaly, z > CUT, known)) & ~ended
     low = _begins(_episodes((z < -limits.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
 
-    row, day = spike = np.nonzero(high | (low & ~silent))
-    units = np.abs(demand - seen.expected)[spike]
+    row, day = np.nonzero(high | (low & ~silent))
+    units = np.abs(demand - seen.expected)[row, day]
+    reasons = [
+        f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} deviations "
+        f"{'above' if z[i, t] > 0 else 'below'}"
+        for i, t in zip(row, day, strict=True)
+    ]
+    action = (
+        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur"
+    )
     spikes = _table(
-        series, row, dates[day], "demand anomaly", "residual", z[spike], limits.anomaly, units, units * shortage_cost,
-        [
-            f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} deviations "
-            f"{'above' if z[i, t] > 0 else 'below'}" for i, t in zip(row, day, strict=True)
-        ],
-        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur",
+        series, row, date=dates[day], kind="demand anomaly", measure="residual", value=z[row, day],
+        threshold=limits.anomaly, units=units, worth=units * shortage_cost, reason=reasons, action=action,
     )  # fmt: skip
 
-    row, day = silence = np.nonzero(low & silent)
-    units = seen.units_due[silence]
+    row, day = np.nonzero(low & silent)
+    units = seen.units_due[row, day]
+    reasons = [
+        f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about {due:.0f} units were due"
+        for i, t, due in zip(row, day, units, strict=True)
+    ]
+    action = "check shelf, listing and stock record: demand may be hidden by a stock-out"
     silences = _table(
-        series, row, dates[day], "demand anomaly", "silence", seen.silence[silence], limits.silence, units,
-        units * shortage_cost,
-        [
-            f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about {due:.0f} units were due"
-            for i, t, due in zip(row, day, units, strict=True)
-        ],
-        "check shelf, listing and stock record: demand may be hidden by a stock-out",
+        series, row, date=dates[day], kind="demand anomaly", measure="silence", value=seen.silence[row, day],
+        threshold=limits.silence, units=units, worth=units * shortage_cost, reason=reasons, action=action,
     )  # fmt: skip
 
-    row, day = moved = np.nonzero((np.abs(shift) > limits.shift) & ~ended)
-    units = np.abs(seen.new_level - seen.expected)[moved] * days
-    since = dates[day - seen.shift_days[moved].astype(int) + 1]
+    row, day = np.nonzero((np.abs(shift) > limits.shift) & ~ended)
+    units = np.abs(seen.new_level - seen.expected)[row, day] * days
+    worth = units * np.where(shift[row, day] > 0, shortage_cost, days)
+    since = dates[day - seen.shift_days[row, day].astype(int) + 1]
+    reasons = [
+        f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day from "
+        f"{seen.expected[i, t]:.1f}, since {begun:%Y-%m-%d}"
+        for i, t, begun in zip(row, day, since, strict=True)
+    ]
+    action = "fit the forecast anew on the days since then and set s and S from it"
     shifts = _table(
-        series, row, dates[day], "level shift", "CUSUM", shift[moved], limits.shift, units,
-        units * np.where(shift[moved] > 0, shortage_cost, days),
-        [
-            f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day from "
-            f"{seen.expected[i, t]:.1f}, since {begun:%Y-%m-%d}" for i, t, begun in zip(row, day, since, strict=True)
-        ],
-        "fit the forecast anew on the days since then and set s and S from it",
+        series, row, date=dates[day], kind="level shift", measure="CUSUM", value=shift[row, day],
+        threshold=limits.shift, units=units, worth=worth, reason=reasons, action=action,
     )  # fmt: skip
 
-    row, day = faded = np.nonzero(_begins(ended))
-    units, span = seen.recent[faded] * days, f"{LIFE_DAYS} known days"
+    row, day = np.nonzero(_begins(ended))
+    units, share, span = seen.recent[row, day] * days, seen.fading[row, day], f"{LIFE_DAYS} known days"
+    reasons = [f"the last {span} sold {part:.0%} of the best {span}, and less each fortnight" for part in share]
+    action = "order no more; decide what to mark down, transfer or clear"
     ends = _table(
-        series, row, dates[day], "end of life", "share of the best", seen.fading[faded], limits.fading, units,
-        units * limits.cover_days,
-        [f"the last {span} sold {part:.0%} of the best {span}, and less each fortnight" for part in seen.fading[faded]],
-        "order no more; decide what to mark down, transfer or clear",
+        series, row, date=dates[day], kind="end of life", measure="share of the best", value=share,
+        threshold=limits.fading, units=units, worth=units * limits.cover_days, reason=reasons, action=action,
     )  # fmt: skip
     return _sorted([spikes, silences, shifts, ends])
 
@@ -315,14 +321,15 @@ def stock_alerts(
     chance = (short > 0).mean(axis=1)
     row = np.flatnonzero(chance > limit)
     units = np.ceil(np.quantile(short[row], 1 - limit, axis=1, method="inverted_cdf"))
+    reasons = [
+        f"{on_hand[i].round(1):g} units on hand and {arrivals[i, :days].sum():g} due run short within {days} days with "
+        f"{chance[i]:.0%} probability"
+        for i in row
+    ]
+    actions = [f"order or transfer {missing:.0f} units at once, faster than the usual lead time" for missing in units]
     risks = _table(
-        series, row, date, "stockout risk", "probability of a shortage", chance[row], limit, units,
-        short[row].mean(axis=1) * shortage_cost,
-        [
-            f"{on_hand[i].round(1):g} units on hand and {arrivals[i, :days].sum():g} due run short within {days} days "
-            f"with {chance[i]:.0%} probability" for i in row
-        ],
-        [f"order or transfer {missing:.0f} units at once, faster than the usual lead time" for missing in units],
+        series, row, date=date, kind="stockout risk", measure="probability of a shortage", value=chance[row],
+        threshold=limit, units=units, worth=short[row].mean(axis=1) * shortage_cost, reason=reasons, action=actions,
     )  # fmt: skip
 
     horizon, position = min(limits.cover_days, samples.shape[2]), on_hand + arrivals.sum(axis=1)
@@ -332,14 +339,15 @@ def stock_alerts(
     cover = np.divide(position, a_day, out=np.full(len(position), np.inf), where=a_day > 0)
     row = np.flatnonzero((excess >= 1) & (cover > limits.cover_days))
     units = excess[row]
+    reasons = [
+        f"{position[i].round(1):g} units on hand and on order last {cover[i]:.0f} days; {excess[i]:.0f} exceed what "
+        f"{limits.cover_days} good days would sell"
+        for i in row
+    ]
+    actions = [f"stop ordering; promote, mark down or transfer {more:.0f} units" for more in units]
     excesses = _table(
-        series, row, date, "overstock", "days of cover", cover[row], limits.cover_days, units,
-        units * limits.cover_days,
-        [
-            f"{position[i].round(1):g} units on hand and on order last {cover[i]:.0f} days; {excess[i]:.0f} exceed "
-            f"what {limits.cover_days} good days would sell" for i in row
-        ],
-        [f"stop ordering; promote, mark down or transfer {more:.0f} units" for more in units],
+        series, row, date=date, kind="overstock", measure="days of cover", value=cover[row],
+        threshold=limits.cover_days, units=units, worth=units * limits.cover_days, reason=reasons, action=actions,
     )  # fmt: skip
     return _sorted([risks, excesses])
 
@@ -356,15 +364,11 @@ def largest_shortfall(samples: np.ndarray, on_hand: np.ndarray, arrivals: np.nda
     return np.maximum(samples[:, :, :days].cumsum(axis=2) - supply[:, None], 0).max(axis=2)
 
 
-def _table(series, row, date, kind, measure, value, threshold, units, worth, reason, action) -> pd.DataFrame:
-    table = series[list(SERIES_KEY)].iloc[row].reset_index(drop=True)
-    return table.assign(
-        date=date, kind=kind, measure=measure, value=value, threshold=float(threshold), units=units, worth=worth,
-        reason=reason, action=action,
-    )  # fmt: skip
+def _table(series: pd.DataFrame, row: np.ndarray, **columns) -> pd.DataFrame:
+    return series[list(SERIES_KEY)].iloc[row].reset_index(drop=True).assign(**columns)
 
 
 def _sorted(tables: list[pd.DataFrame]) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True)[list(ALERT_COLUMNS)]
-    table["date"] = pd.to_datetime(table["date"])
+    table = table.assign(date=pd.to_datetime(table["date"]), threshold=table["threshold"].astype(float))
     return table.sort_values(["date", *SERIES_KEY, "kind"], kind="stable", ignore_index=True)
