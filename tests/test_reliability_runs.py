@@ -102,17 +102,8 @@ def test_a_killed_search_and_its_tables_go_on_to_the_same_bits(tmp_path, record_
 @pytest.mark.slow
 def test_a_killed_run_of_notebooks_goes_on_to_the_same_bits(tmp_path, record_property):
     """kill -9 at random moments of a smoke run to 05_sbo_lstm, each time the same command again."""
-    command = [
-        sys.executable,
-        "-m",
-        "bowerbird",
-        "reproduce",
-        "--profile",
-        "smoke",
-        "--until",
-        "05_sbo_lstm",
-        "--quiet",
-    ]
+    command = [sys.executable, "-m", "bowerbird", "reproduce", "--profile", "smoke", "--quiet"]
+    command += ["--until", "05_sbo_lstm"]
     for setting in SMALLEST:
         command += ["--set", setting]
     started = time.perf_counter()
@@ -185,12 +176,6 @@ def test_a_second_run_into_one_folder_is_refused(held, record_property):
     with only_run(folder):  # free again
         pass
     record_property("measured", "refused; free again after kill -9")
-
-
-def test_other_folders_are_free(held):
-    """A run elsewhere is not held up."""
-    with only_run(held[0].parent / "another"):
-        pass
 
 
 def test_a_file_system_without_locks_is_no_hindrance(tmp_path, monkeypatch):
