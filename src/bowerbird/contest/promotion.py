@@ -1,4 +1,11 @@
-"""Empirical Bayes: many noisy numbers, each believed as far as its noise allows, the rest taken from its group."""
+"""The contest's third question: 618, forecast from what Double 11 did to each series.
+
+A lift is the mean of the promotion's days over the mean of ordinary days. 附件6 holds November 1 to 11 alone and 附件1
+begins on December 1. So the only days to compare with come after: those of December without Double 12. A ratio then
+holds three things: the lift, counting noise, and what the series would have drifted in six weeks anyway. The last two
+are measured on stretches without a promotion (`placebo_noise`), and empirical Bayes takes the lift out (`shrink`).
+Demand that the promotion drew forward from December is counted as lift, for no attachment tells it apart.
+"""
 
 from dataclasses import dataclass
 
@@ -12,20 +19,35 @@ from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
 
+DOUBLE_12 = pd.date_range("2022-12-10", "2022-12-13")
+"""Days of December that are not ordinary: the last orders of December 12 leave on the 13th."""
+DAYS_618 = pd.date_range("2023-06-01", "2023-06-20", name="date")
+LULL, FESTIVAL = (4, 5, 6, 7, 8, 9), (10, 11)
+CALENDARS = {
+    "short peak": [(1,), (2,), (3,), *[LULL] * 13, (10,), (11,), LULL, LULL],
+    "long peak": [(1,), (2,), (3,), *[LULL] * 11, (10,), FESTIVAL, FESTIVAL, (11,), LULL, LULL],
+}
+"""For each day of June 1 to 20 the days of November whose mean it takes: the assumption about 618's course.
+
+Both open on the first three days, as Double 11, and have their festival on the 18th, as November 11. The peak begins
+the day before it, as in November, or on the 15th. No day after a festival is in 附件6: June 19 and 20 take the lull.
+"""
+HALF = 0.5  # added to counts of units before their logarithm
+DISTANCE, ORDINARY_DAYS = 39, 27  # days from November 6 to mid-December; ordinary days of December
+PLACEBO_EVERY = 5  # days between one placebo and the next
+SHAPE_PRIOR = 100.0  # units a day that the course of all series is worth beside the group's own
+DISPERSION = 0.2  # of the counts, variance m + dispersion m^2
+
+
+# ---- empirical Bayes ------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Shrunk:
-    """Estimates of many true values, each shrunk to its group's, that to the mean of all.
+    """Estimates of many true values, each shrunk to its group's mean, and that to the mean of all.
 
-    Attributes
-    ----------
-    mean, sd : array (n,)
-        Of the posterior of each true value.
-    group_mean : array (n,)
-        The posterior mean of its group.
-    within, between : float
-        Standard deviation of true values within groups, of groups about the mean of all [tau, omega].
-    overall : float
+    `mean` and `sd` (n,) of the posterior, `group_mean` (n,); standard deviations of true values `within` groups [tau]
+    and of groups `between` each other [omega]; the mean of all, `overall`.
     """
 
     mean: np.ndarray
@@ -37,26 +59,10 @@ class Shrunk:
 
 
 def shrink(observed: np.ndarray, variance: np.ndarray, group: np.ndarray) -> Shrunk:
-    """Empirical Bayes for normal observations of normal values in groups.
+    """Empirical Bayes for normal observations, of known variance, of normal values in groups; all arrays (n,).
 
-    observed_i ~ N(theta_i, variance_i), theta_i ~ N(gamma_g, tau^2), gamma_g ~ N(overall, omega^2).
-
-    Parameters
-    ----------
-    observed : array (n,)
-        NaN where nothing was observed: such a value is its group's.
-    variance : array (n,)
-        Known variance of each observation.
-    group : array (n,)
-        Group of each value, any labels.
-
-    Returns
-    -------
-    Shrunk
-
-    Source
-    ------
-    Morris, J. American Statistical Association 78, 1983; tau^2 and omega^2 by Paule & Mandel, 1982.
+    observed_i ~ N(theta_i, variance_i), theta_i ~ N(gamma_g, tau^2), gamma_g ~ N(overall, omega^2). A value that was
+    not observed (NaN) is its group's. Morris, J. American Statistical Association 78, 1983; Paule & Mandel, 1982.
     """
     code, names = pd.factorize(group)
     known = ~np.isnan(observed)
@@ -102,55 +108,28 @@ def _solve(decreasing, scale: float) -> float:
     return float(brentq(decreasing, 0.0, high, xtol=1e-10))
 
 
-DOUBLE_12 = pd.date_range("2022-12-10", "2022-12-13")
-"""Days of December that are not ordinary: the last orders of December 12 leave on the 13th."""
-DAYS_618 = pd.date_range("2023-06-01", "2023-06-20", name="date")
-OPENING, LULL, FESTIVAL = (1, 2, 3), (4, 5, 6, 7, 8, 9), (10, 11)
-CALENDARS = {
-    "short peak": [(1,), (2,), (3,), *[LULL] * 13, (10,), (11,), LULL, LULL],
-    "long peak": [(1,), (2,), (3,), *[LULL] * 11, (10,), FESTIVAL, FESTIVAL, (11,), LULL, LULL],
-}
-"""For each day of June 1 to 20 the days of November whose mean it takes: the assumption about 618's course.
-
-Both open on the first three days, as Double 11, and have their festival on the 18th, as November 11. The peak begins
-the day before it, as in November, or on the 15th. No day after a festival is in 附件6: June 19 and 20 take the lull.
-"""
-HALF = 0.5
-"""Added to counts of units before their logarithm."""
+# ---- lifts ----------------------------------------------------------------------------------------------------------
 
 
 def ordinary_december(panel: Panel) -> np.ndarray:
-    """Mask (n_days,) of the surroundings: the days of December without Double 12."""
+    """Mask (n_days,) of the days of December without Double 12."""
     return (panel.dates.year == 2022) & (panel.dates.month == 12) & ~panel.dates.isin(DOUBLE_12)
 
 
-def placebo_noise(panel: Panel, distance: int = 39, event_days: int = 11, every: int = 5) -> tuple[float, float]:
+def placebo_noise(panel: Panel, event_days: int = 11) -> tuple[float, float]:
     """How far the log ratio of two stretches strays without a promotion: drift^2 + factor x (1/units + 1/units).
 
-    Parameters
-    ----------
-    panel : Panel
-        附件1.
-    distance : int
-        Days between the middles of the stretches, 39 from November 6 to mid-December.
-    event_days : int
-        Days of the short stretch; the other has 27, as the ordinary December.
-    every : int
-        Days between one pair and the next; the first is from February on, after the Spring Festival.
-
-    Returns
-    -------
-    drift : float
-        Standard deviation of what a series drifts over the distance.
-    factor : float
-        Variance of a count over its mean (1 is Poisson).
+    Returns the standard deviation of what a series drifts over 39 days, and the variance of a count over its mean (1 is
+    Poisson). Each pair is a stretch of 27 days, as the ordinary December, and one of `event_days` days 39 days later.
+    The first pair is from February on, after the Spring Festival.
     """
     after_festival = int((panel.dates < "2023-02-01").sum())
+    to_event = ORDINARY_DAYS // 2 + DISTANCE - event_days // 2  # days from the start of the first to that of the other
     squares, inverses = [], []
-    for start in range(after_festival, panel.n_days - 13 - distance - event_days // 2, every):
-        first = start + 13 + distance - event_days // 2
-        long, short = panel.demand[:, start : start + 27], panel.demand[:, first : first + event_days]
-        ratio, inverse = log_ratio(short.sum(axis=1), event_days, long.sum(axis=1), 27)
+    for start in range(after_festival, panel.n_days - ORDINARY_DAYS // 2 - DISTANCE - event_days // 2, PLACEBO_EVERY):
+        long = panel.demand[:, start : start + ORDINARY_DAYS]
+        short = panel.demand[:, start + to_event : start + to_event + event_days]
+        ratio, inverse = log_ratio(short.sum(axis=1), event_days, long.sum(axis=1), ORDINARY_DAYS)
         squares.append((ratio - np.median(ratio)) ** 2)
         inverses.append(inverse)
     if not squares:
@@ -172,24 +151,10 @@ def lifts(
 ) -> pd.DataFrame:
     """The lift of Double 11 for every series: as the ratio says, as its group says, and shrunk between them.
 
-    Parameters
-    ----------
-    panel : Panel
-        附件1, n_series.
-    promotion : Panel
-        附件6; NaN where a series was not on sale.
-    group : str
-        Column of the series: category1, category2, category3, ...
-    surroundings : bool array (n_days,), optional
-        Ordinary days to compare with; `ordinary_december` if not given.
-    noise : (drift, factor), optional
-        Of `placebo_noise`, which measures it if not given.
-
-    Returns
-    -------
-    DataFrame, a row a series of `panel`: key, group; units promoted and surrounding; raw (NaN where not in 附件6),
-    group_lift, lift (median of the posterior), and log_lift, log_sd of the posterior. `attrs` holds drift, factor,
-    within, between and overall.
+    Takes the panels of 附件1 and 附件6 (NaN where a series was not on sale), the column of the series to group by, a
+    mask (n_days,) of ordinary days and the result of `placebo_noise`. Returns a row a series of `panel`: key, group;
+    units promoted and ordinary; raw (NaN where not in 附件6), group_lift, lift (median of the posterior), and log_lift,
+    log_sd of the posterior. `attrs` holds drift, factor, within, between, overall and group.
     """
     mask = ordinary_december(panel) if surroundings is None else surroundings
     if not mask.any():
@@ -213,28 +178,15 @@ def lifts(
     return table
 
 
-def day_shape(promotion: Panel, series: pd.DataFrame, group: str = "category2", prior: float = 100.0) -> np.ndarray:
-    """Course of the promotion in each series' group, mean 1 over its days.
+def day_shape(promotion: Panel, series: pd.DataFrame, group: str = "category2") -> np.ndarray:
+    """Course of the promotion in the group of each series, mean 1 over its days, (n_series, n_promotion_days).
 
-    Parameters
-    ----------
-    promotion : Panel
-        附件6; only series known on all its days are used.
-    series : DataFrame, n_series rows
-        Whose course is asked for.
-    group : str
-        Column of both.
-    prior : float
-        Units a day that the course of all series is worth beside the group's own.
-
-    Returns
-    -------
-    array (n_series, n_promotion_days)
+    Only series of 附件6 that are known on all its days are used. A small group's course is drawn to that of all.
     """
     whole = ~np.isnan(promotion.demand).any(axis=1)
     units = pd.DataFrame(promotion.demand[whole]).groupby(promotion.series[group].to_numpy()[whole]).sum()
     total = units.sum().to_numpy() + 1e-9
-    shape = units.reindex(series[group]).fillna(0).to_numpy() + prior * total / total.mean()
+    shape = units.reindex(series[group]).fillna(0).to_numpy() + SHAPE_PRIOR * total / total.mean()
     return shape / shape.mean(axis=1, keepdims=True)
 
 
@@ -244,20 +196,11 @@ def log_ratio(promoted, promoted_days, ordinary, ordinary_days) -> tuple[np.ndar
     return np.log(promoted / promoted_days) - np.log(ordinary / ordinary_days), 1 / promoted + 1 / ordinary
 
 
+# ---- the forecast ---------------------------------------------------------------------------------------------------
+
+
 def course_618(shape: np.ndarray, calendar: str = "short peak") -> np.ndarray:
-    """June 1 to 20 relative to the mean day of November's promotion.
-
-    Parameters
-    ----------
-    shape : array (n_series, 11)
-        Of `day_shape`.
-    calendar : str
-        One of CALENDARS.
-
-    Returns
-    -------
-    array (n_series, 20)
-    """
+    """June 1 to 20 relative to the mean day of November's promotion (n_series, 20), of `day_shape`."""
     if calendar not in CALENDARS:
         raise ParameterError(f"calendar is {calendar!r}; choose one of {', '.join(CALENDARS)}")
     columns = [shape[:, np.array(november) - 1].mean(axis=1) for november in CALENDARS[calendar]]
@@ -273,51 +216,28 @@ def forecast(
     strength: float = 1.0,
     event_sd: float = 0.0,
     base_sd: float = 0.0,
-    dispersion: float = 0.2,
     n_samples: int = 400,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Forecast 2023-06-01 to 06-20: base x lift x course of the promotion, each as uncertain as it is.
+    """Forecast 2023-06-01 to 06-20 as `contest_table`: base x lift x course of the promotion, each with its error.
 
-    Parameters
-    ----------
-    panel : Panel
-        附件1, whose series are forecast.
-    base : array (n_series, 20)
-        Units a day if there were no promotion.
-    table : DataFrame
-        Of `lifts`.
-    shape : array (n_series, 11)
-        Of `day_shape`.
-    calendar : str
-        One of CALENDARS: which June day is which November day.
-    strength : float
-        618's lift over Double 11's; 1 is an assumption, no attachment knows it.
-    event_sd, base_sd : float
-        Standard deviations of logs: of a lift from event to event (`promotion_study.double_12`), and of the base.
-    dispersion : float
-        Of the counts, variance m + dispersion m^2.
-    n_samples, seed : int
-        Of the sampling.
-
-    Returns
-    -------
-    DataFrame: seller_no, product_no, warehouse_no, date, forecast_qty, q10, q90. forecast_qty is for the median lift.
+    `base` (n_series, 20) is units a day without a promotion; `table` is of `lifts`, `shape` of `day_shape`. `strength`
+    is 618's lift over Double 11's; 1 is an assumption, for no attachment knows it. `event_sd` and `base_sd` are
+    standard deviations of logs: of a lift from event to event, and of the base. forecast_qty is for the median lift.
     """
     if base.shape != (panel.n_series, len(DAYS_618)) or len(table) != panel.n_series:
         raise ParameterError(
             f"base has shape {base.shape} and the lifts {len(table)} rows; give {(panel.n_series, len(DAYS_618))} and "
             f"{panel.n_series}, a row a series"
         )
-    for name, value in (("strength", strength), ("dispersion", dispersion)):
-        if value <= 0:
-            raise ParameterError(f"{name} is {value}; give a number above 0")
+    if strength <= 0:
+        raise ParameterError(f"strength is {strength}; give a number above 0")
     course = strength * course_618(shape, calendar)  # (n_series, 20)
     point = base * table["lift"].to_numpy()[:, None] * course
     spread = np.sqrt(table["log_sd"].to_numpy() ** 2 + event_sd**2 + base_sd**2)  # (n_series,)
     low, high = np.empty_like(point), np.empty_like(point)
     for row, rng in enumerate(streams(seed, "promotion/samples", panel.n_series)):
         level = np.exp(spread[row] * rng.standard_normal((n_samples, 1)))  # one for all days of a sample
-        mean = point[row] * level * rng.gamma(1 / dispersion, dispersion, (n_samples, len(DAYS_618)))
+        mean = point[row] * level * rng.gamma(1 / DISPERSION, DISPERSION, (n_samples, len(DAYS_618)))
         low[row], high[row] = np.quantile(rng.poisson(mean), [0.1, 0.9], axis=0, method="inverted_cdf")
     return contest_table(panel.series, DAYS_618, point, np.minimum(low, point), np.maximum(high, point))

@@ -8,6 +8,8 @@ from bowerbird.contest import promotion
 from bowerbird.data.panel import Panel
 from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, format_days, new_figure
 
+LEAST_UNITS = 1.0  # units a day that a series must sell on ordinary days of December to be scored on Double 12
+
 
 def hold_out(table: pd.DataFrame):
     """1 - WMAPE and bias of every method on both populations of hold-outs; the best is on top."""
@@ -36,11 +38,7 @@ def hold_out(table: pd.DataFrame):
 
 
 def lifts(table: pd.DataFrame, groups: pd.DataFrame):
-    """Raw and shrunk lifts of the series of some groups, and what each group is shrunk to.
-
-    `table` is that of `promotion.lifts`, `groups` the rows of `promotion_study.by_group` to be shown. The figure
-    numbers them as that table does: their names are Chinese, and not every machine has the letters.
-    """
+    """Raw and shrunk lifts of the series in some rows of `by_group`, by number: not all machines have Chinese letters."""
     group = table.attrs["group"]
     order = list(groups[group][::-1])
     figure, axis = new_figure(width=8.5, height=0.36 * len(order) + 1.5)
@@ -87,20 +85,7 @@ def by_group(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def recovery(table: pd.DataFrame, true_lift: np.ndarray) -> pd.DataFrame:
-    """Errors of raw, group's and shrunk lifts where the truth is known, as in the synthetic twin.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `lifts`.
-    true_lift : array (n_series,)
-        NaN where unknown; such series, and those without a raw lift, are left out.
-
-    Returns
-    -------
-    DataFrame, a row an estimate: root mean squared and mean absolute error of the log lift, bias of it, and, for the
-    shrunk, the shares of true lifts in the 80 % and the 90 % interval.
-    """
+    """Errors of the raw, group and shrunk log lifts where the truth (n_series,) is known, and coverage of intervals."""
     known = ~np.isnan(true_lift) & table["raw"].notna().to_numpy()
     truth = np.log(true_lift[known])
     rows = []
@@ -114,27 +99,12 @@ def recovery(table: pd.DataFrame, true_lift: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def double_12(
-    panel: Panel, november: Panel, groups=("category1", "category2", "category3"), least: float = 1.0
-) -> pd.DataFrame:
+def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "category3")) -> pd.DataFrame:
     """Do Double 11's lifts tell Double 12's? The one check on another event that the attachments allow.
 
     Every other ordinary day of December is the surroundings of Double 11, the days between are those of Double 12, so
-    no noise is shared. As the events differ in strength, the median difference of the log lifts is taken off.
-
-    Parameters
-    ----------
-    panel, november : Panel
-        附件1 and 附件6.
-    groups : sequence of str
-        Columns of the series to shrink to.
-    least : float
-        Units a day that a series must sell on ordinary days to be scored.
-
-    Returns
-    -------
-    DataFrame, a row a way to tell: group, estimate, root mean squared error of the log lift, correlation, and the event
-    sd, what the error holds beyond counting noise (and the posterior variance): how lifts change between events.
+    no noise is shared. As the events differ in strength, the median difference of the log lifts is taken off. "event
+    sd" is what the error holds beyond counting noise and the posterior variance: how lifts change between events.
     """
     ordinary = np.flatnonzero(promotion.ordinary_december(panel))
     first, second = (np.isin(np.arange(panel.n_days), ordinary[k::2]) for k in (0, 1))
@@ -146,7 +116,7 @@ def double_12(
     rows = []
     for group in groups:
         table = promotion.lifts(panel, november, group, first, noise)
-        scored = table["raw"].notna().to_numpy() & (panel.demand[:, ordinary].mean(axis=1) >= least)
+        scored = table["raw"].notna().to_numpy() & (panel.demand[:, ordinary].mean(axis=1) >= LEAST_UNITS)
         counting = noise[1] * inverse[scored].mean()
         estimates = {"no lift": np.zeros(len(table))} | {n: np.log(table[n]) for n in ("raw", "group_lift", "lift")}
         for name, log_lift in estimates.items():
