@@ -23,16 +23,16 @@ def demand(n_series=7, n_days=166, seed=0):
     return series
 
 
-def shrink_one(series, wavelet, level):
+def shrink_one(series, level):
     """One series by pywt's own functions."""
-    level = min(level, pywt.dwt_max_level(len(series), wavelet))
+    level = min(level, pywt.dwt_max_level(len(series), "sym8"))
     if level == 0:
         return series
-    coefficients = pywt.wavedec(series, wavelet, level=level)
+    coefficients = pywt.wavedec(series, "sym8", level=level)
     threshold = np.median(abs(coefficients[-1])) / 0.6745 * np.sqrt(2 * np.log(len(series)))
     if threshold > 0:
         coefficients[1:] = [pywt.threshold(d, threshold, "soft") for d in coefficients[1:]]
-    return pywt.waverec(coefficients, wavelet)[: len(series)]
+    return pywt.waverec(coefficients, "sym8")[: len(series)]
 
 
 def test_gaussian_is_scipys_series_by_series():
@@ -50,17 +50,17 @@ def test_causal_gaussian_is_a_weighted_mean_of_the_past():
         np.testing.assert_allclose(gaussian(series, sigma, causal=True)[:, day], expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize(("wavelet", "level"), [("sym8", 3), ("sym4", 2), ("sym8", 9)])
+@pytest.mark.parametrize("level", [2, 3, 9])
 @pytest.mark.parametrize("n_days", [166, 101, 30])
-def test_symlet_is_pywt_series_by_series(wavelet, level, n_days):
+def test_symlet_is_pywt_series_by_series(level, n_days):
     series = demand(n_days=n_days)
-    expected = [shrink_one(row, wavelet, level) for row in series]
-    np.testing.assert_allclose(symlet(series, wavelet, level), expected, rtol=1e-12, atol=1e-12)
+    expected = [shrink_one(row, level) for row in series]
+    np.testing.assert_allclose(symlet(series, level), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_causal_symlet_filters_every_prefix():
     series = demand(n_series=3, n_days=70)
-    expected = [[shrink_one(row[:day], "sym8", 3)[-1] for day in range(1, 71)] for row in series]
+    expected = [[shrink_one(row[:day], 3)[-1] for day in range(1, 71)] for row in series]
     np.testing.assert_allclose(symlet(series, causal=True), expected, rtol=1e-12, atol=1e-12)
 
 
@@ -84,14 +84,6 @@ def test_the_future_moves_the_whole_series_filter_and_not_the_causal_one(filtere
     longer = np.concatenate([series[:, : day + 1], 99 + other], axis=1)
     np.testing.assert_array_equal(filtered(series, True)[:, : day + 1], filtered(longer, True)[:, : day + 1])
     assert not np.allclose(filtered(series, False)[:, day], filtered(other, False)[:, day])
-
-
-def test_changing_the_test_days_moves_training_days_of_the_papers_protocol():
-    series = demand()
-    other = series.copy()
-    other[:, 141:] += 50
-    moved = np.abs(symlet(series) - symlet(other))[2:, :141].max(axis=1)
-    assert (moved > 0.1).all()  # units, in every series with noise
 
 
 @all_filters
@@ -133,7 +125,6 @@ def test_any_leading_shape_and_series_do_not_touch_each_other(filtered, causal):
         (lambda: symlet([[1, np.nan]]), "1 missing days"),
         (lambda: gaussian(np.ones((2, 0)), 1.0), "at least one day"),
         (lambda: gaussian([[1, 2]], 0), "sigma is 0"),
-        (lambda: symlet([[1, 2]], "sym99"), "wavelet is 'sym99'"),
         (lambda: symlet([[1, 2]], level=0), "level is 0"),
     ],
 )

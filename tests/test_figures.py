@@ -11,7 +11,7 @@ from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.sbo import Float, minimize
 from bowerbird.studies import clustering as clusters
-from bowerbird.studies import data, denoising, inventory, search
+from bowerbird.studies import inventory, search
 from bowerbird.studies import lstm as forecasting
 from bowerbird.studies.inventory import at_equal_service
 
@@ -26,7 +26,6 @@ AHEAD = Forecast(
     dispersion=np.full((12, 15), 0.1),
     dates=pd.date_range(DATES[75], periods=15, name="date"),
 )
-NAMES = ["filtered before the split", "leak-free"]
 
 
 def sphere(x):
@@ -48,10 +47,6 @@ SERVICE = pd.DataFrame({
 RESPONSIBILITIES = [RNG.dirichlet(np.ones(3), 12) for _ in range(4)]
 
 FIGURES = {
-    "overview": lambda: data.overview(PANEL),
-    "cleaning": lambda: data.cleaning(
-        DATES, DEMAND[:3], {"3 sigma": np.minimum(DEMAND[:3], 12), "Hampel": DEMAND[:3]}, DEMAND[:3] == 0
-    ),
     "likelihood": lambda: clusters.likelihood({"corrected": [-9e3, -8e3, -7.9e3]}),
     "responsibilities": lambda: clusters.responsibilities(RESPONSIBILITIES, [1, 2, 4]),
     "mean curves": lambda: clusters.mean_curves(
@@ -66,8 +61,6 @@ FIGURES = {
         1.0,
     ),
     "code slices": lambda: clusters.code_slices(np.arange(500) % 120, np.arange(500) // 50, np.ones(500)),
-    "filters": lambda: denoising.filters(DATES, DEMAND[:2], dict.fromkeys(NAMES, DEMAND[:2]), PANEL.keys[:2]),
-    "leak": lambda: denoising.leak(DATES, dict.fromkeys(NAMES, DEMAND), dict.fromkeys(NAMES, DEMAND + 1), 76),
     "bowers": lambda: search.bowers(SEARCH.history, sphere, SPACE, [0, 1, 2]),
     "convergence": lambda: search.convergence(RUNS),
     "win rates": lambda: search.draw_win_rates(

@@ -1,4 +1,4 @@
-"""Is this argument usable? Checks that name the argument, its value and the cure, before any work is done."""
+"""Checks that an argument can be used: they name the argument, its value and the cure, before any work is done."""
 
 import numpy as np
 
@@ -42,6 +42,56 @@ def finite(name: str, values, endless: bool = False) -> np.ndarray:
     return numbers
 
 
+def at_least(name: str, values, least: float = 0.0, endless: bool = False) -> np.ndarray:
+    """As `finite`, and none below the least."""
+    values = finite(name, values, endless)
+    if (values < least).any():
+        raise ParameterError(f"{name} holds {values[values < least].flat[0]:g}; give values of at least {least:g}")
+    return values
+
+
+def above(name: str, values, least: float = 0.0) -> np.ndarray:
+    """As `at_least`, with the least value itself, and what lies within 1e-100 of 0, not allowed."""
+    values = finite(name, values)
+    wrong = (values <= least) | (np.abs(values) < SMALLEST)
+    if wrong.any():
+        raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give values above {least:g}")
+    return values
+
+
+def inside(name: str, values) -> np.ndarray:
+    """Probabilities as floats, each inside (0, 1)."""
+    values = finite(name, values)
+    if not ((values > 0) & (values < 1)).all():
+        raise ParameterError(f"{name} runs from {values.min()} to {values.max()}; stay in (0, 1)")
+    return values
+
+
+def whole(name: str, value, least: int = 0, most: float = MOST) -> int:
+    """A count such as days or periods: a whole number from `least` to `most`."""
+    try:
+        good = float(value) == int(value) and least <= value <= most
+    except (TypeError, ValueError, OverflowError):  # a text, NaN, infinity
+        good = False
+    if not good:
+        limit = "" if most == MOST else f" and at most {most:,}"
+        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}{limit}")
+    return int(value)
+
+
+def spread_over(name: str, values, shape: tuple[int, ...]) -> np.ndarray:
+    """The values stretched to (n_items,) or (n_items, n_days), read only: one for all, or one an item (and day)."""
+    try:
+        return np.broadcast_to(values, shape)
+    except ValueError:
+        raise ParameterError(f"{name} has shape {np.shape(values)}; give one value, or what fits {shape}") from None
+
+
+def one(name: str, value) -> float:
+    """A single number that is checked already, as a float."""
+    return float(spread_over(name, value, ()))
+
+
 def together(**values) -> None:
     """Raise a ParameterError unless the shapes of the named arguments fit each other."""
     try:
@@ -58,91 +108,3 @@ def fits(name: str, n_cells: float, most: float = MOST_CELLS) -> None:
             f"{name} would take {n_cells:.3g} cells to compute, above {most:.3g}; count in larger units or periods, or "
             "take fewer items at once"
         )
-
-
-def one(name: str, value) -> float:
-    """A single number that is checked already, as a float."""
-    return float(spread_over(name, value, ()))
-
-
-def inside(name: str, values) -> np.ndarray:
-    """Probabilities as floats, each inside (0, 1)."""
-    values = finite(name, values)
-    if not ((values > 0) & (values < 1)).all():
-        raise ParameterError(f"{name} runs from {values.min()} to {values.max()}; stay in (0, 1)")
-    return values
-
-
-def at_least(name: str, values, least: float = 0.0, endless: bool = False) -> np.ndarray:
-    """The values as floats, none of them masked, NaN, infinite, beyond 1e15 or below the least.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the message.
-    values : float or array
-    least : float
-        Smallest value allowed.
-    endless : bool
-        Whether plus infinity is allowed.
-
-    Returns
-    -------
-    float64 array of the same shape.
-
-    Raises
-    ------
-    ParameterError
-        If a value is not allowed.
-    """
-    values = finite(name, values, endless)
-    if (values < least).any():
-        raise ParameterError(f"{name} holds {values[values < least].flat[0]:g}; give values of at least {least:g}")
-    return values
-
-
-def above(name: str, values, least: float = 0.0) -> np.ndarray:
-    """As `at_least`, with the least value itself, and what lies within 1e-100 of 0, not allowed."""
-    values = finite(name, values)
-    wrong = (values <= least) | (np.abs(values) < SMALLEST)
-    if wrong.any():
-        raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give values above {least:g}")
-    return values
-
-
-def whole(name: str, value, least: int = 0, most: float = MOST) -> int:
-    """A count such as days or periods: a whole number from `least` to `most`."""
-    try:
-        fits = float(value) == int(value) and least <= value <= most
-    except (TypeError, ValueError, OverflowError):  # a text, NaN, infinity
-        fits = False
-    if not fits:
-        limit = "" if most == MOST else f" and at most {most:,}"
-        raise ParameterError(f"{name} is {value!r}; give a whole number of at least {least}{limit}")
-    return int(value)
-
-
-def spread_over(name: str, values, shape: tuple[int, ...]) -> np.ndarray:
-    """The values stretched to a shape: one for all, or one for each item (and day).
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the message.
-    values : float or array
-    shape : tuple of int
-        (n_items,) or (n_items, n_days). For the latter, one value an item may also come as (n_items, 1).
-
-    Returns
-    -------
-    array of that shape, read only.
-
-    Raises
-    ------
-    ParameterError
-        If the values do not fit the shape.
-    """
-    try:
-        return np.broadcast_to(values, shape)
-    except ValueError:
-        raise ParameterError(f"{name} has shape {np.shape(values)}; give one value, or what fits {shape}") from None

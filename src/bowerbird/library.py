@@ -1,4 +1,4 @@
-"""Optional libraries: imported when first used, and a plain word on how to get them."""
+"""Optional libraries: imported when first used."""
 
 import importlib
 from types import ModuleType
@@ -7,22 +7,7 @@ from bowerbird.errors import ParameterError
 
 
 def require(name: str) -> ModuleType:
-    """Import a module of the optional extra `[baselines]`.
-
-    Parameters
-    ----------
-    name : str
-        Its name, e.g. "lightgbm".
-
-    Returns
-    -------
-    the module
-
-    Raises
-    ------
-    ParameterError
-        It is not installed; the message says how to install it.
-    """
+    """Import a module of the optional extra `[baselines]`, or say how to install it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -38,7 +38,7 @@ def hold_out(table: pd.DataFrame):
 
 
 def lifts(table: pd.DataFrame, groups: pd.DataFrame):
-    """Raw and shrunk lifts of the series in some rows of `by_group`, by number: not all machines have Chinese letters."""
+    """Raw and shrunk lifts of the series in rows of `by_group`, by number: not all machines have Chinese letters."""
     group = table.attrs["group"]
     order = list(groups[group][::-1])
     figure, axis = new_figure(width=8.5, height=0.36 * len(order) + 1.5)
