@@ -80,11 +80,11 @@ def test_markdowns_against_trying_every_price_at_every_turn(seed):
     mean = np.sort(rng.uniform(0, 4, (n_periods, n_prices)), axis=1)
 
     @cache
-    def worth(t, units, rung):
+    def worth(t, units, choice):
         if t == n_periods:
             return salvage * units
         options = []
-        for k in range(rung, n_prices):
+        for k in range(choice, n_prices):
             expected = 0.0
             for asked in range(60):
                 sold = min(asked, units)
@@ -93,39 +93,39 @@ def test_markdowns_against_trying_every_price_at_every_turn(seed):
         return max(options)
 
     plan = markdown_plan(n_units, prices, mean, salvage=salvage)
-    for t, units, rung in np.ndindex(n_periods + 1, n_units + 1, n_prices):
-        assert plan.value[t, units, rung] == pytest.approx(worth(t, units, rung), abs=1e-9)
+    for t, units, choice in np.ndindex(n_periods + 1, n_units + 1, n_prices):
+        assert plan.value[t, units, choice] == pytest.approx(worth(t, units, choice), abs=1e-9)
     assert plan.value[0, n_units, 0] <= plan.bound + 1e-9
 
 
 def test_markdown_of_one_period_by_hand():
     # One unit, prices 10 and 6, mean demand 1 and 3: 10 (1 - 1/e) = 6.32 against 6 (1 - e^-3) = 5.70.
     plan = markdown_plan(1, [10, 6], [[1.0, 3.0]])
-    assert plan.value[0, 1, 0] == pytest.approx(10 * (1 - np.exp(-1))) and plan.rung[0, 1, 0] == 0
+    assert plan.value[0, 1, 0] == pytest.approx(10 * (1 - np.exp(-1))) and plan.choice[0, 1, 0] == 0
     assert plan.value[0, 1, 1] == pytest.approx(6 * (1 - np.exp(-3)))  # once marked down, it stays
     assert plan.bound == pytest.approx(10)
-    assert markdown_plan(1, [10, 6], [[1.0, 3.0]], salvage=-5).rung[0, 1, 0] == 1  # disposal makes selling urgent
+    assert markdown_plan(1, [10, 6], [[1.0, 3.0]], salvage=-5).choice[0, 1, 0] == 1  # disposal makes selling urgent
     many = markdown_plan(50, [10, 6], [[1.0, 3.0]])
-    assert many.value[0, 50, 0] == pytest.approx(18) == many.bound and many.rung[0, 50, 0] == 1
+    assert many.value[0, 50, 0] == pytest.approx(18) == many.bound and many.choice[0, 50, 0] == 1
 
 
 def test_prices_fall_with_stock_and_stay_down():
     plan = markdown_plan(40, [12, 9, 7, 5], np.tile([1.0, 2.0, 3.5, 6.0], (8, 1)), salvage=1.0)
-    assert (np.diff(plan.rung[:, 1:, 0], axis=1) >= 0).all()  # more units, a lower price
-    assert all((plan.rung[:, :, j] >= j).all() for j in range(4))
+    assert (np.diff(plan.choice[:, 1:, 0], axis=1) >= 0).all()  # more units, a lower price
+    assert all((plan.choice[:, :, j] >= j).all() for j in range(4))
     assert (np.diff(plan.value, axis=2) <= 1e-12).all()  # a lower start leaves fewer choices
-    assert plan.rung[0, 3, 0] == 0 and plan.rung[0, 40, 0] > 0
+    assert plan.choice[0, 3, 0] == 0 and plan.choice[0, 40, 0] > 0
 
 
 def test_simulated_markdowns_earn_the_plans_value():
     prices, mean, n_runs = np.array([12.0, 9, 5]), np.tile([1.0, 2.0, 6.0], (6, 1)), 40_000
     plan, rng = markdown_plan(20, prices, mean, salvage=1.0), np.random.default_rng(0)
-    left, rung, earned = np.full(n_runs, 20), np.zeros(n_runs, int), np.zeros(n_runs)
+    left, choice, earned = np.full(n_runs, 20), np.zeros(n_runs, int), np.zeros(n_runs)
     for t in range(6):
-        rung = plan.rung[t, left, rung]
-        sold = np.minimum(rng.poisson(mean[t, rung]), left)
+        choice = plan.choice[t, left, choice]
+        sold = np.minimum(rng.poisson(mean[t, choice]), left)
         left = left - sold
-        earned += prices[rung] * sold
+        earned += prices[choice] * sold
     earned += left
     assert earned.mean() == pytest.approx(plan.value[0, 20, 0], abs=3 * earned.std() / np.sqrt(n_runs))
 

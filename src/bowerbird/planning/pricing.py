@@ -77,7 +77,7 @@ class Markdown:
     """The best markdown plan: for each period, units left and lowest price so far, where on the ladder to sell."""
 
     value: np.ndarray  # (n_periods + 1, n_units + 1, n_prices), expected revenue to come
-    rung: np.ndarray  # (n_periods, n_units + 1, n_prices), place of the period's price on the ladder
+    choice: np.ndarray  # (n_periods, n_units + 1, n_prices), place of the period's price on the ladder
     bound: float  # value if demand came as expected and prices could rise too: above value[0, n_units, 0]
 
 
@@ -98,7 +98,7 @@ def markdown_plan(n_units: int, prices: np.ndarray, mean_demand: np.ndarray, *, 
     units = np.arange(n_units + 1)
 
     value = np.empty((n_periods + 1, n_units + 1, n_prices))
-    rung = np.empty((n_periods, n_units + 1, n_prices), int)
+    choice = np.empty((n_periods, n_units + 1, n_prices), int)
     value[-1] = salvage * units[:, None]
     for t in reversed(range(n_periods)):
         # Q_t(n, k) = E[ p_k sold + V_{t+1}(n - sold, k) ],  sold = min(D_k, n)
@@ -108,8 +108,8 @@ def markdown_plan(n_units: int, prices: np.ndarray, mean_demand: np.ndarray, *, 
             quality[:, k] = prices[k] * (units - left @ units) + left @ value[t + 1, :, k]
         # V_t(n, j) = max_{k >= j} Q_t(n, k); of equal ones the highest price
         for j in range(n_prices):
-            rung[t, :, j] = j + quality[:, j:].argmax(axis=1)
-            value[t, :, j] = np.take_along_axis(quality, rung[t, :, j, None], axis=1)[:, 0]
+            choice[t, :, j] = j + quality[:, j:].argmax(axis=1)
+            value[t, :, j] = np.take_along_axis(quality, choice[t, :, j, None], axis=1)[:, 0]
 
     # Bound: shares w of each period at each price, demand as expected, no more sold than there is.
     # max sum_tk lambda_tk w_tk (p_k - salvage) + n salvage
@@ -118,7 +118,7 @@ def markdown_plan(n_units: int, prices: np.ndarray, mean_demand: np.ndarray, *, 
         A_ub=np.vstack([np.kron(np.eye(n_periods), np.ones(n_prices)), mean_demand.ravel()]),
         b_ub=np.append(np.ones(n_periods), n_units),
     )
-    return Markdown(value, rung, float(-fluid.fun + n_units * salvage))
+    return Markdown(value, choice, float(-fluid.fun + n_units * salvage))
 
 
 def _chances_left(n_units: int, mean: float) -> np.ndarray:

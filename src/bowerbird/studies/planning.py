@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from bowerbird.checks import whole
+from bowerbird.data.reader import SERIES_KEY
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.inventory.demand import (
     Demand,
@@ -209,11 +210,11 @@ def price_map(time_left, price, season: pd.DataFrame, revenue: pd.DataFrame):
 
 def markdown_map(plan: Markdown, prices, decision: EndOfLife, names: list[str]):
     """The best price for every period and stock, and what becomes of the last units in each warehouse."""
-    n_periods, n_units = plan.rung.shape[:2]
+    n_periods, n_units = plan.choice.shape[:2]
     figure, (left, right) = new_figure(1, 2, width=10, height=3.6)
     shades = left.pcolormesh(
-        np.arange(1, n_periods + 1), np.arange(1, n_units), plan.rung[:, 1:, 0].T, cmap="cividis_r", shading="nearest",
-        norm=BoundaryNorm(np.arange(len(prices) + 1) - 0.5, 256),
+        np.arange(1, n_periods + 1), np.arange(1, n_units), plan.choice[:, 1:, 0].T, cmap="cividis_r",
+        shading="nearest", norm=BoundaryNorm(np.arange(len(prices) + 1) - 0.5, 256),
     )  # fmt: skip
     left.set(title="When to mark down, and how far", xlabel="period", ylabel="units left")
     left.grid(False)
@@ -444,87 +445,72 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
 
 def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) -> pd.DataFrame:
     """Precision of the alerts and recall of the planted events, one row an event."""
-    rows = planted.series.reset_index(drop=True)
-    alerts = demand_alerts(rows, planted.dates, planted.demand, thresholds=thresholds)
-    keys = list(rows.columns[:3])
-    alerts["row"] = alerts.merge(rows[keys].reset_index(names="row"), on=keys, how="left")["row"].to_numpy()
+    alerts = demand_alerts(planted.series, planted.dates, planted.demand, thresholds=thresholds)
+    alerts["row"] = _rows_of(planted.series, alerts)
     alerts["day"] = (alerts["date"] - planted.dates[0]).dt.days
     alerts["right"] = [_right(planted, kind, row, day) for kind, row, day in alerts[["kind", "row", "day"]].to_numpy()]
-
+    up, silent = alerts["value"] > 0, alerts["measure"] == "silence"
+    finds = {  # kind of the alert that should find an event, and which alerts of that kind
+        "spike": ("demand anomaly", up & ~silent),
+        "stock-out": ("demand anomaly", silent | ~up),
+        "rise": ("level shift", up),
+        "fall": ("level shift", ~up),
+        "end of life": ("end of life", True),
+    }
     results = []
-    for event, within in FOUND_WITHIN.items():
-        kind, side = {
-            "spike": ("demand anomaly", alerts["value"] > 0),
-            "stock-out": ("demand anomaly", (alerts["measure"] == "silence") | (alerts["value"] < 0)),
-            "rise": ("level shift", alerts["value"] > 0),
-            "fall": ("level shift", alerts["value"] < 0),
-            "end of life": ("end of life", True),
-        }[event]
-        if event == "spike":
-            side &= alerts["measure"] == "residual"
-        raised = alerts[(alerts["kind"] == kind) & side]
+    for event, (kind, which) in finds.items():
+        raised = alerts[(alerts["kind"] == kind) & which]
         events = planted.events[planted.events["event"] == event]
         pairs = events.merge(raised, on="row", suffixes=("", "_alert"))
         delay = pairs["day_alert"] - pairs["day"]
-        first = pairs.assign(delay=delay)[(delay >= 0) & (delay < within)].groupby("row")["delay"].min()
-        results.append(
-            {
-                "event": event,
-                "kind": kind,
-                "events": len(events),
-                "found": len(first),
-                "recall": len(first) / len(events) if len(events) else np.nan,
-                "alerts": len(raised),
-                "right": int(raised["right"].sum()),
-                "precision": raised["right"].mean() if len(raised) else np.nan,
-                "days": first.median(),
-            }
-        )
+        found = delay[(delay >= 0) & (delay < FOUND_WITHIN[event])].groupby(pairs["row"]).min()
+        results.append({
+            "event": event, "kind": kind, "events": len(events), "found": len(found),
+            "recall": _share(len(found), len(events)), "alerts": len(raised), "right": int(raised["right"].sum()),
+            "precision": _share(raised["right"].sum(), len(raised)), "days": found.median(),
+        })  # fmt: skip
     return pd.DataFrame(results)
 
 
-def stock_precision_and_recall(
-    n_series: int = 300,
-    seed: int = 0,
-    *,
-    lead_time: int = 3,
-    n_samples: int = 200,
-    thresholds: Thresholds = DEFAULTS,
-) -> pd.DataFrame:
+def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time: int = 3) -> pd.DataFrame:
     """Precision and recall of stock alerts for random stocks on random days of the twin, with an oracle's samples."""
     twin = make_twin(n_series, seed)
     for_stock, for_samples, for_days = (stream(seed, f"alerts/{what}") for what in ("stock", "samples", "days"))
-    horizon = max(thresholds.cover_days, lead_time + 1)
+    cover_days = DEFAULTS.cover_days
+    horizon = max(cover_days, lead_time + 1)
     start = for_stock.integers(0, twin.truth_mean.shape[1] - horizon, n_series)
     mean = np.stack([row[day : day + horizon] for row, day in zip(twin.truth_mean, start, strict=True)])
     dispersion = twin.truth["dispersion"].to_numpy()
-    paths = np.stack([draw_counts(mean, dispersion, for_samples) for _ in range(n_samples)], axis=1)
-    cover = np.exp(for_stock.uniform(0, np.log(2 * thresholds.cover_days), n_series))  # days that the stock lasts
+    paths = np.stack([draw_counts(mean, dispersion, for_samples) for _ in range(200)], axis=1)
+    cover = np.exp(for_stock.uniform(0, np.log(2 * cover_days), n_series))  # days that the stock lasts
     on_hand = np.rint(mean.mean(axis=1) * cover)
     demand = draw_counts(mean, dispersion, for_days).cumsum(axis=1)
 
-    rows = twin.truth.reset_index(drop=True)
-    alerts = stock_alerts(rows, FIRST_DAY, paths, on_hand, lead_time=lead_time, thresholds=thresholds)
+    alerts = stock_alerts(twin.truth, FIRST_DAY, paths, on_hand, lead_time=lead_time)
+    rows = _rows_of(twin.truth, alerts)
     happened = {
-        "stockout risk": demand[:, lead_time] > on_hand,
-        "overstock": on_hand > demand[:, thresholds.cover_days - 1],
+        "stockout risk": demand[:, lead_time] > on_hand,  # any of the next LT + 1 days was short
+        "overstock": on_hand > demand[:, cover_days - 1],  # stock was left after that many days
     }
     results = []
     for kind, truth in happened.items():
-        keys = list(rows.columns[:3])
-        raised = rows[keys].merge(alerts[alerts["kind"] == kind], on=keys, how="left")["kind"].notna().to_numpy()
+        raised = np.isin(np.arange(n_series), rows[alerts["kind"] == kind])
         right = int((raised & truth).sum())
-        results.append(
-            {
-                "kind": kind,
-                "alerts": int(raised.sum()),
-                "right": right,
-                "precision": right / raised.sum() if raised.any() else np.nan,
-                "happened": int(truth.sum()),
-                "recall": right / truth.sum() if truth.any() else np.nan,
-            }
-        )
+        results.append({
+            "kind": kind, "alerts": int(raised.sum()), "right": right, "precision": _share(right, raised.sum()),
+            "happened": int(truth.sum()), "recall": _share(right, truth.sum()),
+        })  # fmt: skip
     return pd.DataFrame(results)
+
+
+def _rows_of(series: pd.DataFrame, alerts: pd.DataFrame) -> np.ndarray:
+    """Row of each alert's series."""
+    keys = list(SERIES_KEY)
+    return pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(alerts[keys]))
+
+
+def _share(part, whole) -> float:
+    return part / whole if whole else np.nan
 
 
 def _right(planted: Planted, kind: str, row: int, day: int) -> bool:
