@@ -15,13 +15,13 @@ from jupyter_client.manager import AsyncKernelManager
 from bowerbird.errors import ParameterError
 from bowerbird.runs.stage import project_root
 
+# Variables, by their beginning, that change what a notebook computes, draws or can read
 FOREIGN = ("IPYTHON", "JPY_", "JUPYTER", "MATPLOTLIBRC", "MPLBACKEND", "PYTHON")
-"""Variables, by their beginning, that change what a notebook computes, draws or can read."""
+# Those among them that say where packages lie, or change nothing
 KEPT = (
     "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",
 )  # fmt: skip
-"""Those that say where packages lie, or change nothing."""
 
 PR_SET_PDEATHSIG = 1
 
