@@ -10,9 +10,20 @@ from bowerbird.data.panel import CALENDAR_FEATURES, Panel
 from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation.baselines import historical_mean
-from bowerbird.forecaster import Forecaster, Settings, fit, load, predict, predict_rolling, save, training, update
+from bowerbird.forecaster import (
+    Forecaster,
+    Settings,
+    fit,
+    inputs,
+    load,
+    predict,
+    predict_rolling,
+    save,
+    training,
+    update,
+)
 from bowerbird.forecaster.forecast import calibrate
-from bowerbird.forecaster.inputs import STATIC_COLUMNS, context_inputs, daily_inputs, own_inputs, running_level
+from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
 from bowerbird.forecaster.lstm import CELLS, Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
@@ -23,14 +34,14 @@ ORIGIN = 60
 OUTPUTS = ("mean", "dispersion", "point", "zero")
 
 
-def panel_of(demand) -> Panel:
+def panel_of(demand, start="2022-12-01") -> Panel:
     n_series, n_days = np.shape(demand)
     series = pd.DataFrame({"seller_no": [f"seller_{i % 3}" for i in range(n_series)]})
     series["product_no"] = [f"product_{i}" for i in range(n_series)]
     series["warehouse_no"] = [f"wh_{i % 2}" for i in range(n_series)]
     for column in ATTRIBUTES:
         series[column] = [f"{column}_{i % 4}" for i in range(n_series)]
-    dates = pd.date_range("2022-12-01", periods=n_days, name="date")
+    dates = pd.date_range(start, periods=n_days, name="date")
     return Panel(series, dates, np.asarray(demand, dtype=float))
 
 
@@ -51,9 +62,7 @@ def with_other_future(panel: Panel, origin: int) -> Panel:
 
 def untrained(panel: Panel, settings: Settings) -> Forecaster:
     """A forecaster whose head is still zero: it forecasts the running level times the calendar's effect."""
-    codes = {column: dict.fromkeys(panel.series[column], 1) for column in STATIC_COLUMNS}
-    network = Network(settings, [1] * len(STATIC_COLUMNS)).eval()
-    return Forecaster(settings, (network,), codes, None, (), torch.device("cpu"))
+    return Forecaster(settings, (Network(settings).eval(),), None, (), torch.device("cpu"))
 
 
 def arrays(forecast):
@@ -103,11 +112,12 @@ def test_zero_inflated_loss_is_a_distribution_of_the_mean_it_is_given():
 def test_days_without_sales_are_foreseen_where_they_happen():
     """Poisson demand of 8 that is out of stock on three days of ten: no negative binomial alone looks like it."""
     rng = np.random.default_rng(3)
-    panel = panel_of(rng.poisson(8.0, (40, 80)) * (rng.random((40, 80)) > 0.3))
-    settings = replace(SMALL, clusters=0, epochs=30, learning_rate=0.05, skip_festival=False)
-    inflated, plain = (predict(fit(panel, replace(settings, zero_inflation=z)), panel) for z in (True, False))
-    assert 0.12 < inflated.zero.mean() < 0.3 and not np.any(plain.zero)
-    assert inflated.quantile(0.4).mean() > plain.quantile(0.4).mean() + 1
+    panel = panel_of(rng.poisson(8.0, (40, 80)) * (rng.random((40, 80)) > 0.3), start="2023-03-01")
+    forecast = predict(fit(panel, replace(SMALL, clusters=0, epochs=30, learning_rate=0.05)), panel)
+    assert 0.12 < forecast.zero.mean() < 0.3
+    spread = (forecast.variance - forecast.mean) / forecast.mean**2
+    plain = replace(forecast, dispersion=spread, zero=0.0)  # of the same mean and variance
+    assert forecast.quantile(0.4).mean() > plain.quantile(0.4).mean() + 0.3
 
 
 def test_loss_is_least_at_the_mean():
@@ -198,7 +208,7 @@ def test_targets_are_the_days_after_the_origin(monkeypatch):
 @pytest.mark.parametrize("clusters", [0, 3])
 @pytest.mark.parametrize("cell", CELLS)
 def test_days_after_the_origin_change_nothing(panel, clusters, cell):
-    settings = replace(SMALL, clusters=clusters, layers=2, cell=cell, embedding=2)
+    settings = replace(SMALL, clusters=clusters, layers=2, cell=cell)
     forecasts = []
     for known in (panel, with_other_future(panel, ORIGIN)):
         known = known.until(ORIGIN)
@@ -241,7 +251,7 @@ def test_series_touch_each_other_through_their_context_alone(panel):
 def test_context_is_the_others_and_not_oneself():
     rng = np.random.default_rng(3)
     panel = panel_of(rng.poisson(9, (6, 40)))  # sellers 0, 1, 2, 0, 1, 2; every product alone
-    groups = context_inputs(panel)
+    groups = context_inputs(panel.series, panel.demand, running_level(panel.demand))
     other = panel.demand[3]  # the one other series of seller_0
     mean = {w: np.array([other[max(0, t - w + 1) : t + 1].mean() for t in range(40)]) + 0.1 for w in (3, 7, 14, 28)}
     today, short, week = groups["others of seller"]
@@ -260,10 +270,10 @@ def test_unknown_days_of_all_series_teach_nothing():
     gap = replace(panel, demand=demand)
     level = running_level(demand)
     np.testing.assert_array_equal(level[:, 50:53], level[:, [49] * 3])
-    for name, arrays in daily_inputs(gap, level).items():
-        for k, array in enumerate(arrays):
-            said = (name, k) == ("idle and missing days", 1)
-            np.testing.assert_array_equal(array[:, 50:53], np.zeros((24, 3)) if said else array[:, [49] * 3])
+    daily = gather(gap, 5).daily.numpy()
+    before, during = daily[:, [49] * 3], daily[:, 50:53]
+    known = np.flatnonzero((before != during).any(axis=(0, 1)))
+    assert len(known) == 1 and (before[..., known] == 1).all() and (during[..., known] == 0).all()
 
 
 def test_own_inputs_skip_missing_days():
@@ -278,6 +288,26 @@ def test_own_inputs_skip_missing_days():
     )
 
 
+@pytest.mark.parametrize("context", [True, False])
+def test_inputs_of_the_first_days_are_a_slice_of_those_of_all_days(panel, context):
+    whole = gather(panel, 5, context=context)
+    for day in (7, 30, 79):
+        first = gather(panel.until(day), 5, context=context)
+        assert_same_bits((first.daily, first.level), (whole.daily[:, :day], whole.level[:, :day]))
+
+
+def test_inputs_are_made_once_a_panel_and_anew_for_another(panel, monkeypatch):
+    made = []
+    monkeypatch.setattr(inputs, "own_inputs", lambda *arguments: made.append(1) or own_inputs(*arguments))
+    fresh = replace(panel, demand=panel.demand + 1)
+    for _ in range(2):  # training and forecasting, a candidate and the next
+        gather(replace(fresh, demand=fresh.demand.copy()), 5, context=len(made) == 0)
+    assert len(made) == 1
+    gather(replace(fresh, series=fresh.series.assign(seller_no="another")), 5)
+    gather(fresh.until(70), 5)
+    assert len(made) == 3
+
+
 def test_origins_about_the_spring_festival_teach_nothing():
     panel = panel_of(np.ones((2, 120)))  # from 2022-12-01; the festival is 19 to 26 January, disturbed from the 15th on
     weights = origin_weights(panel, Settings(horizon=15, warm_up=10))
@@ -286,7 +316,6 @@ def test_origins_about_the_spring_festival_teach_nothing():
     assert not ((taught >= "2022-12-31") & (taught <= "2023-02-04")).any()
     assert pd.Timestamp("2022-12-30") in taught and pd.Timestamp("2023-02-05") in taught
     assert weights.mean() == pytest.approx(1)
-    np.testing.assert_array_equal(origin_weights(panel, Settings(warm_up=10, skip_festival=False)), 1)
     short = panel.until(45)  # nothing else is left
     np.testing.assert_array_equal(origin_weights(short, Settings(warm_up=28)), 1)
 
@@ -342,19 +371,6 @@ def test_missing_days_are_no_targets_and_harm_nobody():
     assert np.isfinite(forecaster.losses).all()
     for part in predict_rolling(forecaster, panel, 1):
         assert np.isfinite(part).all() and (part > 0).all()
-
-
-def test_unknown_labels_carry_no_information(panel):
-    trained = fit(panel.until(ORIGIN), replace(SMALL, embedding=2, context=False), seed=1)
-    strangers = replace(panel, series=panel.series.assign(**dict.fromkeys(STATIC_COLUMNS, "never seen")))
-    forecast = predict(trained, strangers)
-    assert np.isfinite(forecast.mean).all()
-    for embedding in trained.networks[0].embeddings:
-        assert not embedding.weight[0].any()  # rather than a random vector that no training has moved
-        assert embedding.weight[1:].abs().min() > 0
-    others = replace(panel, series=panel.series.assign(**dict.fromkeys(STATIC_COLUMNS, "another one")))
-    assert_same_bits(arrays(forecast), arrays(predict(trained, others)))
-    assert not np.array_equal(forecast.mean, predict(trained, panel).mean)
 
 
 # ---- does it learn --------------------------------------------------------------------------------------------------
@@ -426,7 +442,7 @@ def test_a_higher_quantile_is_a_higher_forecast(panel):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_saved_forecaster_forecasts_the_same_bits(panel, cell, tmp_path):
-    forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1, members=2, embedding=2))
+    forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1, members=2))
     again = load(save(forecaster, tmp_path / "forecaster.zip"))
     assert_same_bits(arrays(predict(forecaster, panel)), arrays(predict(again, panel)))
     assert (again.settings, again.losses) == (forecaster.settings, forecaster.losses)

@@ -30,7 +30,7 @@ def weights(forecaster) -> list[np.ndarray]:
 
 
 def assert_alike(one, other, panel):
-    assert one.settings == other.settings and list(one.codes) == list(other.codes)
+    assert one.settings == other.settings
     for a, b in zip(weights(one), weights(other), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-5)
     np.testing.assert_allclose(one.losses, other.losses, rtol=1e-5)
@@ -51,8 +51,8 @@ def test_together_is_one_by_one_dropout_and_all(panel):
     assert np.abs(weights(moved)[-1] - weights(together[0])[-1]).max() > 1e-3  # the tolerance tells seeds apart
 
 
-def test_members_embeddings_and_plain_counts(panel):
-    base = replace(BASE, embedding=3, zero_inflation=False, context=False, skip_festival=False, epochs=2)
+def test_members_without_context(panel):
+    base = replace(BASE, context=False, epochs=2)
     generation = [replace(base, members=2, dropout=0.2, layers=2), replace(base, members=2, hidden_size=3)]
     for forecaster, settings in zip(fit_population(panel, generation, seed=1), generation, strict=True):
         assert len(forecaster.networks) == len(forecaster.losses) == 2

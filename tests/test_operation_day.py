@@ -44,7 +44,7 @@ PANEL = make_panel()
 
 @pytest.fixture(scope="module")
 def forecaster():
-    return fit(PANEL.until(KNOWN), Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10, embedding=2), seed=0)
+    return fit(PANEL.until(KNOWN), Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10), seed=0)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def content(folder):
     """Everything a store holds and shows."""
     with open_store(folder / "store") as store:
         held = {table: store.frame(f"FROM {table} ORDER BY ALL") for table in TABLES}
-        held["memory"] = {name: store.recall_arrays(name) for name in ("stock", "simple state", "network state")}
+        held["memory"] = {name: store.recall_arrays(name) for name in ("stock",)}
         held["forecaster"] = store.recall("forecaster")
     files = (folder / "store" / "days").rglob("*")
     return held | {"files": {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file()}}
@@ -322,7 +322,7 @@ def test_mended_it_goes_on_as_if_nothing_had_been(mistyped, undisturbed):
     last = "FROM {} WHERE origin = '2023-05-05' ORDER BY ALL"
     with open_store(folder / "store") as one, open_store(undisturbed[0] / "store") as other:
         for table in ("simple_forecasts", "forecasts"):
-            pd.testing.assert_frame_equal(one.frame(last.format(table)), other.frame(last.format(table)), rtol=1e-3)
+            pd.testing.assert_frame_equal(one.frame(last.format(table)), other.frame(last.format(table)), rtol=3e-3)
 
 
 def test_a_confirmed_quantity_counts_and_other_days_cannot_be_confirmed(mistyped):
@@ -334,7 +334,6 @@ def test_a_confirmed_quantity_counts_and_other_days_cannot_be_confirmed(mistyped
         receive(store, folder / "in", confirm="2023-05-01")
         assert store.demand_of(pd.Timestamp("2023-05-01"))[3] == MISTYPED and store.on_hold.empty
         assert receive(store, folder / "in", confirm="all")[0].status == "held already"
-        assert store.recall("network state") is not None  # nothing to confirm: nothing begins anew
 
 
 def test_another_wrong_quantity_for_the_one_on_hold_is_set_aside(mistyped):

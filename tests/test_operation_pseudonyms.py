@@ -13,8 +13,7 @@ from bowerbird.data.panel import build_panel
 from bowerbird.data.reader import SERIES_KEY, read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.forecaster import Settings, fit, predict
-from bowerbird.operation import forecasts, pseudonyms
+from bowerbird.operation import pseudonyms
 from bowerbird.operation.pseudonyms import pseudonym, pseudonymise, pseudonymise_panel
 
 KEY = b"sixteen bytes or more"
@@ -73,19 +72,6 @@ def test_a_panels_rows_keep_their_demand_and_lose_their_order(twin):
     for series, demand in zip(names, panel.demand, strict=True):
         np.testing.assert_array_equal(rows[series], demand)
     assert hidden.keys == sorted(hidden.keys)
-
-
-def test_a_forecaster_knows_the_pseudonyms_and_forecasts_as_before(twin):
-    panel = build_panel(twin).until(70)
-    forecaster = fit(panel, Settings(hidden_size=4, epochs=1, embedding=3, horizon=5, members=2), seed=0)
-    hidden = forecasts.pseudonymised(forecaster, KEY)
-    series = pseudonymise(panel.series, KEY)
-    order = series.sort_values(list(SERIES_KEY)).index.to_numpy()
-    expected = predict(forecaster, panel).mean[order]
-    np.testing.assert_allclose(predict(hidden, pseudonymise_panel(panel, KEY)).mean, expected, rtol=1e-5)
-    assert list(hidden.codes["seller_no"].values()) == sorted(hidden.codes["seller_no"].values())
-    assert list(hidden.codes["seller_no"]) == sorted(hidden.codes["seller_no"])  # a code tells a pseudonym's rank
-    np.testing.assert_array_equal(predict(forecaster, panel).mean[order], expected)  # the original is as it was
 
 
 def test_attachments_are_written_without_a_raw_id_and_read_back(twin, tmp_path):

@@ -13,7 +13,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, update
 from bowerbird.operation.store import Rules
 from bowerbird.studies import operation as timing
-from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, carried_on, compare_updates, update_table
+from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, compare_updates, update_table
 
 N_KNOWN, AHEAD = 60, 3
 
@@ -83,12 +83,6 @@ def test_table_and_interval(rolling):
     assert curve.loc[rolling.dates[3], STATE] == metrics.one_minus_wmape(
         rolling.actual[:, 3], rolling.forecasts[STATE][:, 3]
     )
-
-
-def test_carried_on_is_a_whole_pass(panel, forecaster):
-    forecast, state = carried_on(forecaster, panel, N_KNOWN)
-    np.testing.assert_allclose(forecast.point, predict(forecaster, panel).point, rtol=1e-4)
-    assert state.n_days == panel.n_days
 
 
 def test_what_does_not_fit_is_refused(panel, forecaster):

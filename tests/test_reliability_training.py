@@ -20,7 +20,7 @@ from bowerbird.sbo import Float, Integer, minimize
 
 pytestmark = pytest.mark.drill("Trainings that go astray, and the same bits")
 
-SMALL = Settings(hidden_size=4, epochs=2, batch_size=4, horizon=4, warm_up=8, skip_festival=False)
+SMALL = Settings(hidden_size=4, epochs=2, batch_size=4, horizon=4, warm_up=8)
 RATES = {"learning_rate": Float(1e-3, 1e9, log=True), "hidden_size": Integer(2, 6)}
 
 

@@ -25,7 +25,6 @@ from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.demand import poisson_demand
 from bowerbird.inventory.policy import exact_levels
 from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
-from bowerbird.operation import network_state
 from bowerbird.runs import project_root
 from bowerbird.runs.runner import versions
 
@@ -95,7 +94,6 @@ def main() -> None:
         ("EM, an iteration, K = 10", iteration, EM_ITERATIONS, "series", "weighted moments", moments),
         ("network, training, an epoch", network["train"], share, some, "gradient", network["bytes"]),
         ("network, inputs and a forecast", network["predict"], 1, "series", "daily totals of groups", totals),
-        ("network, one more day", network["advance"], 1, "series", "a day's totals", totals // panel.n_days),
         ("exact (s, S), LT = 3", levels_cost(panel), 1, "series", "–", 0),
         (f"simulation, {PATHS:,} paths of 15 days", simulation_cost(panel), 1, "series, paths", "means, squares", 0),
     ]
@@ -132,7 +130,7 @@ def cost(what: str, each: float, times: float, sharded: str, reduced: str, n_byt
 
 
 def network_costs(panel: Panel) -> dict[str, float]:
-    """Seconds a series: an epoch of training, a forecast from all days, one more day; bytes of a gradient."""
+    """Seconds a series: an epoch of training, a forecast from all days; bytes of a gradient."""
 
     def train(epochs: int) -> float:
         start = time.process_time()
@@ -140,13 +138,9 @@ def network_costs(panel: Panel) -> dict[str, float]:
         return time.process_time() - start
 
     forecaster = fit(panel, Settings(epochs=1))
-    n_known = panel.n_days - 1
-    state, _ = network_state.start(forecaster, panel.until(n_known))
-    new = panel.series, panel.dates[n_known], panel.demand[:, n_known]
     return {
         "train": (train(4) - train(1)) / 3 / panel.n_series,
         "predict": core_seconds(lambda: predict(forecaster, panel), 3) / panel.n_series,
-        "advance": core_seconds(lambda: network_state.advance(forecaster, state, *new)) / panel.n_series,
         "bytes": sum(4 * weight.numel() for weight in forecaster.networks[0].parameters()),
     }
 

@@ -1,7 +1,8 @@
 """What the network reads at the end of every day: numbers of the days so far, on the scale of the series itself."""
 
+import hashlib
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import bottleneck
 import numpy as np
@@ -10,33 +11,21 @@ import torch
 from torch import Tensor
 
 from bowerbird.data.panel import Panel, calendar_features
-from bowerbird.data.reader import ATTRIBUTES
 
-STATIC_COLUMNS = ("seller_no", "warehouse_no", *(a for a in ATTRIBUTES if a != "category3"))
 CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")
 LEAST = 0.1  # units a day; no level is lower
+N_OWN, N_CONTEXT = 10, 3 * len(CONTEXT)  # daily inputs of the series itself, and of the others
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything about a panel that the network needs.
+    """Everything about a panel that the network needs; day t's inputs are made of days up to t alone."""
 
-    Attributes
-    ----------
-    demand : (n_series, n_days)               units, NaN = missing
-    daily : (n_series, n_days, n_daily)       see `daily_inputs`
-    static : (n_series, n_attributes)         label codes, 0 = unknown
-    level : (n_series, n_days)                running level in units a day
-    calendar : (n_days + horizon, n_features) of the days read and of the days after them
-    names : n_daily names, the group of each daily input
-    """
-
-    demand: Tensor
-    daily: Tensor
-    static: Tensor
-    level: Tensor
-    calendar: Tensor
-    names: tuple[str, ...]
+    demand: Tensor  # (n_series, n_days) units, NaN = missing
+    daily: Tensor  # (n_series, n_days, n_daily): own, context, clusters
+    level: Tensor  # (n_series, n_days) running level, units a day
+    calendar: Tensor  # (n_days + horizon, n_features) of the days read and of the days after them
+    names: tuple[str, ...]  # the group of each daily input
 
 
 def running_level(demand: np.ndarray) -> np.ndarray:
@@ -50,23 +39,30 @@ def running_level(demand: np.ndarray) -> np.ndarray:
     return np.maximum(_held(sum(parts) / len(parts), ~np.isnan(demand)), LEAST)
 
 
-def _moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
-    """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
-    return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)
-
-
-def _held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
-    return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
-
-
 def fill_missing(demand: np.ndarray) -> np.ndarray:
     """Demand with missing days at the running level: an unknown day is no day without sales (n_series, n_days)."""
     return np.where(np.isnan(demand), running_level(demand), demand)
 
 
 def cluster_curves(panel: Panel) -> np.ndarray:
-    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level (n_series, n_days)."""
+    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    array (n_series, n_days)
+
+    Examples
+    --------
+    A missing day after two days of 3 units stands at their level, and log(1 + 3) = 1.386.
+
+    >>> dates = pd.date_range("2023-03-01", periods=3)
+    >>> cluster_curves(Panel(pd.DataFrame({"product_no": ["p"]}), dates, np.array([[3, 3, np.nan]]))).round(3)
+    array([[1.386, 1.386, 1.386]])
+    """
     return np.log1p(fill_missing(panel.demand))
 
 
@@ -96,13 +92,14 @@ def own_inputs(demand: np.ndarray, level: np.ndarray) -> dict[str, list[np.ndarr
     return groups
 
 
-def context_inputs(panel: Panel) -> dict[str, list[np.ndarray]]:
+def context_inputs(series: pd.DataFrame, demand: np.ndarray, level: np.ndarray) -> dict[str, list[np.ndarray]]:
     """How the *other* series of the same product, seller, category and warehouse move: arrays (n_series, n_days)."""
-    demand, known = fill_missing(panel.demand), ~np.isnan(panel.demand)
+    known = ~np.isnan(demand)
+    filled = np.where(known, demand, level)
     groups = {}
     for column in CONTEXT:
-        totals = pd.DataFrame(demand).groupby(panel.series[column].to_numpy()).transform("sum").to_numpy()
-        others = np.maximum((totals - demand).round(6), 0.0)
+        totals = pd.DataFrame(filled).groupby(series[column].to_numpy()).transform("sum").to_numpy()
+        others = np.maximum((totals - filled).round(6), 0.0)
         mean = {w: np.maximum(_moving(bottleneck.move_mean, others, w), 0.0) + LEAST for w in (3, 7, 14, 28)}
         ratios = (others + LEAST) / mean[14], mean[3] / mean[14], mean[7] / mean[28]
         groups[f"others of {column.removesuffix('_no')}"] = [
@@ -111,46 +108,65 @@ def context_inputs(panel: Panel) -> dict[str, list[np.ndarray]]:
     return groups
 
 
-def daily_inputs(panel: Panel, level: np.ndarray, mixture=None, context: bool = True) -> dict[str, list[np.ndarray]]:
-    """All daily inputs, name of the group -> arrays (n_series, n_days); day t's are made of days up to t alone."""
-    groups = own_inputs(panel.demand, level)
-    if context:
-        groups |= context_inputs(panel)
+def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, device="cpu") -> Inputs:
+    """The panel's inputs as tensors on the device; all but the clusters' are made once a panel."""
+    level, daily, names = _own_and_context(_ByContent(panel))
+    if not context:
+        daily, names = daily[:, :, :N_OWN], names[:N_OWN]
     if mixture is not None:
-        posterior = mixture.predict_proba_by_day(cluster_curves(panel))  # (n_series, n_days, K)
+        curves = np.log1p(np.where(np.isnan(panel.demand), level, panel.demand))
+        posterior = mixture.predict_proba_by_day(curves)  # (n_series, n_days, K)
         means = mixture.mean_curves()
         # The cluster's curve relative to the series' level, and its mean level, as the posterior of the day weighs them
         days = np.minimum(np.arange(panel.n_days), means.shape[1] - 1)
         curve = np.einsum("ntk,kt->nt", posterior, means[:, days]) - np.log1p(level)
-        groups["clusters"] = [*np.moveaxis(posterior, 2, 0), curve, posterior @ means.mean(axis=1)]
-    return groups
-
-
-def label_codes(panel: Panel) -> dict[str, dict[str, int]]:
-    """Code of every label of the static attributes, from 1; 0 is for labels never seen."""
-    return {
-        column: {label: code for code, label in enumerate(sorted(panel.series[column].unique()), 1)}
-        for column in STATIC_COLUMNS
-    }
-
-
-def gather(panel: Panel, horizon: int, codes: dict, mixture=None, context: bool = True, device="cpu") -> Inputs:
-    """The panel's inputs as tensors on the device."""
-    level = running_level(panel.demand)
-    groups = daily_inputs(panel, level, mixture, context)
-    daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2)
-    names = tuple(name for name, arrays in groups.items() for _ in arrays)
-    static = np.column_stack([panel.series[c].map(codes[c]).fillna(0).astype(int) for c in STATIC_COLUMNS])
+        clusters = np.dstack([posterior, curve, posterior @ means.mean(axis=1)])
+        daily = np.concatenate([daily, clusters], axis=2, dtype=np.float32)
+        names = (*names, *["clusters"] * clusters.shape[2])
     calendar = calendar_features(pd.date_range(panel.dates[0], periods=panel.n_days + horizon))
 
     def single(array) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=device)
 
-    return Inputs(
-        single(panel.demand), single(daily), torch.tensor(static, device=device), single(level), single(calendar), names
-    )
+    return Inputs(single(panel.demand), single(daily), single(level), single(calendar), names)
 
 
 def n_daily(clusters: int, context: bool) -> int:
     """Number of daily inputs."""
-    return 10 + 3 * len(CONTEXT) * context + (clusters + 2 if clusters else 0)
+    return N_OWN + N_CONTEXT * context + (clusters + 2 if clusters else 0)
+
+
+class _ByContent:
+    """A panel that equals every other of the same demand and groups, so that what was made of it is found again."""
+
+    def __init__(self, panel: Panel):
+        self.panel = panel
+        digest = hashlib.sha256(np.ascontiguousarray(panel.demand))
+        digest.update(pd.util.hash_pandas_object(panel.series[list(CONTEXT)]).to_numpy())
+        self.digest = digest.digest() + repr(panel.demand.shape).encode()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other) -> bool:
+        return self.digest == other.digest
+
+
+@lru_cache(maxsize=4)  # the ladder forecasts from four origins
+def _own_and_context(known: _ByContent) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Running level (n_series, n_days), inputs (n_series, n_days, N_OWN + N_CONTEXT) in single precision, names."""
+    demand = known.panel.demand
+    level = running_level(demand)
+    groups = own_inputs(demand, level) | context_inputs(known.panel.series, demand, level)
+    daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2, dtype=np.float32)
+    return level, daily, tuple(name for name, arrays in groups.items() for _ in arrays)
+
+
+def _moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
+    """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
+    return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)
+
+
+def _held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
+    return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))

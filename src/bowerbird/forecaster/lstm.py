@@ -150,12 +150,6 @@ class Settings:
         DM clusters whose posteriors, curve and level are inputs [K]; 0 leaves them out.
     context : bool
         Read how the other series of the same product, seller, category and warehouse move.
-    embedding : int
-        Width of the embedding of each static attribute; 0 leaves them out.
-    skip_festival : bool
-        Leave origins near the Spring Festival out of the training; no similar period follows within the year.
-    zero_inflation : bool
-        Allow more days without demand than a negative binomial of the same mean has.
     horizon : int
         Days ahead.
     warm_up : int
@@ -186,9 +180,6 @@ class Settings:
     volume_weight: float = 0.5
     clusters: int = 0
     context: bool = True
-    embedding: int = 0
-    skip_festival: bool = True
-    zero_inflation: bool = True
     horizon: int = 15
     warm_up: int = 28
     members: int = 1
@@ -207,12 +198,12 @@ class Settings:
 
 
 class Ahead(NamedTuple):
-    """What is forecast for the days ahead of every origin, each (n_series, n_origins, horizon), tensors or arrays."""
+    """The forecasts from every origin, each (n_series, n_origins, horizon), tensors or arrays; see `Forecast`."""
 
     mean: Tensor
     dispersion: Tensor
     point: Tensor
-    zero: Tensor
+    zero: Tensor  # probability of a zero beyond the negative binomial's own; `mean` counts it in
 
 
 class Transformer(nn.Module):
@@ -245,55 +236,39 @@ def cell(n_inputs: int, settings: Settings) -> nn.Module:
 
 
 class Network(nn.Module):
-    """Embeddings, a cell over days, and a head that forecasts `horizon` days from every day."""
+    """A cell over the days, and a head that forecasts `horizon` days from every day."""
 
-    def __init__(self, settings: Settings, n_labels: list[int]):
+    def __init__(self, settings: Settings):
         super().__init__()
         self.horizon = settings.horizon
-        # label 0, unknown, is the zero vector
-        widths = [min(settings.embedding, n) for n in n_labels]
-        self.embeddings = nn.ModuleList(
-            nn.Embedding(n + 1, w, padding_idx=0) for n, w in zip(n_labels, widths, strict=True) if w
-        )
         n_inputs = n_daily(settings.clusters, settings.context)
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("sd", torch.ones(n_inputs))
-        self.cell = cell(n_inputs + sum(widths), settings)
+        self.cell = cell(n_inputs, settings)
         self.dropout = nn.Dropout(settings.dropout)
-        n_read = settings.hidden_size + n_inputs + sum(widths)
+        n_read = settings.hidden_size + n_inputs
         self.point = nn.Linear(n_read, settings.horizon)
-        self.zero_inflation = settings.zero_inflation
-        self.distribution = nn.Linear(n_read, (2 + settings.zero_inflation) * settings.horizon)
+        self.distribution = nn.Linear(n_read, 3 * settings.horizon)
         self.calendar = nn.Linear(len(CALENDAR_FEATURES), 1, bias=False)
         for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, daily: Tensor, static: Tensor, level: Tensor, calendar: Tensor, origins: slice):
-        """Forecast from the days in `origins`.
-
-        daily (batch, n_days, n_daily), static (batch, n_attributes) label codes, level (batch, n_days),
-        calendar (n_days + horizon, n_features) of the days read and of the days after them.
-        Returns Ahead, each part (batch, n_origins, horizon); `zero` is the probability of a zero beyond the negative
-        binomial's own, and `mean` counts it in.
-        """
+    def forward(self, daily: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
+        """Forecast from the days in `origins`; the arguments are those of `Inputs`, for a batch of series."""
         days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
-        if len(self.embeddings):
-            columns = range(static.shape[1])
-            embedded = torch.cat([e(static[:, i]) for i, e in zip(columns, self.embeddings, strict=True)], dim=1)
-            days = torch.cat([days, embedded[:, None].expand(-1, days.shape[1], -1)], dim=2)
         hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
         with torch.autocast(days.device.type, enabled=False):  # mixed precision is for the cell alone
             return self._heads(hidden.to(days.dtype), days, level, calendar, origins)
 
     def _heads(self, hidden: Tensor, days: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
-        """What is read off the hidden states (batch, n_days, hidden_size)."""
+        """The forecasts made from the hidden states (batch, n_days, hidden_size)."""
         read = torch.cat([self.dropout(hidden[:, origins]), days[:, origins]], dim=2)
         point = self.point(read)  # (batch, n_origins, horizon)
-        # The distribution is read off what the point forecast has learnt, and does not shape it: a likelihood follows
-        # the spikes that an absolute error leaves alone
-        shift, spread, *inflation = self.distribution(read.detach()).unflatten(2, (-1, self.horizon)).unbind(2)
-        zero = torch.sigmoid(inflation[0] - 4.0) if self.zero_inflation else torch.zeros_like(shift)
+        # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
+        # spikes that an absolute error leaves alone
+        shift, spread, inflation = self.distribution(read.detach()).unflatten(2, (3, self.horizon)).unbind(2)
+        zero = torch.sigmoid(inflation - 4.0)
         effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
         ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
         log_point = torch.log(level[:, origins, None]) + ahead + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)

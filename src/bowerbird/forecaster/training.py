@@ -1,4 +1,4 @@
-"""How the forecaster learns: a likelihood and a point forecast, from every day of every series at once."""
+"""How the forecaster learns, from every day of every series at once; how it forecasts; how it is kept."""
 
 import io
 import json
@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import BowerbirdError, ParameterError, TrainingFailed
 from bowerbird.files import atomic_path
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather, label_codes
+from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather
 from bowerbird.forecaster.lstm import Ahead, Network, Settings, pinball_loss, zero_inflated_loss
 
 LIKELIHOOD_EVERY = 3
@@ -30,22 +29,42 @@ DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Trained networks with all they need to forecast: settings, label codes of the attributes, the DM mixture.
+    """Trained networks with all they need to forecast.
 
-    `losses` holds, for each network, the training loss of every epoch.
+    Parameters
+    ----------
+    settings : Settings
+    networks : tuple of Network
+    mixture : PolynomialRegressionMixture or None
+        The DM clusters, where they are inputs.
+    losses : tuple of tuples of float
+        For each network the training loss of every epoch.
+    device : torch.device
+
+    Examples
+    --------
+    A network with the weights it begins with forecasts the running level of demand.
+
+    >>> series = pd.DataFrame({"product_no": ["p"], "seller_no": ["s"], "category1": ["c"], "warehouse_no": ["w"]})
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=30), np.full((1, 30), 4.0))
+    >>> settings = Settings(horizon=2)
+    >>> untrained = Forecaster(settings, (Network(settings).eval(),), None, (), torch.device("cpu"))
+    >>> predict(untrained, panel).point.round(4)
+    array([[4., 4.]])
     """
 
     settings: Settings
-    networks: tuple[nn.Module, ...]
-    codes: dict[str, dict[str, int]]
+    networks: tuple[Network, ...]
     mixture: PolynomialRegressionMixture | None
     losses: tuple[tuple[float, ...], ...]
     device: torch.device
 
     def gather(self, panel: Panel) -> Inputs:
         """The panel as the networks read it."""
-        s = self.settings
-        return gather(panel, s.horizon, self.codes, self.mixture, s.context, self.device)
+        return gather(panel, self.settings.horizon, self.mixture, self.settings.context, self.device)
+
+
+# ---- training -------------------------------------------------------------------------------------------------------
 
 
 def fit(
@@ -54,7 +73,6 @@ def fit(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    progress: bool = False,
     after_epoch: Callable[[int, Forecaster], bool] | None = None,
 ) -> Forecaster:
     """Train the forecaster on a panel; every day of the panel is training data.
@@ -67,11 +85,8 @@ def fit(
     seed : int
         Seeds initial weights, dropout, batch order and the mixture.
     device : torch.device or str
-    progress : bool
-        Show a bar.
     after_epoch : callable, optional
-        Called as after_epoch(epoch, forecaster so far) after every epoch of each network; True stops it there. See
-        `bowerbird.forecaster.tuning.stop_early`.
+        Called as after_epoch(epoch, forecaster so far) after every epoch of each network; True stops it there.
 
     Returns
     -------
@@ -83,6 +98,14 @@ def fit(
         Fewer days than the warm-up and the horizon need.
     TrainingFailed
         The loss or its gradient is no longer finite.
+
+    Examples
+    --------
+    >>> series = pd.DataFrame({"product_no": ["p"], "seller_no": ["s"], "category1": ["c"], "warehouse_no": ["w"]})
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.tile([2.0, 6.0], (1, 20)))
+    >>> trained = fit(panel, Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4))
+    >>> [len(losses) for losses in trained.losses]
+    [2]
     """
     check_days(panel, settings)
     forecaster = begin(panel, settings, clusters_of(panel, settings, seed), device)
@@ -92,8 +115,7 @@ def fit(
     with own_randomness(forecaster.device):
         for member in range(settings.members):
             network = initial_network(forecaster, data, seed, member)
-            bar = f"network {member + 1} of {settings.members}" if progress else None
-            forecaster = _with(forecaster, network, data, weights, settings.epochs, bar, after_epoch)
+            forecaster = _with(forecaster, network, data, weights, settings.epochs, after_epoch)
     return forecaster
 
 
@@ -101,6 +123,19 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     """Go on training with the days that have come since (fine-tuning), at a tenth of the learning rate.
 
     Without it, `predict` on a longer panel already carries the networks' state on to the new days.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    panel : Panel
+        All days known.
+    epochs : int
+        Passes over the series.
+    seed : int
+
+    Returns
+    -------
+    Forecaster
     """
     tuned = replace(forecaster, networks=(), losses=())
     slower = replace(forecaster.settings, learning_rate=forecaster.settings.learning_rate / 10)
@@ -108,9 +143,9 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     with own_randomness(forecaster.device):
         for member, network in enumerate(forecaster.networks):
             torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
-            copy = Network(slower, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
+            copy = Network(slower).to(forecaster.device)
             copy.load_state_dict(network.state_dict())
-            tuned = _with(replace(tuned, settings=slower), copy, data, weights, epochs, None, None)
+            tuned = _with(replace(tuned, settings=slower), copy, data, weights, epochs)
     return replace(tuned, settings=forecaster.settings)
 
 
@@ -135,20 +170,23 @@ def clusters_of(panel: Panel, settings: Settings, seed: int) -> PolynomialRegres
 def begin(panel: Panel, settings: Settings, mixture: PolynomialRegressionMixture | None, device) -> Forecaster:
     """A forecaster without a network yet."""
     settings = replace(settings, clusters=mixture.n_components if mixture else 0)
-    return Forecaster(settings, (), label_codes(panel), mixture, (), torch.device(device))
+    return Forecaster(settings, (), mixture, (), torch.device(device))
 
 
 def initial_network(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Network:
     """The forecaster's network number `member` before its training; torch's random numbers go on from there."""
     torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
-    network = Network(forecaster.settings, [len(codes) for codes in forecaster.codes.values()]).to(forecaster.device)
+    network = Network(forecaster.settings).to(forecaster.device)
     flat = data.daily[:, forecaster.settings.warm_up :].reshape(-1, data.daily.shape[2])
     network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
     return network
 
 
 def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
-    """Weight of each training origin (n_origins,): 0 where origin or forecast days touch the Spring Festival."""
+    """Weight of each training origin (n_origins,): 0 where origin or forecast days touch the Spring Festival.
+
+    No similar period follows within the year.
+    """
     days = np.arange(panel.n_days)
     origins = days[settings.warm_up : panel.n_days - settings.horizon]
     disturbed = np.zeros(panel.n_days, dtype=bool)
@@ -156,7 +194,7 @@ def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
         before, after = (np.timedelta64(n, "D") for n in DISTURBED)
         disturbed |= (panel.dates >= np.datetime64(first) - before) & (panel.dates <= np.datetime64(last) + after)
     touched = np.array([disturbed[o : o + settings.horizon + 1].any() for o in origins])
-    if not settings.skip_festival or touched.all():
+    if touched.all():
         return np.ones(len(origins))
     return np.where(touched, 0.0, len(origins) / (~touched).sum())
 
@@ -166,7 +204,7 @@ def own_randomness(device: torch.device):
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _with(forecaster, network, data: Inputs, weights, epochs: int, bar, after_epoch) -> Forecaster:
+def _with(forecaster, network, data: Inputs, weights, epochs: int, after_epoch=None) -> Forecaster:
     """The forecaster with one more network, trained."""
     losses: list[float] = []
 
@@ -174,7 +212,7 @@ def _with(forecaster, network, data: Inputs, weights, epochs: int, bar, after_ep
         networks, past = (*forecaster.networks, network), (*forecaster.losses, tuple(losses))
         return replace(forecaster, networks=networks, losses=past)
 
-    for epoch, loss in enumerate(_epochs(network, data, weights, forecaster.settings, epochs, bar), 1):
+    for epoch, loss in enumerate(_epochs(network, data, weights, forecaster.settings, epochs), 1):
         losses.append(loss)
         network.eval()
         if after_epoch is not None and after_epoch(epoch, so_far()):
@@ -184,7 +222,7 @@ def _with(forecaster, network, data: Inputs, weights, epochs: int, bar, after_ep
     return so_far()
 
 
-def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Settings, epochs: int, bar: str | None):
+def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Settings, epochs: int):
     """Train, yielding the mean loss of each epoch."""
     n_series, n_days = data.demand.shape
     origins = slice(settings.warm_up, n_days - settings.horizon)
@@ -195,11 +233,11 @@ def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Setti
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=max(steps, 2))
     # (n_series, n_origins, 1): a series' error relative to its level, times a power of the level
     by_volume = (data.level / data.level.mean())[:, origins, None] ** settings.volume_weight
-    for epoch in tqdm(range(1, epochs + 1), desc=bar, disable=bar is None):
+    for epoch in range(1, epochs + 1):
         steps_taken = []  # loss, norm of the gradient; read once an epoch, so that a GPU need not wait for every step
         batches = torch.randperm(n_series).to(data.demand.device).split(settings.batch_size)
         for rows in batches:
-            outputs = network(data.daily[rows], data.static[rows], data.level[rows], data.calendar, origins)
+            outputs = network(data.daily[rows], data.level[rows], data.calendar, origins)
             relative = by_volume[rows] / data.level[rows][:, origins, None]
             loss = _loss(targets[rows], outputs, by_origin, relative, settings)
             optimizer.zero_grad()
@@ -236,6 +274,9 @@ def _mean(loss: Tensor, weight: Tensor) -> Tensor:
     return (loss * weight).sum() / weight.sum().clamp(min=1)
 
 
+# ---- forecasting ----------------------------------------------------------------------------------------------------
+
+
 def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
     """Forecast the days after the panel's last one.
 
@@ -243,15 +284,24 @@ def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
     ----------
     forecaster : Forecaster
     panel : Panel
-        The days known; more of them than it was trained on are welcome, and nothing is trained again.
+        The days known, more than it was trained on if there are more; nothing is trained again.
 
     Returns
     -------
     Forecast
+
+    Raises
+    ------
+    TrainingFailed
+        A forecast is not finite.
+
+    Examples
+    --------
+    See `Forecaster`.
     """
-    ahead = Ahead(*(part[:, -1] for part in predict_rolling(forecaster, panel, panel.n_days)))
-    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=ahead.mean.shape[1], name="date")
-    return Forecast(**ahead._asdict(), dates=dates)
+    ahead = predict_rolling(forecaster, panel, panel.n_days)
+    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=ahead.mean.shape[2], name="date")
+    return Forecast(**{name: part[:, 0] for name, part in ahead._asdict().items()}, dates=dates)
 
 
 def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> Ahead:
@@ -266,7 +316,8 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
 
     Returns
     -------
-    Ahead: mean, dispersion, point, zero, each (n_series, n_origins, horizon)
+    Ahead
+        mean, dispersion, point, zero, each (n_series, n_origins, horizon).
 
     Raises
     ------
@@ -284,7 +335,7 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
     """What all networks together forecast, each part (n_series, n_origins, horizon)."""
     with torch.no_grad():
         outputs = [
-            [x.double().cpu().numpy() for x in net(data.daily, data.static, data.level, data.calendar, origins)]
+            [x.double().cpu().numpy() for x in net(data.daily, data.level, data.calendar, origins)]
             for net in forecaster.networks
         ]
     mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
@@ -302,6 +353,9 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
     return Ahead(average, excess, point.mean(axis=0), 1 - share)
 
 
+# ---- keeping --------------------------------------------------------------------------------------------------------
+
+
 NOT_OURS = (
     OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
     pickle.UnpicklingError,
@@ -310,10 +364,19 @@ NOT_OURS = (
 
 
 def save(forecaster: Forecaster, path: Path | str) -> Path:
-    """Write a forecaster to one file, atomically."""
+    """Write a forecaster to one file, atomically: weights that load without running any code, and JSON.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    path : Path or str
+
+    Returns
+    -------
+    Path
+    """
     about = {
         "settings": asdict(forecaster.settings),
-        "codes": forecaster.codes,
         "losses": forecaster.losses,
         "mixture": None if forecaster.mixture is None else forecaster.mixture.to_dict(),
         "networks": len(forecaster.networks),
@@ -329,7 +392,16 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
-    """Read what `save` wrote; only tensors and JSON are read, so that a file from elsewhere can run nothing.
+    """Read what `save` wrote.
+
+    Parameters
+    ----------
+    path : Path, str or open file
+    device : torch.device or str
+
+    Returns
+    -------
+    Forecaster
 
     Raises
     ------
@@ -346,7 +418,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         settings = Settings(**about["settings"])
         networks = []
         for state in weights:
-            network = Network(settings, [len(codes) for codes in about["codes"].values()]).to(device).eval()
+            network = Network(settings).to(device).eval()
             network.load_state_dict(state)
             networks.append(network)
         mixture = about["mixture"] and PolynomialRegressionMixture.from_dict(about["mixture"])
@@ -359,4 +431,4 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         raise BowerbirdError(
             f"{path} is no forecaster's checkpoint ({reason}); make one with forecaster.save"
         ) from error
-    return Forecaster(settings, tuple(networks), about["codes"], mixture, losses, torch.device(device))
+    return Forecaster(settings, tuple(networks), mixture, losses, torch.device(device))

@@ -15,7 +15,7 @@ from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
-from bowerbird.operation import forecasts, network_state, page, pseudonyms, stock
+from bowerbird.operation import forecasts, page, pseudonyms, stock
 from bowerbird.operation.delivery import Delivery
 from bowerbird.operation.stock import Stock
 from bowerbird.operation.store import Rules, Store, create_store
@@ -38,10 +38,8 @@ def begin(
             f"the forecaster looks {forecaster.settings.horizon} days ahead; lead_time {rules.lead_time} and review "
             f"{rules.review} need {needed}: shorten them, or train one with --set 05_sbo_lstm.test_days={needed}"
         )
-    network_state.check(forecaster, panel)
     if key is not None:
         panel = pseudonyms.pseudonymise_panel(panel, key)
-        forecaster = forecasts.pseudonymised(forecaster, key)
     facts = {"rules": asdict(rules), "opened": f"{panel.dates[-1]:%Y-%m-%d}", "key": pseudonyms.fingerprint(key)}
     with create_store(folder, panel, **facts) as store:
         store.remember("forecaster", forecasts.packed(forecaster))

@@ -159,13 +159,12 @@ def _confirm(store: Store, day: str) -> None:
 
 
 def _settle(store: Store, quantities: pd.DataFrame) -> None:
-    """Put quantities that were on hold in their place; forecasts begin anew from all days, orders are free again."""
+    """Put quantities that were on hold in their place; the next forecasts read them, orders are free again."""
     with store.transaction():
         for date, row, qty in quantities[["date", "row", "qty"]].itertuples(index=False):
             known = None if np.isnan(qty) else qty
             store.connection.execute("UPDATE demand SET qty = ? WHERE date = ? AND row = ?", [known, date, row])
         _keep_on_hold(store, store.on_hold[~store.on_hold["date"].isin(quantities["date"])])
-        store.connection.execute("DELETE FROM memory WHERE name IN ('simple state', 'network state')")
 
 
 def _keep_on_hold(store: Store, on_hold: pd.DataFrame) -> None:

@@ -17,15 +17,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 
 def ladder(table: pd.DataFrame, lowest: float = 0.4):
-    """1 - WMAPE of every method under each protocol with its 95 % interval over series, and the bias of the last one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `ladder.scores.ladder_table`.
-    lowest : float
-        Left end of the axis; what scores less, such as zero, stands at the edge with its number.
-    """
+    """1 - WMAPE of every method under each protocol with its 95 % interval, and its bias under the last protocol."""
     protocols = list(table["protocol"].unique())
     bound = table[table["kind"] == "hindsight"].set_index("protocol")["1-WMAPE"]
     rows = table[table["kind"] != "hindsight"]
@@ -65,13 +57,7 @@ def ladder(table: pd.DataFrame, lowest: float = 0.4):
 
 
 def differences(table: pd.DataFrame):
-    """How far one method is ahead of others, with the paired bootstrap's 95 % interval.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `ladder.scores.paired_differences`.
-    """
+    """How far one method is ahead of others, with the paired bootstrap's 95 % interval."""
     protocols, others = list(table["protocol"].unique()), list(table["other"].unique())
     figure, axes = new_figure(
         1, len(protocols), width=10, height=0.3 * len(others) + 1.3, sharey=True, sharex=True, squeeze=False
@@ -91,15 +77,7 @@ def differences(table: pd.DataFrame):
 
 
 def levels(table: pd.DataFrame, by: str = "method"):
-    """1 - WMAPE at every level, a panel for each period, and beside it the bias, which no sum takes away.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `levels.accuracy_by_level` or `levels.levels_study`, of one or several methods.
-    by : str
-        The column that tells them apart, "method" or "how".
-    """
+    """1 - WMAPE at every level, a panel for each period, and the bias of the total; `by` is "method" or "how"."""
     names = list(table[by].unique())
     if len(names) > len(MARKERS):
         raise ParameterError(f"the table has {len(names)} kinds of {by}; choose {len(MARKERS)} or fewer")

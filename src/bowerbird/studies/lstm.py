@@ -1,4 +1,4 @@
-"""Figures of notebooks 05 and 07: fans of forecasts, calibration of their quantiles."""
+"""Figures of notebooks 05 and 07: forecasts with their intervals, calibration, and which inputs move a forecast."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
 
 
 def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 60):
-    """Recent demand of some series, the forecast's median and its 80 % interval, and what came where it is known."""
+    """Recent demand of some series, the forecast with its 80 % interval, and actual demand where known."""
     n_columns = min(3, len(rows))
     n_rows = -(-len(rows) // n_columns)
     figure, axes = new_figure(n_rows, n_columns, width=10.5, height=2.3 * n_rows, squeeze=False)
@@ -26,7 +26,7 @@ def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 
         past = slice(max(0, origin - history_days), origin)
         axis.plot(panel.dates[past], panel.demand[row, past], color=GREY, lw=0.9, label="demand")
         known = panel.demand[row, origin : origin + len(forecast.dates)]
-        axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="what came")
+        axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="actual demand")
         axis.fill_between(forecast.dates, low[row], high[row], color=BLUE, alpha=0.25, lw=0, label="80 % interval")
         axis.plot(forecast.dates, forecast.point[row], color=BLUE, lw=2, label="forecast")
         key = panel.keys[row].replace("product_", "p_").replace("seller_", "s_")
@@ -51,25 +51,7 @@ def calibration(levels: np.ndarray, coverage: np.ndarray):
 def permutation_importance(
     forecaster: Forecaster, panel: Panel, actual: np.ndarray, *, repeats: int = 3, seed: int = 0
 ) -> pd.DataFrame:
-    """How much worse the point forecast gets when a group of inputs is swapped between series at random.
-
-    Parameters
-    ----------
-    forecaster : Forecaster
-    panel : Panel
-        Days up to the origin.
-    actual : array (n_series, horizon)
-        Demand that came, in units.
-    repeats, seed : int
-
-    Returns
-    -------
-    DataFrame, most important first: input, loss of 1 - WMAPE (mean over the repeats), its sd.
-
-    Source
-    ------
-    Breiman, Random forests, 2001.
-    """
+    """Loss of 1 - WMAPE when a group of inputs is swapped between series at random (Breiman, 2001), largest first."""
     data = forecaster.gather(panel)
     last = slice(panel.n_days - 1, panel.n_days)
     whole = one_minus_wmape(actual, pooled(forecaster, data, last)[2][:, 0])
@@ -88,23 +70,9 @@ def permutation_importance(
 
 
 def explain(forecaster: Forecaster, panel: Panel, row: int) -> pd.DataFrame:
-    """Which inputs moved one series' forecast: each group in turn set to what is usual over all series.
-
-    Parameters
-    ----------
-    forecaster : Forecaster
-    panel : Panel
-        Days up to the origin.
-    row : int
-        The series.
-
-    Returns
-    -------
-    DataFrame, strongest first: input, effect in units over the horizon (forecast less the forecast without it), effect
-    in percent. Effects need not add up: inputs act together.
-    """
+    """Effect of each group of inputs on a series' total, against the group at its mean; effects need not add up."""
     whole = forecaster.gather(panel)
-    data = replace(whole, **{name: getattr(whole, name)[[row]] for name in ("demand", "daily", "static", "level")})
+    data = replace(whole, **{name: getattr(whole, name)[[row]] for name in ("demand", "daily", "level")})
     last = slice(panel.n_days - 1, panel.n_days)
     total = pooled(forecaster, data, last)[2].sum()
     usual = forecaster.networks[0].mean

@@ -10,13 +10,12 @@ import pandas as pd
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.baselines import exponential_smoothing, recent_median, tsb
+from bowerbird.evaluation.bootstrap import estimate, samples
 from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
-from bowerbird.forecaster.forecast import Forecast
-from bowerbird.operation import network_state, states
 from bowerbird.operation.day import STEPS, begin, finish_day
 from bowerbird.operation.delivery import read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run
-from bowerbird.operation.network_state import NetworkState
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
 
@@ -65,7 +64,7 @@ def seconds_a_day(table: pd.DataFrame):
 
 
 NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
-SIMPLE = ("SES", "TSB", "median 21")
+SIMPLE = {"SES": exponential_smoothing, "TSB": tsb, "median 21": recent_median}
 
 
 @dataclass(frozen=True)
@@ -143,24 +142,12 @@ def compare_updates(
         until = panel.until(n_known + evenings.stop - 1)
         weekly[:, evenings] = predict_rolling(tuned, until, n_known + start).point[..., :ahead]
 
-    simple, of = states.start(panel.demand[:, : n_known - 1]), {name: [] for name in SIMPLE}
-    for o in origins:
-        simple = simple.advance(panel.demand[:, o - 1])
-        for name, values in of.items():
-            values.append(np.repeat(simple.forecasts()[name][:, None], ahead, axis=1))
     forecasts = {NEVER: never, STATE: state, WEEKLY: weekly}
-    forecasts |= {f"{name}, updated daily": np.stack(values, axis=1) for name, values in of.items()}
+    for name, method in SIMPLE.items():
+        daily = np.stack([method(panel.demand[:, :o], ahead) for o in origins], axis=1)
+        forecasts[f"{name}, updated daily"] = daily
     actual = np.stack([panel.demand[:, o : o + ahead] for o in origins], axis=1)
     return Rolling(panel.dates[n_known - 1 : n_known - 1 + n_origins], actual, forecasts)
-
-
-def carried_on(forecaster: Forecaster, panel: Panel, n_known: int) -> tuple[Forecast, NetworkState]:
-    """The network's forecast after the panel's last day, its state carried on day by day from the first `n_known`."""
-    state, forecast = network_state.start(forecaster, panel.until(n_known))
-    for day in range(n_known, panel.n_days):
-        demand = panel.demand[:, day]
-        state, forecast = network_state.advance(forecaster, state, panel.series, panel.dates[day], demand)
-    return forecast, state
 
 
 def update_table(rolling: Rolling, n_draws: int = 500, seed: int = 0) -> pd.DataFrame:
@@ -180,18 +167,18 @@ def update_table(rolling: Rolling, n_draws: int = 500, seed: int = 0) -> pd.Data
     flat = {name: forecast.reshape(len(forecast), -1) for name, forecast in rolling.forecasts.items()}
     actual = rolling.actual.reshape(len(rolling.actual), -1)
     error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
-    n_series, total = len(actual), np.nansum(actual, axis=1)
-    drawn = np.random.default_rng(seed).multinomial(n_series, np.full(n_series, 1 / n_series), n_draws)  # times drawn
+    total = np.nansum(actual, axis=1)
+    weights = samples(len(actual), n_draws, np.random.default_rng(seed))
     rows = []
     for name, forecast in flat.items():
         scores = metrics.scores(actual, forecast)
         # difference of two 1 - WMAPE on the same series: sum of the differences of their errors / sum of demand
         gain = error[STATE] - error[name]
-        low, high = np.quantile(drawn @ gain / np.maximum(drawn @ total, 1), [0.025, 0.975])
+        difference, low, high = estimate(weights @ gain / np.maximum(weights @ total, 1))
         rows.append(
             {
                 "updating": name, **{key: scores[key] for key in ("1-WMAPE", "bias", "RMSE")},
-                "difference": gain.sum() / total.sum(), "low": low, "high": high,
+                "difference": difference, "low": low, "high": high,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
