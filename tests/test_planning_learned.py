@@ -138,6 +138,7 @@ def test_with_a_fixed_cost_the_rule_comes_within_2_percent_on_average():
     assert ratio.min() > 1 - 1e-5 and ratio.mean() < 1.02 and ratio.max() < 1.04
 
 
+@pytest.mark.drill("The same bits with any number of workers, and after a stop")
 def test_the_same_seed_trains_the_same_rule_and_leaves_torch_alone():
     _, _, samples, inputs, _ = poisson_items(3, seed=4)
     torch.manual_seed(11)
