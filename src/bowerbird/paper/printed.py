@@ -22,6 +22,7 @@ TABLE_1_TOTAL, TABLE_1_TOTAL_PERCENTAGE = _READ["table_1"]["total"]
 TABLE_2 = _table("table_2", "cluster")
 TABLE_3 = _table("table_3", "index")
 TABLE_2_HEADERS, TABLE_3_HEADERS = (_READ[name]["headers"] for name in ("table_2", "table_3"))
+SAID_TO_BE = _READ["said_to_be"]  # number in the text -> cell of a table
 FORECAST_FIRST_DAY, FORECAST_LAST_DAY = map(pd.Timestamp, _READ["forecast_days"])
 FIGURE_1 = pd.DataFrame(_READ["figure_1"]).assign(date=pd.date_range(FORECAST_FIRST_DAY, periods=3))
 

@@ -1,10 +1,13 @@
-"""The paper's claims, each beside the effect that a run measures: what stands before the printed numbers."""
+"""The paper's claims (claims.yaml), each with the effect that a run measures and a verdict.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Effects are computed from the tables of a run.
+"""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from bowerbird import paper
 from bowerbird.errors import MissingResult
@@ -14,16 +17,7 @@ from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, 
 
 NOT_MEASURED = "not measured in this run"
 WHERE = {"R": "from three origins", "P25": "over the last 15 % of the days"}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim: its place and words, and a function of the tables that gives the measured effect and the verdict."""
-
-    name: str
-    place: str
-    words: str
-    judge: Callable[[Tables], tuple[str, str]]
+CLAIMS = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
 
 
 def search_summary(history: pd.DataFrame) -> dict[str, float]:
@@ -133,19 +127,14 @@ def _families(tables: Tables) -> pd.DataFrame:
     return families[(families["against"] == "denoised") & families["attains"]]
 
 
-CLAIMS = (
-    Claim("clusters help", "abstract, 3.2", "use the obtained DM clustering results as the import parameters of the "
-          "following forecast model", _clusters),
-    Claim("SBO helps", "4.3, step 2", "Determine the hyperparameters through SBO ... and obtain the optimal LSTM "
-          "network parameter", _search),
-    Claim("denoising helps", "4.3, step 1", "denoised by outliers through two algorithms: Gaussian filtering and "
-          "Symlet wavelet filtering", _denoising),
-    Claim("accuracy is high", "abstract, 1, 4.4, 5", "the model shows high accuracy and stability", _accuracy),
-    Claim("RMSE, equal to 1-WMAPE", "4.4", "the model test 1-wmape and RMSE values are 0.945 and 0.947, indicating "
-          "that the prediction accuracy of the model is high", _rmse),
-    Claim("an inventory strategy results", "title, abstract", "providing optimal demand forecast and inventory "
-          "strategy for each merchant", _inventory),
-)  # fmt: skip
+JUDGES = {
+    "clusters": _clusters,
+    "search": _search,
+    "denoising": _denoising,
+    "accuracy": _accuracy,
+    "rmse": _rmse,
+    "inventory": _inventory,
+}
 
 
 def claims_table(tables: Tables, real: bool) -> pd.DataFrame:
@@ -153,8 +142,9 @@ def claims_table(tables: Tables, real: bool) -> pd.DataFrame:
     rows = []
     for claim in CLAIMS:
         try:
-            effect, verdict = claim.judge(tables)
-        except (MissingResult, KeyError):  # a smaller profile, or an older report without a table or column
+            effect, verdict = JUDGES[claim["judge"]](tables)
+        except MissingResult:  # a smaller profile leaves some methods out
             effect, verdict = NOT_MEASURED, NOT_MEASURED
-        rows.append((claim.name, claim.place, claim.words, effect, verdict if real else NOT_COMPARABLE))
+        place = (claim[name] for name in ("claim", "place", "words"))
+        rows.append((*place, effect, verdict if real else NOT_COMPARABLE))
     return pd.DataFrame(rows, columns=["claim", "place", "the paper's words", "measured effect", "verdict"])

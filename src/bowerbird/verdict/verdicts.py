@@ -86,37 +86,39 @@ def plus_minus(value: float, sd: float, layout: str) -> str:
     return layout.format(value) + ("" if np.isnan(sd) else f" ± {layout.format(sd)}")
 
 
-def _readings(value: dict[str, float], layout: str) -> dict[str, str]:
-    as_printed, as_run = (plus_minus(value[name], np.nan, layout) for name in ("as_printed", "as_run"))
+def _readings(value: pd.Series, layout: str) -> dict[str, str]:
+    as_printed, as_run = (plus_minus(value[name], np.nan, layout) for name in ("as printed", "as run"))
     corrected = plus_minus(value["corrected"], value["sd"], layout)
     return {"as_printed": as_printed, "as_run": as_run, "corrected": corrected}
 
 
 def _table_1(tables: Tables) -> dict[str, dict]:
     readings = {
-        "as_printed": tables["dm_members"]["eq. 9 as printed: series"] * tables["merge_counts"]["n_days"][0],
-        "as_run": tables["table_1"]["ours"][: len(paper.TABLE_1)],
+        "as printed": tables["dm_members"]["eq. 9 as printed: series"] * tables["merge_counts"]["n_days"][0],
+        "as run": tables["table_1"]["ours"][: len(paper.TABLE_1)],
         "corrected": tables["table_1_seeds"]["mean"],
         "sd": tables["table_1_seeds"]["sd"],
     }
+    values = pd.DataFrame(readings).astype(float)
+    values.loc["total"] = values.sum()
+    values.loc["total", "sd"] = np.nan
+    shares = 100 * values / values.loc["total"].fillna(values.loc["total", "corrected"])
     clustered = f"K-means of the merged records on label codes (tolerance {RECORDS_TOLERANCE} records)"
     merged = "a merge with a list of warehouses that names two of them twice doubles their series"
-    total = {name: x.sum() for name, x in readings.items()} | {"sd": np.nan}
-    values = {f"cluster_{k}": {name: x.get(i, np.nan) for name, x in readings.items()}
-              for i, k in enumerate(paper.TABLE_1.index)}  # fmt: skip
     judged = {}
-    for row, value in (values | {"total": total}).items():
+    for at, row in [*enumerate(f"cluster_{k}" for k in paper.TABLE_1.index), ("total", "total")]:
         frequency, percentage = (f"table_1/{row}/{column}" for column in ("frequency", "percentage"))
-        verdict = agreement(_VALUE[frequency], value["as_run"], RECORDS_TOLERANCE)
-        reason = merged if row == "total" else clustered
-        judged[frequency] = _judged(verdict, reason, **_readings(value, "{:,.0f}"))
-        share = {name: 100 * x / total["corrected" if name == "sd" else name] for name, x in value.items()}
+        judged[frequency] = _judged(
+            agreement(_VALUE[frequency], values.loc[at, "as run"], RECORDS_TOLERANCE),
+            merged if row == "total" else clustered,
+            **_readings(values.loc[at], "{:,.0f}"),
+        )
         expected = 100 * _VALUE[frequency] / _VALUE["table_1/total/frequency"]
         decimals = 1 if row == "total" else 3
         judged[percentage] = _judged(
             FOLLOWS if round(expected, decimals) == _VALUE[percentage] else CONTRADICTED,
             f"the printed frequency's share of the printed total is {expected:.{decimals}f}",
-            **_readings(share, "{:.3f}"),
+            **_readings(shares.loc[at], "{:.3f}"),
         )
     return judged
 
@@ -200,19 +202,6 @@ def _rmse(attaining: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-_MEANT = {
-    **{
-        f"text/example/{name}": f"table_2/cluster_1/{name}"
-        for name in ("seller_no", "warehouse_no", "warehouse_region", "product_no")
-    },
-    "text/train_accuracy": "table_3/train/accuracy",
-    "text/one_minus_wmape": "table_3/test/one_minus_wmape",
-    "text/test_one_minus_wmape": "table_3/test/one_minus_wmape",
-    "text/test_rmse": "table_3/test/rmse",
-}
-"""The cell of Tables 2 and 3 that each number in the text is said to be."""
-
-
 def _text(tables: Tables, judged: dict[str, dict]) -> dict[str, dict]:
     members, criteria = tables["dm_members"], tables["dm_number_of_clusters"]
     left = (members["eq. 9 as printed: series"] > 0).sum()
@@ -239,7 +228,7 @@ def _text(tables: Tables, judged: dict[str, dict]) -> dict[str, dict]:
     for name, share in (("train", train), ("test", 100 - train)):
         reason = f"{n_train_days(n_days)} of {n_days} days are the nearest whole share; by days or by rows is not said"
         texts[f"text/{name}_share_percent"] = _judged(INPUT, reason, as_run=f"{share:.2f}")
-    for key, cell in _MEANT.items():
+    for key, cell in paper.SAID_TO_BE.items():
         texts[key] = judged[cell] | {"as printed": NONE} | _repeated(key, cell, judged[cell]["verdict"])
     return texts
 
