@@ -1,0 +1,607 @@
+"""The reader: what it takes, what it refuses, and that every message names file, row, column, value and cure."""
+
+import hashlib
+import re
+import zipfile
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bowerbird.data.reader import (
+    ATTACHMENTS,
+    ATTRIBUTES,
+    SERIES_KEY,
+    find_file,
+    parse_dates,
+    parse_quantities,
+    read_attachments,
+    read_text_table,
+)
+from bowerbird.errors import DataError
+
+KEY = list(SERIES_KEY)
+SPECS = {spec.label: spec for spec in ATTACHMENTS}
+FIRST, *_, FIFTH, SIXTH = ATTACHMENTS
+MEASURES = ["附件1", "附件5", "附件6"]
+LOOKUPS = ["附件2", "附件3", "附件4"]
+HEADER = ["product_no", "category1"]
+COLUMNS = tuple(HEADER)
+
+
+def cells(*text: str, name: str = "date") -> pd.Series:
+    return pd.Series(text, index=range(2, 2 + len(text)), name=name)
+
+
+def equal(one, other) -> bool:
+    return all(getattr(one, spec.name).equals(getattr(other, spec.name)) for spec in ATTACHMENTS)
+
+
+@pytest.fixture
+def refused(tables, write):
+    """Read tables that must be refused; returns the message."""
+
+    def refused(**options) -> str:
+        with pytest.raises(DataError) as error:
+            read_attachments(write(tables, **options))
+        return str(error.value)
+
+    return refused
+
+
+def read_csv(tmp_path, text: str, encoding: str = "utf-8") -> pd.DataFrame:
+    path = tmp_path / "附件2.csv"
+    path.write_bytes(text.encode(encoding))
+    return read_text_table(path, COLUMNS)
+
+
+def refusal(tmp_path, text: str) -> str:
+    with pytest.raises(DataError) as error:
+        read_csv(tmp_path, text)
+    return str(error.value)
+
+
+def workbook(tmp_path, sheets: dict[str, list], hidden: str = ""):
+    """A workbook of sheets given as rows."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+    path = tmp_path / "附件2.xlsx"
+    book.save(path)
+    return path
+
+
+# ---- finding a file
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "附件1.csv", "附件1.xlsx", "附件1.XLSX", "附件1.xls", "附件 1.csv", "附件1-商家历史出货量表.csv",
+        "附件1-商家历史出货量表_new.xlsx", "附件1_商家历史出货量表 (1).csv",
+        "attachment1.csv", "Attachment_1-shipments.xlsx",
+    ],
+)  # fmt: skip
+def test_finds_a_file_by_its_number(tmp_path, name):
+    (tmp_path / name).touch()
+    for other in ("附件10.csv", "附件2.csv", "~$附件1.xlsx", "附件1.txt", "partial-附件1.csv", "truth.parquet"):
+        (tmp_path / other).touch()
+    assert find_file(tmp_path, FIRST) == tmp_path / name
+
+
+def test_a_missing_file_or_folder_and_two_files_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"附件1 \(商家历史出货量表\) is missing; put 附件1-商家历史出货量表.csv or"):
+        find_file(tmp_path, FIRST)
+    assert find_file(tmp_path, FIFTH) is None
+    assert find_file(tmp_path, SIXTH) is None
+    with pytest.raises(DataError, match="nowhere: no such folder; give the folder that holds 附件1"):
+        find_file(tmp_path / "nowhere", FIFTH)
+    (tmp_path / "附件5.csv").touch()
+    with pytest.raises(DataError, match=r"附件5.csv: a file, no folder; give the folder that holds 附件1"):
+        find_file(tmp_path / "附件5.csv", FIFTH)
+    (tmp_path / "附件1.csv").touch()
+    (tmp_path / "附件1-商家历史出货量表_new.xlsx").touch()
+    with pytest.raises(DataError, match=r"2 files for 附件1 \(附件1-商家历史出货量表_new.xlsx, 附件1.csv\); keep one"):
+        find_file(tmp_path, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("given", "there", "told"),
+    [
+        (".", "附件表/附件1.csv", "it lies in .*附件表: give that folder"),
+        ("附件表", "附件1-商家历史出货量表.xlsx", "it lies in .*: give that folder"),
+        (".", "附件1.txt", "附件1.txt is neither .csv nor .xlsx: save it as one of them"),
+    ],
+)
+def test_a_file_that_lies_elsewhere_is_named(tmp_path, given, there, told):
+    (tmp_path / "附件表").mkdir()
+    (tmp_path / there).touch()
+    with pytest.raises(DataError, match=rf"附件1 \(商家历史出货量表\) is missing; .*{told}"):
+        find_file(tmp_path / given, FIRST)
+
+
+# ---- csv: encodings, separators, header, rows
+
+@pytest.mark.filterwarnings("ignore:.*read as GBK")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb2312", "gb18030", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_encodings_and_line_ends(tmp_path, encoding, newline):
+    table = read_csv(tmp_path, f"product_no,category1{newline}product_1,家装建材{newline}", encoding)
+    assert table.to_dict("list") == {"product_no": ["product_1"], "category1": ["家装建材"]}
+
+
+LABELS = {
+    "gbk": "宠物生活 区域仓 手机通讯",
+    "big5": "寵物生活 區域倉 手機通訊",
+    "shift_jis": "家電製品 地域倉庫 化粧品",
+    "euc_kr": "家電 中心倉庫 電話 食品",
+    "hz": "宠物生活 区域仓",
+    "utf-7": "宠物生活 区域仓",
+    "iso2022_jp": "家電製品 地域倉庫",
+}
+
+
+@pytest.mark.parametrize("encoding", list(LABELS)[1:])
+def test_labels_in_other_encodings_are_not_taken_for_chinese(tmp_path, encoding):
+    rows = "".join(f"{row},{label}\n" for row, label in enumerate(LABELS[encoding].split()))
+    with pytest.raises(DataError, match=r"附件2.csv, row 2: .*; save it as CSV UTF-8|EUC: save it as CSV UTF-8"):
+        read_csv(tmp_path, "product_no,category1\n" + rows, encoding)
+
+
+def test_what_is_read_as_gbk_is_shown(tmp_path):
+    """Japanese in EUC-JP and Korean in EUC-KR use the bytes of common Chinese characters: only a reader can tell."""
+    with pytest.warns(UserWarning, match="附件2.csv: not UTF-8, so read as GBK, with labels such as '食品', '数码'"):
+        read_csv(tmp_path, "product_no,category1\n1,食品\n2,数码\n", "gbk")
+    with pytest.warns(UserWarning, match="read as GBK, with labels such as '"):
+        read_csv(tmp_path, "product_no,category1\n1,화장품\n2,식품\n", "euc_kr")
+
+
+@pytest.mark.parametrize("text", ["A+Pro", "+8613812345678", "C+plusminus-", "~{}~", "a~{b", "+-+-"])
+def test_ascii_that_looks_like_another_encoding_stays(tmp_path, text):
+    assert read_csv(tmp_path, f"product_no,category1\n1,{text}\n").loc[2, "category1"] == text
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators(tmp_path, separator):
+    text = 'product_no,"category 1",note\nproduct_1,"a,b",\n2,c,1.5\n'.replace(",", separator).replace(
+        "a" + separator, "a,"
+    )
+    table = read_csv(tmp_path, text)
+    assert table.to_numpy().tolist() == [["product_1", "a,b"], ["2", "c"]]
+
+
+def test_a_point_among_semicolons_may_part_thousands(tmp_path):
+    message = refusal(tmp_path, "product_no;category1\n1;x\n1.500;y\n")
+    assert message.startswith("附件2.csv, row 3: '1.500' may be thousands or a decimal")
+
+
+@pytest.mark.parametrize("title", ["商品信息表\n", "sep=,\n", "表,,\n,,\n"])
+def test_a_header_further_down_is_found(tmp_path, title):
+    message = refusal(tmp_path, title + "product_no,category1\n1,x\n")
+    row = 1 + title.count("\n")
+    assert message == f"附件2.csv, row 1: the header stands in row {row}; delete the rows above it"
+
+
+def test_headers_with_blanks_in_any_order_among_others(tmp_path):
+    table = read_csv(tmp_path, ' Category 1 ,note,"Product _no"\n" 数码, 新 ",x, 007 \n')
+    assert list(table.columns) == list(COLUMNS)
+    assert table.loc[2].to_list() == ["007", "数码, 新"]
+
+
+def test_cells_stay_text(tmp_path):
+    table = read_csv(tmp_path, "product_no,category1\n007,NA\n1e5,\nnull,1.50\n")
+    assert table.to_numpy().tolist() == [["007", "NA"], ["1e5", ""], ["null", "1.50"]]
+
+
+@given(blank=st.lists(st.sampled_from(["", ",", " , "]), max_size=6), data=st.data())
+def test_blank_rows_are_left_out_and_counted(tmp_path_factory, blank, data):
+    full = [f"product_{k},数码" for k in range(4)]
+    rows = data.draw(st.permutations(full + blank))
+    table = read_csv(tmp_path_factory.mktemp("csv"), "\n".join(["product_no,category1", *rows]) + "\n")
+    assert list(table.index) == [row for row, text in enumerate(rows, start=2) if text.strip(" ,")]
+    assert list(table["product_no"]) == [text.split(",")[0] for text in rows if text.strip(" ,")]
+
+
+def test_a_column_missing_or_repeated_is_refused(tmp_path):
+    message = refusal(tmp_path, "product_no,category 2\nproduct_1,x\n")
+    assert message == (
+        "附件2.csv, row 1: column category1 is missing; the header is product_no, category2; "
+        "needed are product_no, category1, each once"
+    )
+    message = refusal(tmp_path, "product_no,category1,category 1\nproduct_1,x,y\n")
+    assert "附件2.csv, row 1: column category1 stands 2 times" in message
+    assert "column product_no is missing" in refusal(tmp_path, 'p"roduct_no,category1\n1,x\n')
+
+
+@pytest.mark.parametrize("row", range(2, 6))
+@pytest.mark.parametrize("surplus", [",extra", ","])
+def test_a_surplus_field_is_refused_in_any_row(tmp_path, row, surplus):
+    lines = ["product_no,category1", *(f"product_{k},x" for k in range(4))]
+    lines[row - 1] += surplus
+    message = refusal(tmp_path, "\n".join(lines))
+    assert message.startswith(f"附件2.csv, row {row}: {lines[row - 1]!r} does not fit the columns of row 1")
+    assert "mend that row: a comma too many" in message
+
+
+def test_a_surplus_field_in_every_row_and_an_open_quotation_mark(tmp_path):
+    assert "row 2: '1,x,' does not fit" in refusal(tmp_path, "product_no,category1\n1,x,\n2,y,\n")
+    message = refusal(tmp_path, 'product_no,category1\n1,x\n2,"y\n3,z\n')
+    assert message.startswith("附件2.csv, row 3: '2,\"y' does not fit the columns of row 1")
+    assert "quotation mark left open" in message
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n \n", "\nproduct_no,category1\n1,x\n", "\ufeff"])
+def test_no_header(tmp_path, text):
+    assert "附件2.csv, row 1: the file is empty or begins with a blank row" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("rows", ["", "\n\n", ",\n , \n"])
+def test_no_rows(tmp_path, rows):
+    message = refusal(tmp_path, "product_no,category1\n" + rows)
+    assert message == "附件2.csv: no rows below the header; the file is empty or cut off, fetch it again"
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"\xff\xff" + np.random.default_rng(0).bytes(999), "row 1: neither UTF-8 nor GBK; save it again as CSV UTF-8"),
+        (b"product_no,category1\na,b\nc\0,d\n", r"row 3: holds the character '\\x00', so the file is damaged or no"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path, raw, told):
+    (tmp_path / "附件2.csv").write_bytes(raw)
+    with pytest.raises(DataError, match=f"^附件2.csv, {told}"):
+        read_text_table(tmp_path / "附件2.csv", COLUMNS)
+
+
+# ---- workbooks: sheets, day numbers, damage
+
+def test_blank_rows_of_a_workbook_are_left_out_and_counted(tmp_path):
+    rows = [HEADER, [1, "a"], [None, None], [" ", None], [2, "b"], [None, None], [3.0, None], [None, None]]
+    table = read_text_table(workbook(tmp_path, {"x": rows}), COLUMNS)
+    assert table.index.to_list() == [2, 5, 7]
+    assert table.to_numpy().tolist() == [["1", "a"], ["2", "b"], ["3", ""]]
+
+
+def test_sheets_with_the_header_are_joined(tmp_path):
+    sheets = {"四月": [HEADER, ["a", "x"], [], ["b", "y"]], "五月": [["note", *HEADER[::-1]], [1, "z", "c"]], "空": []}
+    table = read_text_table(workbook(tmp_path, sheets), COLUMNS)
+    assert table.to_dict("split") == {
+        "index": ["2 of sheet '四月'", "4 of sheet '四月'", "2 of sheet '五月'"],
+        "columns": HEADER,
+        "data": [["a", "x"], ["b", "y"], ["c", "z"]],
+    }
+
+
+def test_a_sheet_of_notes_is_left_out_and_told(tmp_path):
+    path = workbook(tmp_path, {"说明": [["历史出货量"], ["2023"]], "data": [HEADER, ["a", "x"]]})
+    with pytest.warns(UserWarning, match="附件2.xlsx, sheet '说明': left out, since it does not hold product_no"):
+        assert read_text_table(path, COLUMNS).to_numpy().tolist() == [["a", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("second", "hidden", "told"),
+    [
+        ([["b", "y"], ["c", "z"]], "", "sheet 'May': may hold rows of the table, but no header"),
+        ([["b", "y"], ["c", "z"]], "May", "sheet 'May': may hold rows of the table, but no header"),
+        ([HEADER, ["b", "y"]], "May", "sheet 'May': is hidden and holds such a table; show it"),
+        ([["出货量"], HEADER, ["b", "y"]], "", "row 1 of sheet 'May': the header stands in row 2; delete the rows"),
+        ([["出货量"], HEADER, ["b", "y"]], "May", "row 1 of sheet 'May': the header stands in row 2; delete the rows"),
+    ],
+)
+def test_a_sheet_that_may_hold_more_rows_is_refused(tmp_path, second, hidden, told):
+    path = workbook(tmp_path, {"April": [HEADER, ["a", "x"]], "May": second}, hidden)
+    with pytest.raises(DataError, match=f"附件2.xlsx, {told}"):
+        read_text_table(path, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("sheets", "told"),
+    [
+        ({"one": [["product_no"], ["a"]], "two": [["x", "y"]]}, "row 1 of sheet 'one': column category1 is missing"),
+        ({"one": [["title"], HEADER, ["a", "x"]]}, "row 1: the header stands in row 2"),
+        ({"one": [[*HEADER, "category1"], ["a", "x", "y"]]}, "row 1: column category1 stands 2 times"),
+        ({"one": []}, "row 1: the file is empty"),
+    ],
+)
+def test_a_workbook_without_a_good_header(tmp_path, sheets, told):
+    with pytest.raises(DataError, match=f"附件2.xlsx, {told}"):
+        read_text_table(workbook(tmp_path, sheets), COLUMNS)
+
+
+@pytest.mark.parametrize("calendar", ["windows", "mac 1904"])
+def test_day_numbers_are_those_of_the_workbooks_calendar(tmp_path, calendar):
+    book = openpyxl.Workbook()
+    day_zero = pd.Timestamp("1899-12-30")
+    if calendar == "mac 1904":
+        book.epoch, day_zero = openpyxl.utils.datetime.CALENDAR_MAC_1904, pd.Timestamp("1904-01-01")
+    day = pd.Timestamp("2023-05-01")
+    for row in [
+        ["date", "qty"],
+        [(day - day_zero).days, 1],
+        [day.to_pydatetime(), 2],
+        ["2023-05-01", 3],
+        [20230501, 4],
+    ]:
+        book.active.append(row)
+    path = tmp_path / "附件1.xlsx"
+    book.save(path)
+    assert parse_dates(read_text_table(path, ("date", "qty"))["date"], "f").to_list() == [day] * 4
+
+
+def test_an_id_of_more_digits_than_a_number_of_a_workbook_holds(tmp_path):
+    path = workbook(tmp_path, {"x": [HEADER, ["12345678901234567890", "x"], [9007199254740991, "y"]]})
+    assert read_text_table(path, COLUMNS)["product_no"].to_list() == ["12345678901234567890", "9007199254740991"]
+    path = workbook(tmp_path, {"x": [HEADER, [1, "x"], [9007199254740993, "y"]]})  # 2^53 + 1, of which the 1 is lost
+    with pytest.raises(
+        DataError, match=r"附件2.xlsx, row 3, column product_no: 90071992547409\d\d is a number of more"
+    ):
+        read_text_table(path, COLUMNS)
+
+
+def test_a_workbook_with_a_lost_or_damaged_part(tmp_path):
+    whole = workbook(tmp_path, {"April": [HEADER, ["a", "x"]], "May": [HEADER, ["b", "y"]]})
+    with zipfile.ZipFile(whole) as parts:
+        content = {name: parts.read(name) for name in parts.namelist()}
+    book, sheet = "xl/workbook.xml", "xl/worksheets/sheet2.xml"
+    spoilt = {
+        "sheet lost": {sheet: None},
+        "sheet not listed": {book: re.sub(rb"<sheet [^>]*May[^>]*>", b"", content[book])},
+        "tag damaged": {sheet: content[sheet].replace(b"<sheetData>", b"<sheetDate>")},
+        "half a sheet": {sheet: content[sheet][:200]},
+    }
+    for name, parts in spoilt.items():
+        with zipfile.ZipFile(whole, "w") as copy:
+            for part, raw in (content | parts).items():
+                if raw is not None:
+                    copy.writestr(part, raw)
+        with pytest.raises(DataError, match=r"^附件2.xlsx"):
+            pytest.fail(f"{name}: {read_text_table(whole, COLUMNS)}")
+
+
+@pytest.mark.parametrize("content", [b"", b"product_no,category1\n1,x\n", np.random.default_rng(0).bytes(5000)])
+def test_what_is_no_workbook(tmp_path, content):
+    path = tmp_path / "附件2.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"^附件2.xlsx: not a readable Excel file \(.+\); open and save it again"):
+        read_text_table(path, COLUMNS)
+
+
+# ---- the six attachments: what is taken
+
+def test_tiny_attachments(tiny):
+    assert [len(getattr(tiny, spec.name)) for spec in ATTACHMENTS] == [40, 5, 3, 5, 3, 6]
+    for spec in ATTACHMENTS:
+        assert tuple(getattr(tiny, spec.name).columns) == spec.columns
+        assert (getattr(tiny, spec.name).index == np.arange(len(getattr(tiny, spec.name)))).all()
+    assert tiny.shipments.loc[23].to_list() == ["seller_2", "product_2", "wh_38", pd.Timestamp("2022-12-04"), 23]
+    assert tiny.shipments["qty"].dtype == np.int64
+    assert tiny.warehouses["warehouse_no"].to_list() == ["wh_1", "wh_29", "wh_38", "wh_29", "wh_38"]
+    assert [tiny.files[label].name[:3] for label in SPECS] == list(SPECS)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_formats_encodings_and_column_orders_read_alike(tables, write, tiny, tmp_path, kind, encoding):
+    for path in tiny.files.values():
+        path.unlink()
+    turned = {label: table[table.columns[::-1]].assign(note="x") for label, table in tables.items()}
+    assert equal(read_attachments(write(turned, kind, encoding, tag="_new")), tiny)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("date_format", ["%Y/%m/%d", "%Y%m%d", "%Y-%m-%d 00:00:00", "%Y年%m月%d日", "real", "number"])
+def test_dates_as_text_excel_dates_and_day_numbers(tables, write, tiny, kind, date_format):
+    for path in tiny.files.values():
+        path.unlink()
+    for label in MEASURES:
+        dates = pd.to_datetime(tables[label]["date"])
+        written = {"real": dates, "number": (dates - pd.Timestamp("1899-12-30")).dt.days}
+        tables[label]["date"] = written[date_format] if date_format in written else dates.dt.strftime(date_format)
+    assert equal(read_attachments(write(tables, kind)), tiny)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_ids_written_as_numbers_match_ids_written_as_text(tables, write, kind):
+    for label, table in tables.items():
+        for column in table.columns.intersection(KEY):
+            digits = table[column].str.extract(r"(\d+)$")[0]  # seller_2 -> 2
+            table[column] = digits if label in LOOKUPS else digits.astype(float)  # 附件1, 5, 6 as csv: 2.0
+    read = read_attachments(write(tables, kind))
+    assert read.shipments.loc[23, KEY].to_list() == ["2", "2", "38"]
+    assert set(read.warehouses["warehouse_no"]) == {"1", "29", "38"}
+
+
+def test_new_items_and_promotion_are_optional(tables, write):
+    del tables["附件5"], tables["附件6"]
+    read = read_attachments(write(tables))
+    assert read.new_items is None
+    assert read.promotion is None
+    assert list(read.files) == list(read.manifest()) == ["附件1", *LOOKUPS]
+
+
+def test_identical_repeats_of_a_lookup_row_are_taken(tables, write):
+    for label in LOOKUPS:
+        tables[label] = pd.concat([tables[label], tables[label]])
+    read = read_attachments(write(tables))
+    assert [len(table) for table in (read.products, read.sellers, read.warehouses)] == [10, 6, 10]
+
+
+def test_manifest_names_file_and_checksum(tiny):
+    entry = tiny.manifest()["附件1"]
+    assert entry["file"] == "附件1-商家历史出货量表.csv"
+    assert entry["sha256"] == hashlib.sha256(tiny.files["附件1"].read_bytes()).hexdigest()
+    path = tiny.files["附件1"]
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert tiny.manifest()["附件1"]["sha256"] != entry["sha256"]
+
+
+@given(day=st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2099-12-31").date()))
+def test_every_spelling_of_a_day_is_the_same_day(day):
+    stamp = pd.Timestamp(day)
+    spellings = [
+        f"{day:%Y-%m-%d}", f"{day:%Y/%m/%d}", f"{day:%Y%m%d}", f"{day.year}-{day.month}-{day.day}",
+        f"{day.year}/{day.month}/{day.day} 0:00", f"{day:%Y-%m-%d} 00:00", f"{day:%Y-%m-%d}T00:00:00",
+        f"{day.year}年{day.month}月{day.day}日", f"{(stamp - pd.Timestamp('1899-12-30')).days}",
+        f"{(stamp - pd.Timestamp('1899-12-30')).days}.0",
+    ]  # fmt: skip
+    parsed = parse_dates(cells(*spellings), "f")
+    assert parsed.to_list() == [stamp] * len(spellings)
+    assert parsed.index.to_list() == list(range(2, 2 + len(spellings)))
+
+
+def test_day_numbers_are_those_of_excel():
+    # =DATE(2023,5,1), =DATE(2000,1,1) and =DATE(2023,1,1), shown as numbers
+    days = parse_dates(cells("45047", "36526", "44927"), "f")
+    assert days.dt.strftime("%Y-%m-%d").to_list() == ["2023-05-01", "2000-01-01", "2023-01-01"]
+
+
+@given(quantities=st.lists(st.integers(0, 2**53 - 1), min_size=1))
+def test_whole_numbers_are_read_exactly(quantities):
+    parsed = parse_quantities(cells(*map(str, quantities), name="qty"), "f")
+    assert parsed.to_list() == quantities
+    assert parsed.dtype == np.int64
+
+
+# ---- what is refused
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("column", "value", "fault", "cure"),
+    [
+        ("qty", "-3", "is negative", "whole number of units"),
+        ("qty", "2.5", "is fractional", "whole number of units"),
+        ("qty", "nan", "is not a number", "whole number of units"),
+        ("qty", "inf", "is infinite", "whole number of units"),
+        ("qty", "-inf", "is infinite", "whole number of units"),
+        ("qty", "abc", "is not a number", "whole number of units"),
+        ("qty", "1,000", "is not a number", "whole number of units"),
+        ("qty", "", "is empty", "whole number of units"),
+        ("qty", "1e300", "is too large", "whole number of units"),
+        ("date", "", "is no day", "write it as 2023-05-01"),
+        ("date", "2023-02-29", "is no day", "write it as 2023-05-01"),
+        ("date", "1899-05-01", "is no day", "write it as 2023-05-01"),
+        ("date", "yesterday", "is no day", "write it as 2023-05-01"),
+        ("seller_no", "seller_9", "is not in 附件3-商家信息表", "add it there or delete the row"),
+        ("product_no", "product_9", "is not in 附件2-商品信息表", "add it there or delete the row"),
+        ("warehouse_no", "wh_9", "is not in 附件4-仓库信息表", "add it there or delete the row"),
+        ("warehouse_no", "", "is no id or label", "fill in the cell"),
+        ("product_no", "nan", "is no id or label", "fill in the cell"),
+    ],
+)
+def test_refuses_a_bad_cell(tables, refused, kind, column, value, fault, cure):
+    tables["附件1"].loc[1, column] = value
+    message = refused(kind=kind)
+    assert message.startswith(f"附件1-商家历史出货量表.{kind}, row 3, column {column}: {value!r} {fault}")
+    assert cure in message
+    assert "more such rows" not in message
+
+
+@pytest.mark.parametrize("label", ["附件5", "附件6"])
+@pytest.mark.parametrize(("column", "value"), [("qty", "2.5"), ("date", "yesterday"), ("seller_no", "seller_9")])
+def test_refuses_a_bad_cell_of_new_items_and_promotion(tables, refused, label, column, value):
+    tables[label].loc[1, column] = value
+    assert f"{label}-{SPECS[label].title}.csv, row 3, column {column}: {value!r} is " in refused()
+
+
+@pytest.mark.parametrize("label", LOOKUPS)
+def test_refuses_an_empty_label_in_any_column(tables, refused, label):
+    for column in tables[label].columns:
+        kept, tables[label].loc[2, column] = tables[label].loc[2, column], " "
+        message = refused()
+        tables[label].loc[2, column] = kept
+        name = column.replace(" ", "")
+        assert f"{label}-{SPECS[label].title}.csv, row 4, column {name}: '' is no id or label; fill in" in message
+
+
+def test_counts_the_other_bad_rows(tables, refused):
+    tables["附件1"].loc[[4, 7, 30], "qty"] = ["-1", "-2", "-3"]
+    assert "row 6, column qty: '-1' is negative (2 more such rows); qty is" in refused()
+
+
+@pytest.mark.parametrize("label", MEASURES)
+@pytest.mark.parametrize("qty", ["0", "77"])
+def test_refuses_a_day_listed_twice_even_with_the_same_qty(tables, refused, label, qty):
+    first = tables[label].iloc[0].copy()
+    tables[label].loc[len(tables[label])] = [*first[:4], first["qty"] if qty == "0" else qty]
+    message = refused()
+    key = f"seller_no {first.iloc[0]}, product_no {first.iloc[1]}, warehouse_no {first.iloc[2]}, date {first['date']}"
+    assert message.startswith(
+        f"{label}-{SPECS[label].title}.csv, row {len(tables[label]) + 1}, "
+        f"columns seller_no, product_no, warehouse_no, date: {key} stands already in row 2"
+    )
+    assert (f", there with qty '{first['qty']}', here '77'" in message) == (qty == "77")
+    assert "(1 such rows in all); add up the rows of a day where each is a sale of its own" in message
+
+
+@pytest.mark.parametrize("label", LOOKUPS)
+def test_refuses_contradictory_repeats(tables, refused, label):
+    key, *_, last = SPECS[label].columns
+    row = tables[label].iloc[1].to_list()
+    tables[label].loc[len(tables[label])] = [*row[:-1], "other"]
+    message = refused()
+    assert message.startswith(
+        f"{label}-{SPECS[label].title}.csv, row {len(tables[label]) + 1}, columns {key}: {key} {row[0]} stands already "
+        f"in row 3, there with {last} '{row[-1]}', here 'other' (1 such rows in all); keep one row a key"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "5/1/2023", "2023-05", "202305", "2023051", "23-05-01", "2023-13-01", "2023-02-30", "2023-05-01 08:00",
+        "2023-5月1日",
+        "2023年5-1", "2023/5-1", "2023年5/1日", "45047.5", "19999", "80001", "45040701", "99991231", "1999-12-31",
+        "2100-01-01", "1e308", "nan", "NaT", "now",
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_day(text):
+    with pytest.raises(DataError) as error:
+        parse_dates(cells("2023-05-01", text, text), "f.csv")
+    assert str(error.value) == (
+        f"f.csv, row 3, column date: {text!r} is no day (1 more such rows); write it as 2023-05-01, from 2000 to 2099"
+    )
+
+
+@pytest.mark.parametrize("value", ["1.23457E+19", "4e+15", "#N/A", "#REF!"])
+def test_refuses_ids_that_a_spreadsheet_has_spoilt(tables, refused, value):
+    tables["附件2"].loc[1, "product_no"] = value
+    assert f"附件2-商品信息表.csv, row 3, column product_no: {value!r} is " in refused()
+
+
+@given(number=st.floats(allow_nan=True, allow_infinity=True).filter(lambda x: not (0 <= x < 2**53 and x == int(x))))
+def test_refuses_every_other_number(number):
+    with pytest.raises(DataError, match="f, row 2, column qty: "):
+        parse_quantities(cells(repr(number), name="qty"), "f")
+
+
+# ---- the originals
+
+def test_original_sizes(original):
+    assert [len(getattr(original, spec.name)) for spec in ATTACHMENTS] == [331_336, 2302, 37, 56, 7429, 21_355]
+
+
+def test_original_shipments_are_a_complete_grid(original):
+    days = original.shipments.groupby(KEY)["date"].agg(["size", "nunique", "min", "max"])
+    assert len(days) == 1996
+    assert (days[["size", "nunique"]] == 166).all(axis=None)
+    assert (days["min"] == pd.Timestamp("2022-12-01")).all()
+    assert (days["max"] == pd.Timestamp("2023-05-15")).all()
+    assert (original.shipments["qty"] >= 0).all()
+
+
+def test_original_lookups(original):
+    assert original.products["product_no"].is_unique
+    assert original.products[list(ATTRIBUTES[:3])].nunique().to_list() == [23, 79, 291]
+    assert original.sellers["seller_category"].nunique() == 17
+    assert set(original.sellers["inventory_category"]) == set("ABCD")
+    assert set(original.sellers["seller_level"]) == {"Large", "Medium", "Small", "Special", "New"}
+    warehouses = original.warehouses["warehouse_no"]
+    assert warehouses.nunique() == 54
+    assert set(warehouses[warehouses.duplicated()]) == {"wh_29", "wh_38"}
