@@ -78,22 +78,22 @@ def test_mint_is_the_closed_form():
     tree = hierarchy(SERIES)
     s = tree.summing.toarray()
     base = np.random.default_rng(2).gamma(5, 2, (12, 3))
-    for method, weights in (("ols", np.ones(12)), ("wls_struct", s.sum(axis=1))):
-        # b = (S' W^-1 S)^-1 S' W^-1 y
-        bottom = np.linalg.solve(s.T @ (s / weights[:, None]), s.T @ (base / weights[:, None]))
-        np.testing.assert_allclose(reconcile(tree, base, method), s @ np.maximum(bottom, 0), rtol=1e-8)
+    weights = s.sum(axis=1)
+    # b = (S' W^-1 S)^-1 S' W^-1 y
+    bottom = np.linalg.solve(s.T @ (s / weights[:, None]), s.T @ (base / weights[:, None]))
+    np.testing.assert_allclose(reconcile(tree, base), s @ np.maximum(bottom, 0), rtol=1e-8)
 
 
-@pytest.mark.parametrize("method", ["ols", "wls_struct", "mint_shrink"])
-def test_reconciled_forecasts_add_up_are_never_negative_and_leave_coherent_ones(method):
+@pytest.mark.parametrize("shrunk", [False, True])
+def test_reconciled_forecasts_add_up_are_never_negative_and_leave_coherent_ones(shrunk):
     pytest.importorskip("hierarchicalforecast")
     rng, tree = np.random.default_rng(3), hierarchy(SERIES)
-    residuals = rng.normal(0, 1, (12, 40)) if method == "mint_shrink" else None
-    coherent = reconcile(tree, rng.normal(2, 3, (12, 5)), method, residuals)
+    residuals = rng.normal(0, 1, (12, 40)) if shrunk else None
+    coherent = reconcile(tree, rng.normal(2, 3, (12, 5)), residuals)
     assert (coherent >= 0).all()
     np.testing.assert_allclose(coherent, tree.summing @ coherent[-4:])
     sums = tree.summing @ rng.gamma(2, 2, (4, 5))
-    np.testing.assert_allclose(reconcile(tree, sums, method, residuals), sums, rtol=1e-6)
+    np.testing.assert_allclose(reconcile(tree, sums, residuals), sums, rtol=1e-6)
 
 
 def test_a_linear_forecaster_is_coherent_by_itself_and_a_median_is_not():
@@ -113,8 +113,6 @@ def test_a_linear_forecaster_is_coherent_by_itself_and_a_median_is_not():
     ("call", "message"),
     [
         (lambda: hierarchy(SERIES.drop(columns="category1")), "series lacks category1"),
-        (lambda: reconcile(hierarchy(SERIES), np.ones((12, 1)), "best"), "method is 'best'"),
-        (lambda: reconcile(hierarchy(SERIES), np.ones((12, 1)), "mint_shrink"), "residuals are absent"),
         (lambda: levels_study(panel(), 40, 15, recent_median), "origin is 40"),
     ],
 )

@@ -26,7 +26,6 @@ def test_hand_worked_rmsse():
 
 def test_hand_worked_quantile_losses():
     actual, forecast = [10, 10], [8, 13]  # 2 short, 3 over
-    assert metrics.quantile_loss(actual, forecast, 0.9) == pytest.approx((0.9 * 2 + 0.1 * 3) / 2)
     assert metrics.weighted_quantile_loss(actual, [forecast], [0.9]) == pytest.approx(2 * 2.1 / 20)
     # at 0.1: 0.1 x 2 + 0.9 x 3 = 2.9
     expected = (2 * 2.1 / 20 + 2 * 2.9 / 20) / 2
@@ -37,19 +36,6 @@ def test_hand_worked_intervals():
     actual, low, high = [[1, 4, 9, np.nan, 0]], [[1, 5, 2, 0, 0]], [[3, 8, 5, 9, 0]]
     # 1 and 0 lie on an end, 4 is one below, 9 is four above; the unknown day is left out
     assert metrics.coverage(actual, low, high) == pytest.approx(2 / 4)
-    # widths 2, 3, 3, 0; fines 2 / 0.2 a unit outside
-    assert metrics.interval_score(actual, low, high, 0.8) == pytest.approx((8 + 10 * 5) / 4)
-
-
-def test_the_true_interval_has_the_best_score():
-    demand = np.random.default_rng(0).normal(10, 2, (500, 40))
-    score = {
-        z: metrics.interval_score(demand, np.full(demand.shape, 10 - 2 * z), np.full(demand.shape, 10 + 2 * z))
-        for z in (0.8, 1.2816, 1.8)
-    }
-    assert min(score, key=score.get) == 1.2816
-    with pytest.raises(ParameterError, match="share is 80"):
-        metrics.interval_score(demand, demand, demand, 80)
 
 
 def test_the_best_score_for_poisson_demand_of_the_papers_example():
@@ -67,11 +53,11 @@ def test_same_as_scikit_learn():
     assert metrics.r2(actual, forecast) == pytest.approx(sk.r2_score(*flat))
     assert metrics.rmse(actual, forecast) == pytest.approx(sk.root_mean_squared_error(*flat))
     assert metrics.mae(actual, forecast) == pytest.approx(sk.mean_absolute_error(*flat))
-    assert metrics.quantile_loss(actual, forecast, 0.8) == pytest.approx(sk.mean_pinball_loss(*flat, alpha=0.8))
+    loss = 2 * sk.mean_pinball_loss(*flat, alpha=0.8) / actual.mean()
+    assert metrics.weighted_quantile_loss(actual, [forecast], [0.8]) == pytest.approx(loss)
 
 
-def test_median_quantile_loss_is_half_the_absolute_error_and_weighted_it_is_wmape():
-    assert metrics.quantile_loss(ACTUAL, FORECAST, 0.5) == pytest.approx(metrics.mae(ACTUAL, FORECAST) / 2)
+def test_the_quantile_loss_of_the_median_is_wmape():
     wmape = 1 - metrics.one_minus_wmape(ACTUAL, FORECAST)
     assert metrics.weighted_quantile_loss(ACTUAL, [FORECAST], [0.5]) == pytest.approx(wmape)
 
@@ -108,7 +94,7 @@ def test_no_known_day_is_nan_everywhere():
     unknown, forecast = np.full((2, 3), np.nan), np.ones((2, 3))
     assert all(np.isnan(error(unknown, forecast)) for error in ERRORS)
     assert np.isnan(metrics.rmsse(unknown, forecast, TRAIN))
-    assert np.isnan(metrics.quantile_loss(unknown, forecast, 0.5))
+    assert np.isnan(metrics.weighted_quantile_loss(unknown, [forecast], [0.5]))
 
 
 def test_scores_is_a_table_row():
@@ -125,10 +111,9 @@ def test_scores_is_a_table_row():
         (lambda: metrics.mae([1, 2], [1, 2, 3]), r"\(2,\), forecast \(3,\)"),
         (lambda: metrics.mae([1, 2], [1, np.nan]), "NaN on 1 day"),
         (lambda: metrics.rmsse(ACTUAL, FORECAST, TRAIN[:1]), "train has shape"),
-        (lambda: metrics.quantile_loss([1], [1], 1.0), "quantile is 1.0"),
+        (lambda: metrics.weighted_quantile_loss([1], [[1]], [1.0]), "quantile is 1.0"),
         (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "give one forecast for each quantile"),
         (lambda: metrics.mae([np.inf], [1]), "actual holds inf; give numbers up to"),
-        (lambda: metrics.interval_score([1], [0], [2], "wide"), "share is 'wide'; give a number between"),
     ],
 )
 def test_errors_name_the_cure(call, message):

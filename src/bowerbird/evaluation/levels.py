@@ -32,37 +32,19 @@ LEVELS = {
 PERIODS = {"day": 1, "week": 7, "horizon": 0}
 """Period -> its days; 0 for all days of the horizon. A last week that is not whole is left out."""
 
-MINT_METHODS = ("ols", "wls_struct", "mint_shrink")
+PAST_DAYS = 56  # before the origin; their one-day-ahead errors estimate MinT's covariance
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Which series each node sums.
+    """Which series each node sums; coarse levels first and the series last, in the panel's order."""
 
-    Attributes
-    ----------
-    nodes : DataFrame, n_nodes rows
-        level and name of each node, coarse levels first and the series last, in the panel's order.
-    summing : sparse array (n_nodes, n_series)
-        1 where a series belongs to a node [S]; the last n_series rows are the identity.
-    """
-
-    nodes: pd.DataFrame
-    summing: sparse.csr_array
+    nodes: pd.DataFrame  # level and name of each node
+    summing: sparse.csr_array  # (n_nodes, n_series) 1 where a series belongs to a node [S]; the last rows: identity
 
 
 def hierarchy(series: pd.DataFrame) -> Hierarchy:
-    """The nodes of all LEVELS.
-
-    Parameters
-    ----------
-    series : DataFrame, n_series rows
-        A panel's `series`, with the columns of LEVELS.
-
-    Returns
-    -------
-    Hierarchy
-    """
+    """The nodes of all LEVELS of a panel's `series`."""
     blocks, nodes = [], []
     for level in reversed(LEVELS):
         columns = list(LEVELS[level])
@@ -81,18 +63,7 @@ def hierarchy(series: pd.DataFrame) -> Hierarchy:
 
 
 def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
-    """1 - WMAPE and bias of bottom-up sums at every level and period.
-
-    Parameters
-    ----------
-    series : DataFrame, n_series rows
-    actual, forecast : arrays (n_series, horizon)
-        Units a day; a day whose demand is missing (NaN) counts in neither sum.
-
-    Returns
-    -------
-    DataFrame, a row a level and period: level, period, nodes, 1-WMAPE, bias.
-    """
+    """1 - WMAPE and bias of bottom-up sums, a row a level and period; days of missing demand count in neither sum."""
     tree = hierarchy(series)
     unknown = np.isnan(floats("actual", actual))
     sums = (tree.summing @ np.where(unknown, 0, values) for values in (actual, forecast))
@@ -100,7 +71,7 @@ def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
 
 
 def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
-    """As `accuracy_by_level`, of forecasts made for the nodes themselves; arrays (n_nodes, horizon)."""
+    """Level, period, nodes, 1-WMAPE and bias of forecasts made for the nodes; arrays (n_nodes, horizon)."""
     rows = []
     for level in LEVELS:
         chosen = (tree.nodes["level"] == level).to_numpy()
@@ -112,82 +83,42 @@ def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray) -> pd
     return pd.DataFrame(rows)
 
 
-def reconcile(
-    tree: Hierarchy, base: np.ndarray, method: str = "wls_struct", residuals: np.ndarray | None = None
-) -> np.ndarray:
-    """Coherent forecasts of all nodes from forecasts made at every node, by minimum trace (MinT).
+def reconcile(tree: Hierarchy, base: np.ndarray, residuals: np.ndarray | None = None) -> np.ndarray:
+    """Coherent forecasts of all nodes (n_nodes, horizon) from forecasts of each node by itself, by minimum trace.
 
-    Parameters
-    ----------
-    tree : Hierarchy
-    base : array (n_nodes, horizon)
-        Forecasts of each node by itself, units a day.
-    method : {"ols", "wls_struct", "mint_shrink"}
-        Covariance of the base errors: equal; in proportion to the number of series; estimated and shrunk.
-    residuals : array (n_nodes, n_days), for "mint_shrink"
-        Errors of past forecasts of each node, actual - forecast.
-
-    Returns
-    -------
-    float64 array (n_nodes, horizon), never below zero: negative series become zero before they are summed.
-
-    Source
-    ------
-    Wickramasuriya, Athanasopoulos & Hyndman, J. American Statistical Association 114, 2019; hierarchicalforecast.
+    The covariance of the base errors is in proportion to a node's number of series or, given past errors `residuals`
+    (n_nodes, n_days), estimated and shrunk. Negative series become zero before they are summed. Wickramasuriya,
+    Athanasopoulos & Hyndman, J. American Statistical Association 114, 2019.
     """
-    if method not in MINT_METHODS:
-        raise ParameterError(f"method is {method!r}; choose one of {', '.join(map(repr, MINT_METHODS))}")
-    if (method == "mint_shrink") != (residuals is not None):
-        raise ParameterError(f"residuals are {'given' if residuals is not None else 'absent'} for {method!r}; "
-                             "give them for 'mint_shrink' and only there")  # fmt: skip
-    past = {}
-    if residuals is not None:
-        past = {"y_insample": residuals, "y_hat_insample": np.zeros_like(residuals)}
-    mint = require("hierarchicalforecast.methods").MinTrace(method)
+    past = {} if residuals is None else {"y_insample": residuals, "y_hat_insample": np.zeros_like(residuals)}
+    mint = require("hierarchicalforecast.methods").MinTrace("wls_struct" if residuals is None else "mint_shrink")
     coherent = mint.fit_predict(S=tree.summing.toarray(), y_hat=np.asarray(base, dtype=float), **past)["mean"]
     bottom = np.maximum(coherent[-tree.summing.shape[1] :], 0)  # (n_series, horizon)
     return tree.summing @ bottom
 
 
-def levels_study(
-    panel: Panel, origin: int, horizon: int, forecast: Callable, methods=("wls_struct", "mint_shrink"), past_days=56
-) -> pd.DataFrame:
-    """One forecaster at every level: summed from below, made directly at each level, and reconciled.
+def levels_study(panel: Panel, origin: int, horizon: int, forecast: Callable) -> pd.DataFrame:
+    """A forecaster of `baselines` at every level: summed from below, made directly at each level, and reconciled.
 
-    Parameters
-    ----------
-    panel : Panel
-    origin, horizon : int
-        Days known and days ahead.
-    forecast : callable f(demand (n, n_days), horizon) -> (n, horizon)
-        A forecaster of `baselines`.
-    methods : sequence of str
-        MinT variants, see `reconcile`.
-    past_days : int
-        Days before the origin whose one-day-ahead errors estimate the covariance of "mint_shrink".
-
-    Returns
-    -------
-    DataFrame: how ("bottom-up", "direct", "MinT, ..."), level, period, nodes, 1-WMAPE, bias. Missing days
-    stand at the running level. Direct forecasts need not add up; those of a linear forecaster, such as SES, do, and
-    then all four agree.
+    Rows as `score_nodes` has them, and how the forecast was made. Missing days stand at the running level.
     """
-    if origin - past_days < 1 or origin + horizon > panel.n_days:
+    if origin - PAST_DAYS < 1 or origin + horizon > panel.n_days:
         raise ParameterError(
-            f"origin is {origin}; give one from {past_days + 1} to {panel.n_days - horizon}, so that {past_days} days "
+            f"origin is {origin}; give one from {PAST_DAYS + 1} to {panel.n_days - horizon}, so that {PAST_DAYS} days "
             f"lie before it and {horizon} after"
         )
     tree = hierarchy(panel.series)
     demand = tree.summing @ fill_missing(panel.demand)  # (n_nodes, n_days)
     known, actual = demand[:, :origin], demand[:, origin : origin + horizon]
     direct = forecast(known, horizon)
-    made = {"bottom-up": tree.summing @ direct[-panel.n_series :], "direct": direct}
-    for method in methods:
-        residuals = None
-        if method == "mint_shrink":
-            days = range(origin - past_days, origin)
-            residuals = np.column_stack([demand[:, day] - forecast(demand[:, :day], 1)[:, 0] for day in days])
-        made[f"MinT, {method}"] = reconcile(tree, direct, method, residuals)
+    days = range(origin - PAST_DAYS, origin)
+    residuals = np.column_stack([demand[:, day] - forecast(demand[:, :day], 1)[:, 0] for day in days])
+    made = {
+        "bottom-up": tree.summing @ direct[-panel.n_series :],
+        "direct": direct,
+        "MinT, wls_struct": reconcile(tree, direct),
+        "MinT, mint_shrink": reconcile(tree, direct, residuals),
+    }
     return pd.concat([score_nodes(tree, actual, f).assign(how=how) for how, f in made.items()], ignore_index=True)
 
 
