@@ -18,7 +18,7 @@ from bowerbird.operation import forecasts, intake, pseudonyms
 from bowerbird.operation.day import begin, finish_day
 from bowerbird.operation.delivery import write_deliveries
 from bowerbird.operation.intake import receive
-from bowerbird.operation.page import neutralised, one_day_scores
+from bowerbird.operation.page import one_day_scores
 from bowerbird.operation.store import Rules, StoreError, open_store
 
 KNOWN, N_DAYS = 60, 66
@@ -90,7 +90,7 @@ def assert_same(one, other):
     assert one["files"] == other["files"] and len(one["files"]) == 4 * (N_DAYS - KNOWN + 1)
 
 
-# ---- the days -------------------------------------------------------------------------------------------------------
+# The days
 
 
 def test_every_day_is_taken_in_and_forecast_from(undisturbed, forecaster):
@@ -135,7 +135,7 @@ def test_a_day_delivered_again_changes_nothing(received):
     assert_same(before, content(received))
 
 
-# ---- what goes wrong ------------------------------------------------------------------------------------------------
+# What goes wrong
 
 
 class Killed(Exception):
@@ -229,27 +229,19 @@ def test_days_that_never_came_are_closed_when_asked(begun):
         assert next(o.status for o in receive(store, begun / "in") if o.file == late.name) == "quarantined"
 
 
-def test_no_gap_is_closed_that_a_mistyped_date_makes(begun):
-    later = replace(PANEL, dates=PANEL.dates + pd.Timedelta(days=30)).until(KNOWN + 1)
-    mistyped = write_deliveries(later, begun / "in", later.dates[-1])[0]  # 2023-05-30 in place of 2023-04-30
-    (begun / "in" / "2023-04-30.csv").unlink()
-    with open_store(begun / "store") as store:
-        outcomes = receive(store, begun / "in", close_gaps=True)
-        assert [o.status for o in outcomes] == ["taken in"] * 5 + ["waits"]
-        assert outcomes[-1].reason == (
-            "column date: 2023-05-30 leaves a gap of 24 days, 2023-05-06 to 2023-05-29, and at most 7 are closed; "
-            "deliver the days between, or mend the date"
-        )
-        assert store.last_day == PANEL.dates[-1] and mistyped.exists()
-
-
 @pytest.mark.parametrize(("days", "status"), [(7, "taken in"), (8, "waits")])
 def test_a_week_is_the_longest_gap_closed(begun, days, status):
     shutil.rmtree(begun / "in")
     later = replace(PANEL, dates=PANEL.dates + pd.Timedelta(days=days)).until(KNOWN + 1)
     write_deliveries(later, begun / "in", later.dates[-1])
     with open_store(begun / "store") as store:
-        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == [status]
+        (outcome,) = receive(store, begun / "in", close_gaps=True)
+    assert outcome.status == status
+    if status == "waits":
+        assert outcome.reason == (
+            "column date: 2023-05-08 leaves a gap of 8 days, 2023-04-30 to 2023-05-07, and at most 7 are closed; "
+            "deliver the days between, or mend the date"
+        )
 
 
 MISTYPED = 10**8
@@ -262,17 +254,11 @@ def mistyped(begun):
         path.rename(path.with_suffix(".later"))
     second = begun / "in" / "2023-05-01.csv"
     second.rename(second.with_suffix(".right"))
-    write_deliveries(
-        replace(PANEL, demand=np.where(at(3, KNOWN + 1), MISTYPED, PANEL.demand)).until(KNOWN + 2),
-        begun / "in",
-        "2023-05-01",
-    )
+    demand = PANEL.demand.copy()
+    demand[3, KNOWN + 1] = MISTYPED
+    write_deliveries(replace(PANEL, demand=demand).until(KNOWN + 2), begun / "in", "2023-05-01")
     with open_store(begun / "store") as store:
         return begun, receive(store, begun / "in")
-
-
-def at(row: int, day: int) -> np.ndarray:
-    return (np.arange(10)[:, None] == row) & (np.arange(N_DAYS) == day)
 
 
 def rest(folder):
@@ -282,11 +268,8 @@ def rest(folder):
 
 def orders(folder, row: int) -> pd.Series:
     with open_store(folder / "store") as store:
-        return (
-            store.frame("SELECT date, quantity FROM orders WHERE row = ? ORDER BY date", row)
-            .set_index("date")
-            .iloc[:, 0]
-        )
+        table = store.frame("SELECT date, quantity FROM orders WHERE row = ? ORDER BY date", row)
+    return table.set_index("date")["quantity"]
 
 
 def test_a_quantity_far_outside_is_unknown_and_orders_wait(mistyped, undisturbed):
@@ -392,11 +375,12 @@ def test_an_unknown_day_takes_its_forecast_from_the_shelf(begun):
     assert "<dt>units shipped</dt><dd>unknown</dd>" in page and "<dt>series unknown</dt><dd>10</dd>" in page
 
 
-# ---- the page -------------------------------------------------------------------------------------------------------
+# The page
 
 
 @pytest.mark.drill("Daily operation")
 def test_hostile_ids_reach_neither_page_nor_spreadsheet(undisturbed):
+    """Ids that are tags or formulas: every page escapes them, and no csv begins a cell with one."""
     folder, _ = undisturbed
     shown = 0
     for page in (folder / "store" / "days").rglob("index.html"):
@@ -428,12 +412,6 @@ def test_alerts_are_ranked_by_their_worth(undisturbed):
     assert first in " ".join(page.split()) and "A unit short costs 9 of these" in " ".join(page.split())
 
 
-def test_neutralised_leaves_numbers_alone():
-    table = pd.DataFrame({"a": ["=1", "+1", "-1", "@1", "\tx", "1=1", ""], "n": [-1.0] * 7})
-    assert neutralised(table)["a"].tolist() == ["'=1", "'+1", "'-1", "'@1", "'\tx", "1=1", ""]
-    assert neutralised(table)["n"].tolist() == [-1.0] * 7
-
-
 def test_the_next_days_scores_are_those_of_the_forecasts(undisturbed):
     folder, _ = undisturbed
     with open_store(folder / "store") as store:
@@ -448,7 +426,7 @@ def test_the_next_days_scores_are_those_of_the_forecasts(undisturbed):
     assert (scores["days"] == 6).all()
 
 
-# ---- pseudonyms -----------------------------------------------------------------------------------------------------
+# Pseudonyms
 
 
 def test_no_raw_id_is_left_anywhere(forecaster, tmp_path):

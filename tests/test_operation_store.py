@@ -1,21 +1,31 @@
-"""The store: transactions, one writer, and kill -9 in the middle of them."""
+"""Store (transactions, one writer, kill -9), a day's file (read right or refused with its place), pseudonyms."""
 
+import hashlib
+import hmac
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bowerbird.data.panel import Panel
-from bowerbird.data.reader import ATTRIBUTES
-from bowerbird.operation.delivery import Delivery
+from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY, read_attachments
+from bowerbird.data.twin import write_twin
+from bowerbird.errors import DataError, ParameterError
+from bowerbird.operation import pseudonyms
+from bowerbird.operation.delivery import Delivery, find_deliveries, read_day, write_deliveries
+from bowerbird.operation.pseudonyms import pseudonym, pseudonymise, pseudonymise_panel
 from bowerbird.operation.store import FILE_NAME, FORMAT, StoreError, create_store, open_store
 
 DATES = pd.date_range("2023-04-01", periods=6, name="date")
@@ -67,6 +77,7 @@ def test_a_step_is_done_once_and_whole(folder):
 
 @pytest.mark.drill("Daily operation")
 def test_memory_is_replaced_and_runs_no_code(folder):
+    """The last arrays kept under a name count, and an array that would unpickle is refused."""
     with open_store(folder) as store:
         store.remember("state", {"a": np.arange(3.0)})
         store.remember("state", {"a": np.eye(2), "n": np.asarray(7)})
@@ -131,6 +142,7 @@ def test_what_is_no_store_is_refused(folder, tmp_path):
 
 @pytest.mark.drill("Daily operation")
 def test_one_writer_at_a_time(folder):
+    """A second process that opens the store is refused with a cure, until the first has closed it."""
     script = "import sys\nfrom bowerbird.operation.store import open_store\nopen_store(sys.argv[1])"
     with open_store(folder):
         call = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False)
@@ -159,6 +171,7 @@ APPENDING = """
 
 @pytest.mark.drill("Daily operation")
 def test_killed_at_random_moments_it_goes_on_and_ends_the_same(folder):
+    """kill -9 in the middle of steps: no day is there in part, and the end is that of an undisturbed run."""
     command = [sys.executable, "-c", textwrap.dedent(APPENDING), str(folder)]
     chance, days = random.Random(5), [6]
     for _ in range(3):
@@ -179,3 +192,212 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(folder):
         np.testing.assert_array_equal(panel.demand[:, 6:], np.arange(3.0)[:, None] * np.arange(70))
         np.testing.assert_array_equal(store.recall_arrays("sum")["so far"], panel.demand[:, 6:].sum(axis=1))
         assert store.value("SELECT count(*) FROM steps") == 140
+
+
+# A day's file
+
+SERIES = pd.DataFrame(
+    {
+        "seller_no": ["seller_1", "seller_1", "seller_2"],
+        "product_no": ["p1", "p2", "p1"],
+        "warehouse_no": ["w1", "w1", "w2"],
+    }
+)
+MAY = pd.date_range("2023-05-01", periods=3, name="date")
+DELIVERED = Panel(SERIES, MAY, np.array([[1.0, 2, 3], [0, 0, 5], [7, 8, 9]]))
+
+
+@pytest.fixture
+def day(tmp_path):
+    return write_deliveries(DELIVERED, tmp_path, "2023-05-02")[0]
+
+
+def rewritten(path, change):
+    table = pd.read_csv(path, dtype=str)
+    change(table).to_csv(path, index=False)
+    return path
+
+
+def test_files_are_written_a_day_each_and_read_back(tmp_path):
+    paths = write_deliveries(DELIVERED, tmp_path)
+    assert [path.name for path in paths] == ["2023-05-01.csv", "2023-05-02.csv", "2023-05-03.csv"]
+    assert paths[0].read_text().splitlines()[:2] == [
+        "seller_no,product_no,warehouse_no,date,qty", "seller_1,p1,w1,2023-05-01,1",
+    ]  # fmt: skip
+    for column, path in enumerate(paths):
+        delivery = read_day(path, SERIES)
+        assert delivery.date == MAY[column] and delivery.file == path.name
+        np.testing.assert_array_equal(delivery.demand, DELIVERED.demand[:, column])
+
+
+def test_order_format_and_encoding_change_no_content(day, tmp_path):
+    content = read_day(day, SERIES).content
+    other = pd.read_csv(day).iloc[::-1][["qty", "date", "warehouse_no", "seller_no", "product_no"]]
+    other.to_excel(tmp_path / "x.xlsx", index=False)
+    other.assign(date="2023/5/2", 备注="好").to_csv(tmp_path / "x.csv", index=False, encoding="gbk")
+    for name in ("x.xlsx", "x.csv"):
+        again = read_day(tmp_path / name, SERIES)
+        assert again.content == content and again.checksum != read_day(day, SERIES).checksum
+    assert replace(again, demand=again.demand + 1).content != content
+    assert replace(again, date=MAY[0]).content != content
+
+
+def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
+    gap = replace(DELIVERED, demand=np.where(DELIVERED.demand == 8, np.nan, DELIVERED.demand))
+    path = write_deliveries(gap, tmp_path, "2023-05-02")[0]
+    np.testing.assert_array_equal(read_day(path, SERIES, "zero").demand, [2, 0, 0])
+    np.testing.assert_array_equal(read_day(path, SERIES, "missing").demand, [2, 0, np.nan])
+    with pytest.raises(
+        DataError, match=r"2023-05-02\.csv, row 3, columns .*'seller_2/p1/w2' \(1 series of 3.*store with --fill-gaps"
+    ):
+        read_day(path, SERIES)
+    with pytest.raises(ParameterError, match="fill_gaps is 'nan'"):
+        read_day(path, SERIES, "nan")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.assign(qty=["1", "-2", "3"]), "row 3, column qty: '-2' is negative"),
+        (lambda t: t.assign(qty=["1", "2.5", "3"]), "row 3, column qty: '2.5' is fractional"),
+        (lambda t: t.assign(date=["2023-05-02", "2023-05-02", "tomorrow"]), "row 4, column date: 'tomorrow' is no day"),
+        (
+            lambda t: t.assign(date=["2023-05-02", "2023-05-02", "2023-05-03"]),
+            "row 4, column date: '2023-05-03' is not the",
+        ),
+        (
+            lambda t: t.assign(product_no=["p1", "p9", "p1"]),
+            "row 4, columns .*without 'seller_1/p2/w1' .1 series of 3 have no row, and 1 rows are of no series of the",
+        ),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "row 5, columns .*stands already in row 2"),
+        (lambda t: t.drop(columns="qty"), "row 1: column qty is missing"),
+        (lambda t: t.iloc[:0], "no rows below the header"),
+        (lambda t: t.iloc[:2], "row 3, columns .*ends without 'seller_2/p1/w2'"),
+    ],
+)
+def test_what_is_broken_is_refused_with_its_place(day, change, words):
+    with pytest.raises(DataError, match=r"2023-05-02\.csv.*" + words):
+        read_day(rewritten(day, change), SERIES)
+
+
+@settings(max_examples=100)
+@given(st.data())
+@pytest.mark.drill("Daily operation")
+def test_any_change_of_bytes_is_read_right_or_refused(tmp_path_factory, data):
+    """A day\'s file with bytes changed at random is read as its text says, or refused by its name."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    path = write_deliveries(DELIVERED, folder, "2023-05-02")[0]
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    path.write_bytes(bytes(raw))
+    try:
+        delivery = read_day(path, SERIES, "missing")
+    except DataError as error:
+        assert str(error).startswith(path.name)
+        return
+    # Read right: the rows are those a plain reading of the text gives
+    rows = [line.split(",") for line in raw.decode("gb18030").replace('"', "").splitlines()[1:] if line.strip(" ,")]
+    assert len(delivery.unknown) <= len(rows)
+    unknown = set(delivery.unknown)
+    seen = sorted(float(row[4]) for row in rows if "/".join(map(str.strip, row[:3])) not in unknown)
+    assert sorted(delivery.demand[~np.isnan(delivery.demand)]) == seen
+
+
+def test_rows_of_unknown_series_are_told_and_kept_apart(day):
+    path = rewritten(day, lambda t: pd.concat([t.iloc[:1].assign(product_no="new", qty="4"), t]))
+    delivery = read_day(path, SERIES)
+    np.testing.assert_array_equal(delivery.demand, [2, 0, 8])
+    assert delivery.unknown.to_dict() == {2: "seller_1/new/w1"}
+
+
+def test_days_on_several_sheets_are_refused(tmp_path):
+    paths = write_deliveries(DELIVERED, tmp_path)
+    with pd.ExcelWriter(tmp_path / "may.xlsx") as book:
+        for path in paths[:2]:
+            pd.read_csv(path).to_excel(book, sheet_name=path.stem, index=False)
+    with pytest.raises(
+        DataError, match=r"may.xlsx, row 2 of sheet '2023-05-02', column date: '2023-05-02' is not the day of the first"
+    ):
+        read_day(tmp_path / "may.xlsx", SERIES)
+
+
+def test_only_whole_visible_tables_are_deliveries(tmp_path):
+    for name in ("b.csv", "a.XLSX", ".hidden.csv", "~$a.xlsx", "x.csv.part", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.csv").mkdir()
+    assert [path.name for path in find_deliveries(tmp_path)] == ["a.XLSX", "b.csv"]
+    with pytest.raises(DataError, match="no such folder"):
+        find_deliveries(tmp_path / "none")
+
+
+# Pseudonyms
+
+KEY = b"sixteen bytes or more"
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("twin")
+    write_twin(folder, 25, seed=2)
+    return read_attachments(folder)
+
+
+def test_hmac_of_rfc_4231_case_2_cut_to_64_bits():
+    # Key "Jefe", data "what do ya want for nothing?": 5bdcc146bf60754e 6a042426089575c7 ...
+    assert hmac.new(b"Jefe", b"what do ya want for nothing?", hashlib.sha256).hexdigest()[:16] == "5bdcc146bf60754e"
+    expected = hmac.digest(KEY, b"seller\0seller_6", "sha256").hex()[:16]
+    assert pseudonym("seller", "seller_6", KEY) == f"seller-{expected}"
+
+
+def test_equal_where_id_key_and_kind_are_equal():
+    table = pd.DataFrame(
+        {"seller_no": ["a", "b", "a"], "product_no": ["a", "c", "a"], "qty": [1, 2, 3]}, index=[5, 6, 9]
+    )
+    hidden = pseudonymise(table, KEY)
+    assert hidden["seller_no"][5] == hidden["seller_no"][9] != hidden["seller_no"][6]
+    assert hidden["seller_no"][5].split("-")[1] != hidden["product_no"][5].split("-")[1]
+    assert hidden["qty"].equals(table["qty"]) and list(table["seller_no"]) == ["a", "b", "a"]
+    assert not hidden["seller_no"].isin(pseudonymise(table, KEY + b"!")["seller_no"]).any()
+
+
+def test_two_ids_with_one_pseudonym_are_refused(monkeypatch):
+    monkeypatch.setattr(pseudonyms, "DIGITS", 0)
+    with pytest.raises(DataError, match="column seller_no: two ids share a pseudonym"):
+        pseudonymise(pd.DataFrame({"seller_no": ["a", "b"]}), KEY)
+
+
+def test_key_files(tmp_path):
+    path = pseudonyms.new_key(tmp_path / "key")
+    key = pseudonyms.read_key(path)
+    assert len(key) == 64 and (os.stat(path).st_mode & 0o077) == 0
+    with pytest.raises(ParameterError, match="there is a key already"):
+        pseudonyms.new_key(path)
+    with pytest.raises(ParameterError, match="no readable key file"):
+        pseudonyms.read_key(tmp_path / "none")
+    (tmp_path / "short").write_bytes(b"12345\n")
+    with pytest.raises(ParameterError, match="5 bytes can be guessed"):
+        pseudonyms.read_key(tmp_path / "short")
+    assert pseudonyms.fingerprint(None) == "" and pseudonyms.fingerprint(key) != pseudonyms.fingerprint(KEY)
+
+
+def test_a_panels_rows_keep_their_demand_and_lose_their_order(twin):
+    panel = build_panel(twin)
+    hidden = pseudonymise_panel(panel, KEY)
+    rows = dict(zip(hidden.keys, hidden.demand, strict=True))
+    names = pseudonymise(panel.series, KEY)[list(SERIES_KEY)].agg("/".join, axis=1)
+    for series, demand in zip(names, panel.demand, strict=True):
+        np.testing.assert_array_equal(rows[series], demand)
+    assert hidden.keys == sorted(hidden.keys)
+
+
+def test_attachments_are_written_without_a_raw_id_and_read_back(twin, tmp_path):
+    pseudonyms.write_pseudonymised(twin, tmp_path, KEY)
+    ids = {label for column in SERIES_KEY for label in twin.shipments[column]} | set(twin.new_items["seller_no"])
+    for path in tmp_path.iterdir():
+        assert not ids & set(re.findall(r"\w+", path.read_text(encoding="utf-8"))), path.name
+    again = read_attachments(tmp_path)
+    panel, hidden = build_panel(twin), build_panel(again)
+    np.testing.assert_array_equal(hidden.demand, pseudonymise_panel(panel, KEY).demand)
+    assert len(again.warehouses) == len(twin.warehouses)  # rows that stand twice still do

@@ -1,6 +1,7 @@
 """Rows of the bench: daily operation."""
 
 import tempfile
+from pathlib import Path
 
 from timing import row, seconds
 
@@ -16,7 +17,7 @@ def rows(panel: Panel) -> list[dict]:
     forecaster = fit(panel.until(n_known).select(range(200)), Settings(epochs=1), seed=0)
     whole = seconds(lambda: predict(forecaster, panel.until(n_known + 1)), 1)
     with tempfile.TemporaryDirectory() as scratch:
-        days = timing.seconds_by_day(panel, forecaster, n_known, scratch, Rules(refit_days=0))
+        days = timing.seconds_by_day(panel, forecaster, n_known, Path(scratch), Rules(refit_days=0))
     return [
         row("a day of operation, 2,000 series", days["seconds"].median(), "a pass over all days", whole, "<= 3 s"),
     ]

@@ -1,4 +1,4 @@
-"""Figures of notebook 10: what updating is worth, and what a day costs."""
+"""Notebook 10: what updating a forecast is worth, and what a day of operation costs in seconds."""
 
 import time
 from dataclasses import dataclass, replace
@@ -19,102 +19,23 @@ from bowerbird.operation.forecasts import days_run
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
 
-
-def updates(scores: pd.DataFrame, table: pd.DataFrame):
-    """Left, 1 - WMAPE of the days after each evening; right, the difference to the state update with its interval."""
-    figure, (left, right) = new_figure(1, 2, width=10.5, height=3.6, width_ratios=[3, 2])
-    for name, colour in zip(scores, COLOURS, strict=False):
-        simple, style = name.endswith("daily"), "--" if name.startswith("weekly") else "-"  # two lines may coincide
-        left.plot(
-            scores.index,
-            scores[name],
-            style,
-            marker="" if simple else "o",
-            ms=3,
-            lw=1 if simple else 1.8,
-            color=colour,
-            label=name,
-        )
-    left.set(title="Accuracy of the days ahead, by evening", ylabel="1 − WMAPE")
-    format_days(left)
-    others = table[table["difference"] != 0]
-    place = np.arange(len(others))[::-1]
-    centre = others["difference"].to_numpy()
-    spread = np.abs(np.stack([centre - others["low"], others["high"] - centre]))
-    right.errorbar(centre, place, xerr=spread, fmt="o", color=BLUE, capsize=3)
-    right.axvline(0, color=GREY, ls="--")
-    right.set_yticks(place, others["updating"])
-    right.set(title="Against the state update", xlabel="difference in 1 − WMAPE; right of 0: better")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    return figure
-
-
-def seconds_a_day(table: pd.DataFrame):
-    """Seconds of every day's run, step on step; the days on which the network was fine-tuned carry a star."""
-    figure, axis = new_figure(width=7.2, height=3.2)
-    days, below = np.arange(1, len(table) + 1), np.zeros(len(table))
-    for name, colour in zip(table.columns[2:-1], COLOURS, strict=False):
-        axis.bar(days, table[name], bottom=below, color=colour, label=name)
-        below = below + table[name].to_numpy()
-    tuned = table["fine-tuned"].to_numpy()
-    axis.plot(days[tuned], below[tuned] * 1.03, "*", color=GREY, ms=10, label="fine-tuned")
-    axis.set(title="What a day costs", xlabel="day of operation", ylabel="seconds", xticks=days)
-    figure.legend(loc="outside lower center", ncols=6, frameon=False)
-    return figure
-
-
 NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
 SIMPLE = {"SES": exponential_smoothing, "TSB": tsb, "median 21": recent_median}
 
 
 @dataclass(frozen=True)
 class Rolling:
-    """Forecasts from every evening of the held-out days.
+    """Forecasts from every evening of the held-out days, by way of updating."""
 
-    Attributes
-    ----------
-    dates : DatetimeIndex, n_origins
-        The evenings: last day known to the forecast.
-    actual : array (n_series, n_origins, ahead)
-        Demand of the days after each evening, units.
-    forecasts : dict of arrays (n_series, n_origins, ahead)
-        By way of updating, point forecasts in units.
-    """
-
-    dates: pd.DatetimeIndex
-    actual: np.ndarray
-    forecasts: dict[str, np.ndarray]
+    dates: pd.DatetimeIndex  # the evenings: last day known to the forecast
+    actual: np.ndarray  # (n_series, n_origins, ahead) demand of the days after each evening, units
+    forecasts: dict[str, np.ndarray]  # (n_series, n_origins, ahead) points in units
 
 
 def compare_updates(
-    panel: Panel, forecaster: Forecaster, n_known: int, *,
-    ahead: int = 7, refit_days: int = 7, epochs: int = 1, seed: int = 0,
-) -> Rolling:  # fmt: skip
-    """Forecast the next days from every evening, by each way of updating.
-
-    Parameters
-    ----------
-    panel : Panel
-        Known and held-out days.
-    forecaster : Forecaster
-        Trained on the first `n_known` days alone.
-    n_known : int
-        Days known on the first evening.
-    ahead : int
-        Days forecast from each evening, at most the forecaster's horizon.
-    refit_days, epochs : int
-        Days from one fine-tuning to the next, 0 for none, and passes over the series each time.
-    seed : int
-
-    Returns
-    -------
-    Rolling, from all evenings with `ahead` more days in the panel.
-
-    Raises
-    ------
-    ParameterError
-        Fewer held-out days than `ahead`, or a shorter horizon; `refit_days` below 0.
-    """
+    panel: Panel, forecaster: Forecaster, n_known: int, *, ahead: int, refit_days: int, epochs: int, seed: int
+) -> Rolling:
+    """Forecast the `ahead` days after every evening with a forecaster of the first `n_known` days, by each way."""
     n_origins = panel.n_days - n_known - ahead + 1
     horizon = forecaster.settings.horizon
     if n_origins < 1 or not 1 <= ahead <= horizon:
@@ -150,49 +71,31 @@ def compare_updates(
     return Rolling(panel.dates[n_known - 1 : n_known - 1 + n_origins], actual, forecasts)
 
 
-def update_table(rolling: Rolling, n_draws: int = 500, seed: int = 0) -> pd.DataFrame:
-    """Scores of every way, and how far its 1 - WMAPE lies from the state update's.
-
-    Parameters
-    ----------
-    rolling : Rolling
-    n_draws : int
-        Bootstrap samples of the series, the same for all ways.
-    seed : int
-
-    Returns
-    -------
-    DataFrame: updating, 1-WMAPE, bias, RMSE, difference (to the state update), low, high (its 95 % interval).
-    """
+def update_table(rolling: Rolling, seed: int) -> pd.DataFrame:
+    """Scores of every way, and the difference of its 1 - WMAPE to the state update's with its 95 % interval."""
     flat = {name: forecast.reshape(len(forecast), -1) for name, forecast in rolling.forecasts.items()}
     actual = rolling.actual.reshape(len(rolling.actual), -1)
     error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
     total = np.nansum(actual, axis=1)
-    weights = samples(len(actual), n_draws, np.random.default_rng(seed))
+    weights = samples(len(actual), 500, np.random.default_rng(seed))
     rows = []
     for name, forecast in flat.items():
         scores = metrics.scores(actual, forecast)
         # difference of two 1 - WMAPE on the same series: sum of the differences of their errors / sum of demand
         gain = error[STATE] - error[name]
         difference, low, high = estimate(weights @ gain / np.maximum(weights @ total, 1))
-        rows.append(
-            {
-                "updating": name, **{key: scores[key] for key in ("1-WMAPE", "bias", "RMSE")},
-                "difference": difference, "low": low, "high": high,
-            }
-        )  # fmt: skip
+        row = {"updating": name} | {key: scores[key] for key in ("1-WMAPE", "bias", "RMSE")}
+        rows.append(row | {"difference": difference, "low": low, "high": high})
     return pd.DataFrame(rows)
 
 
 def by_evening(rolling: Rolling) -> pd.DataFrame:
     """1 - WMAPE of the days after each evening, a column a way of updating, indexed by the evening's date."""
-    return pd.DataFrame(
-        {
-            name: [metrics.one_minus_wmape(rolling.actual[:, k], forecast[:, k]) for k in range(len(rolling.dates))]
-            for name, forecast in rolling.forecasts.items()
-        },
-        index=rolling.dates,
-    )
+    scores = {
+        name: [metrics.one_minus_wmape(rolling.actual[:, k], forecast[:, k]) for k in range(len(rolling.dates))]
+        for name, forecast in rolling.forecasts.items()
+    }
+    return pd.DataFrame(scores, index=rolling.dates)
 
 
 def enlarged(panel: Panel, n_series: int) -> Panel:
@@ -203,26 +106,8 @@ def enlarged(panel: Panel, n_series: int) -> Panel:
     return replace(panel, series=series.assign(product_no=names), demand=panel.demand[rows])
 
 
-def seconds_by_day(
-    panel: Panel, forecaster: Forecaster, n_known: int, folder: Path | str, rules: Rules = Rules()
-) -> pd.DataFrame:
-    """Run the days after the first `n_known` from files, with a clock.
-
-    Parameters
-    ----------
-    panel : Panel
-    forecaster : Forecaster
-        Trained on the first `n_known` days, of these series or of others.
-    n_known : int
-    folder : path
-        For the files and the store; must hold no store.
-    rules : Rules
-
-    Returns
-    -------
-    DataFrame, one row a day: date, fine-tuned, read and append, update, decide, alert, report (seconds), and their sum.
-    """
-    folder = Path(folder)
+def seconds_by_day(panel: Panel, forecaster: Forecaster, n_known: int, folder: Path, rules: Rules) -> pd.DataFrame:
+    """Seconds of each step of every day after the first `n_known`, run from files into an empty folder."""
     paths = write_deliveries(panel, folder / "deliveries", panel.dates[n_known])
     begin(folder / "store", panel.until(n_known), forecaster, rules)
     rows = []
@@ -241,7 +126,41 @@ def seconds_by_day(
                     work(store, delivery.date)
                 clock[name] = time.perf_counter() - started
             tuned = bool(rules.refit_days) and days_run(store, delivery.date) % rules.refit_days == 0
-            rows.append(
-                {"date": f"{delivery.date:%Y-%m-%d}", "fine-tuned": tuned, **clock, "seconds": sum(clock.values())}
-            )
+            day = {"date": f"{delivery.date:%Y-%m-%d}", "fine-tuned": tuned}
+            rows.append(day | clock | {"seconds": sum(clock.values())})
     return pd.DataFrame(rows)
+
+
+def updates(scores: pd.DataFrame, table: pd.DataFrame):
+    """Left, 1 - WMAPE of the days after each evening; right, the difference to the state update with its interval."""
+    figure, (left, right) = new_figure(1, 2, width=10.5, height=3.6, width_ratios=[3, 2])
+    for name, colour in zip(scores, COLOURS, strict=False):
+        simple, style = name.endswith("daily"), "--" if name.startswith("weekly") else "-"  # two lines may coincide
+        look = {"marker": "" if simple else "o", "ms": 3, "lw": 1 if simple else 1.8, "color": colour, "label": name}
+        left.plot(scores.index, scores[name], style, **look)
+    left.set(title="Accuracy of the days ahead, by evening", ylabel="1 − WMAPE")
+    format_days(left)
+    others = table[table["difference"] != 0]
+    place = np.arange(len(others))[::-1]
+    centre = others["difference"].to_numpy()
+    spread = np.abs(np.stack([centre - others["low"], others["high"] - centre]))
+    right.errorbar(centre, place, xerr=spread, fmt="o", color=BLUE, capsize=3)
+    right.axvline(0, color=GREY, ls="--")
+    right.set_yticks(place, others["updating"])
+    right.set(title="Against the state update", xlabel="difference in 1 − WMAPE; right of 0: better")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def seconds_a_day(table: pd.DataFrame):
+    """Seconds of every day's run, step on step; the days on which the network was fine-tuned carry a star."""
+    figure, axis = new_figure(width=7.2, height=3.2)
+    days, below = np.arange(1, len(table) + 1), np.zeros(len(table))
+    for name, colour in zip(table.columns[2:-1], COLOURS, strict=False):
+        axis.bar(days, table[name], bottom=below, color=colour, label=name)
+        below = below + table[name].to_numpy()
+    tuned = table["fine-tuned"].to_numpy()
+    axis.plot(days[tuned], below[tuned] * 1.03, "*", color=GREY, ms=10, label="fine-tuned")
+    axis.set(title="What a day costs", xlabel="day of operation", ylabel="seconds", xticks=days)
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    return figure

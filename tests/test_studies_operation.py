@@ -16,6 +16,7 @@ from bowerbird.studies import operation as timing
 from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, compare_updates, update_table
 
 N_KNOWN, AHEAD = 60, 3
+HOW = {"ahead": AHEAD, "refit_days": 4, "epochs": 1, "seed": 2}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def forecaster(panel):
 
 @pytest.fixture(scope="module")
 def rolling(panel, forecaster):
-    return compare_updates(panel, forecaster, N_KNOWN, ahead=AHEAD, refit_days=4, seed=2)
+    return compare_updates(panel, forecaster, N_KNOWN, **HOW)
 
 
 def test_every_way_against_the_plain_calls(panel, forecaster, rolling):
@@ -60,7 +61,7 @@ def test_every_way_against_the_plain_calls(panel, forecaster, rolling):
 def test_no_forecast_sees_a_later_day(panel, forecaster, rolling):
     demand = panel.demand.copy()
     demand[:, N_KNOWN + 5 :] += 50
-    other = compare_updates(replace(panel, demand=demand), forecaster, N_KNOWN, ahead=AHEAD, refit_days=4, seed=2)
+    other = compare_updates(replace(panel, demand=demand), forecaster, N_KNOWN, **HOW)
     for name, forecast in rolling.forecasts.items():
         np.testing.assert_allclose(other.forecasts[name][:, :6], forecast[:, :6], rtol=1e-6, err_msg=name)
         if name != NEVER:
@@ -68,12 +69,12 @@ def test_no_forecast_sees_a_later_day(panel, forecaster, rolling):
 
 
 def test_without_fine_tuning_the_weekly_way_is_the_state_update(panel, forecaster, rolling):
-    never_tuned = compare_updates(panel, forecaster, N_KNOWN, ahead=AHEAD, refit_days=0, seed=2)
+    never_tuned = compare_updates(panel, forecaster, N_KNOWN, **HOW | {"refit_days": 0})
     np.testing.assert_array_equal(never_tuned.forecasts[WEEKLY], rolling.forecasts[STATE])
 
 
 def test_table_and_interval(rolling):
-    table = update_table(rolling, n_draws=200, seed=1).set_index("updating")
+    table = update_table(rolling, seed=1).set_index("updating")
     for name, forecast in rolling.forecasts.items():
         assert table.loc[name, "1-WMAPE"] == pytest.approx(metrics.one_minus_wmape(rolling.actual, forecast))
         assert table.loc[name, "difference"] == pytest.approx(table.loc[name, "1-WMAPE"] - table.loc[STATE, "1-WMAPE"])
@@ -88,17 +89,9 @@ def test_table_and_interval(rolling):
 def test_what_does_not_fit_is_refused(panel, forecaster):
     for ahead in (0, 6, 15):
         with pytest.raises(ParameterError, match=f"ahead is {ahead}, with 14 days held out and a horizon of 5"):
-            compare_updates(panel, forecaster, N_KNOWN, ahead=ahead)
+            compare_updates(panel, forecaster, N_KNOWN, **HOW | {"ahead": ahead})
     with pytest.raises(ParameterError, match="refit_days is -1; give at least 0"):
-        compare_updates(panel, forecaster, N_KNOWN, ahead=AHEAD, refit_days=-1)
-
-
-def test_enlarged_repeats_the_series_as_other_products(panel):
-    larger = timing.enlarged(panel, 20)
-    assert larger.n_series == 20 and not larger.series.duplicated(["seller_no", "product_no", "warehouse_no"]).any()
-    np.testing.assert_array_equal(larger.demand[18:], panel.demand[:2])
-    assert larger.series["product_no"].iloc[[0, 9, 19]].tolist() == ["p0", "p0_1", "p1_2"]
-    assert timing.enlarged(panel, 4).n_series == 4
+        compare_updates(panel, forecaster, N_KNOWN, **HOW | {"refit_days": -1})
 
 
 def test_the_clock_runs_over_all_days(panel, forecaster, tmp_path):
