@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from bowerbird.inventory.simulate import PoissonPaths, assumed_costs
 
 distributed = pytest.importorskip("distributed")
 SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}
+FIVE = replace(sbo.VARIANTS["paper"], n_bowers=5)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,8 @@ def bowl(x: dict) -> float:
 
 
 def searched(pool) -> pd.DataFrame:
-    return sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1, executor=pool).history
+    evaluate = sbo.spread(bowl, pool) if pool else sbo.one_by_one(bowl)
+    return sbo.minimize(evaluate, SPACE, FIVE, max_evaluations=20, seed=1).history
 
 
 def simulated(pool) -> pd.DataFrame:
@@ -167,8 +169,11 @@ def killed():
 @pytest.mark.parametrize("kind", ["search", "networks"])
 def test_a_worker_killed_in_the_middle_changes_no_bit(monkeypatch, killed, kind):
     if kind == "search":
-        search = partial(sbo.minimize, slow_bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1)
-        alone = sbo.minimize(bowl, SPACE, n_bowers=5, max_evaluations=20, seed=1).history
+
+        def search(executor):
+            return sbo.minimize(sbo.spread(slow_bowl, executor), SPACE, FIVE, max_evaluations=20, seed=1)
+
+        alone = searched(None)
     else:
 
         def search(executor):

@@ -29,7 +29,7 @@ from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.runs import Stage, pages, project_root, runner
 from bowerbird.runs.stage import notebook_paths
-from bowerbird.sbo import Float, minimize
+from bowerbird.sbo import Float, minimize, one_by_one
 from bowerbird.studies import denoising, inventory
 from bowerbird.studies import lstm as forecasting
 from bowerbird.studies import search as study
@@ -285,7 +285,7 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
 
     (tmp_path / "search.json").write_bytes(pickled)
     with pytest.raises(ParameterError, match=r"search\.json is not a search's"):
-        minimize(lambda x: x["x"], space, n_bowers=2, max_evaluations=4, checkpoint=tmp_path / "search.json")
+        minimize(one_by_one(lambda x: x["x"]), space, checkpoint=tmp_path / "search.json")
     assert not done()
 
 

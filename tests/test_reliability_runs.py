@@ -64,7 +64,7 @@ WORKING = """
     import sys, time
     import numpy as np, pandas as pd
     from bowerbird.runs import Stage
-    from bowerbird.sbo import Float, minimize
+    from bowerbird.sbo import Float, minimize, one_by_one
 
     def slowly(x):
         time.sleep(0.002)
@@ -73,7 +73,7 @@ WORKING = """
     stage = Stage.begin("04_sbo", sys.argv[1])
     space = {f"x{k}": Float(-5, 5) for k in range(3)}
     checkpoint = stage.folder / "results" / "search.json"
-    found = minimize(slowly, space, max_evaluations=300, seed=4, checkpoint=checkpoint)
+    found = minimize(one_by_one(slowly), space, max_evaluations=300, seed=4, checkpoint=checkpoint)
     stage.table("history", found.history)
     rng = np.random.default_rng(0)
     for number in range(12):

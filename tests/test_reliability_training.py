@@ -16,7 +16,7 @@ from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.evaluation.ladder import Method, Neural, Protocol, make_forecasts
 from bowerbird.forecaster import Settings, fit, predict, training
 from bowerbird.forecaster.tuning import validation_loss
-from bowerbird.sbo import Float, Integer, minimize
+from bowerbird.sbo import VARIANTS, Float, Integer, Variant, minimize, one_by_one, spread
 
 pytestmark = pytest.mark.drill("Trainings that go astray, and the same bits")
 
@@ -29,6 +29,10 @@ def panel(n_series: int = 6, n_days: int = 40) -> Panel:
     series = pd.DataFrame({"seller_no": "s", "product_no": [f"p{k}" for k in range(n_series)], "warehouse_no": "w"})
     series = series.assign(**dict.fromkeys(ATTRIBUTES, "a"))
     return Panel(series, pd.date_range("2022-12-01", periods=n_days, name="date"), demand)
+
+
+def bowers(n: int) -> Variant:
+    return replace(VARIANTS["paper"], n_bowers=n)
 
 
 def loss_of(panel: Panel, x: dict) -> float:
@@ -80,7 +84,8 @@ def test_a_forecast_that_is_not_finite_is_never_handed_out():
 def test_a_search_scores_trainings_that_fail_and_goes_on(record_property):
     """SBO over learning rates up to 1e9, and sizes of which one raises: failures are rows of the history, the best is
     sound."""
-    result = minimize(partial(loss_of, panel()), RATES, n_bowers=10, max_evaluations=20, seed=1)
+    loss = one_by_one(partial(loss_of, panel()))
+    result = minimize(loss, RATES, bowers(10), max_evaluations=20, seed=1)
     history = result.history
     failed = np.isinf(history["value"])
     astray = history["failure"].str.startswith("TrainingFailed: the ")
@@ -97,7 +102,7 @@ def test_a_search_in_which_all_fail_says_what_failed():
     """All candidates of the first generation astray: one error with the first cause, and the call to try by hand."""
     space = RATES | {"learning_rate": Float(1e6, 1e9), "hidden_size": Integer(2, 3)}
     with pytest.raises(ParameterError, match=r"failed on all 4 candidates.*TrainingFailed: the .*call it by hand on"):
-        minimize(partial(loss_of, panel()), space, n_bowers=4, max_evaluations=4)
+        minimize(one_by_one(partial(loss_of, panel())), space, bowers(4), max_evaluations=4)
 
 
 # The same bits
@@ -109,7 +114,7 @@ class Interrupted(BaseException):
 
 def test_networks_of_an_interrupted_search_and_ladder_resume_to_the_same_bits(tmp_path, record_property):
     """An LSTM's search broken off in its second generation and a ladder broken off after one of three forecasts."""
-    objective, options = partial(loss_of, panel()), {"n_bowers": 4, "max_evaluations": 12, "seed": 2}
+    objective, options = partial(loss_of, panel()), {"variant": bowers(4), "max_evaluations": 12, "seed": 2}
     calls = []
 
     def breaks(x):
@@ -119,10 +124,11 @@ def test_networks_of_an_interrupted_search_and_ladder_resume_to_the_same_bits(tm
         return objective(x)
 
     with pytest.raises(Interrupted):
-        minimize(breaks, RATES, checkpoint=tmp_path / "search.json", **options)
-    whole = minimize(objective, RATES, **options)
+        minimize(one_by_one(breaks), RATES, checkpoint=tmp_path / "search.json", **options)
+    whole = minimize(one_by_one(objective), RATES, **options)
     paid = []
-    resumed = minimize(lambda x: paid.append(x) or objective(x), RATES, checkpoint=tmp_path / "search.json", **options)
+    evaluate = one_by_one(lambda x: paid.append(x) or objective(x))
+    resumed = minimize(evaluate, RATES, checkpoint=tmp_path / "search.json", **options)
     pd.testing.assert_frame_equal(resumed.history, whole.history, check_exact=True)
     assert len(paid) == 8, "the first generation is not paid again"
 
@@ -157,11 +163,11 @@ def test_trainings_do_not_depend_on_what_was_drawn_before():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_networks_have_the_same_bits_in_any_number_of_processes(workers, record_property):
     """SBO of an LSTM and a ladder of LSTMs in 1 and in 2 processes against none, to the last bit."""
-    objective, options = partial(loss_of, panel()), {"n_bowers": 4, "max_evaluations": 12, "seed": 2}
+    objective, options = partial(loss_of, panel()), {"variant": bowers(4), "max_evaluations": 12, "seed": 2}
     cuts, methods = [Protocol("R", (30, 33), 4)], [Method("LSTM", Neural(SMALL), seeds=(0, 1))]
-    alone, here = minimize(objective, RATES, **options), make_forecasts(panel(), methods, cuts)
+    alone, here = minimize(one_by_one(objective), RATES, **options), make_forecasts(panel(), methods, cuts)
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        pooled = minimize(objective, RATES, executor=pool, **options)
+        pooled = minimize(spread(objective, pool), RATES, **options)
         there = make_forecasts(panel(), methods, cuts, executor=pool)
     pd.testing.assert_frame_equal(pooled.history, alone.history, check_exact=True)
     _same(there, here)

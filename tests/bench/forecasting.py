@@ -25,7 +25,6 @@ from bowerbird.dm.mixture import design_matrix
 from bowerbird.forecaster import Settings, fit
 from bowerbird.forecaster.population import fit_population
 from bowerbird.forecaster.tuning import SPACE
-from bowerbird.sbo.space import decode, limits
 
 
 def reading(folder: Path) -> list[dict]:
@@ -147,8 +146,8 @@ def search() -> list[dict]:
         return sum(value * value for value in x.values())
 
     points = np.random.default_rng(0).uniform(-5, 5, (calls, 10))
-    names = list(space)
-    ours = seconds(lambda: sbo.minimize(objective, space, n_bowers=30, max_evaluations=calls), 3)
+    names, thirty = list(space), replace(sbo.VARIANTS["paper"], n_bowers=30)
+    ours = seconds(lambda: sbo.minimize(sbo.one_by_one(objective), space, thirty, max_evaluations=calls), 3)
     theirs = seconds(lambda: [objective(dict(zip(names, p, strict=True))) for p in points], 3)
     overhead, alone = ((ours - theirs) / calls * 1000, theirs / calls * 1000)
     return [
@@ -190,7 +189,7 @@ def training(panel) -> list[dict]:
 def population(panel: Panel, device: str = "cpu") -> list[dict]:
     """Ten candidates as SBO draws them for its first generation; on a CPU one after the other is the better way."""
     panel = panel.select(range(min(256, panel.n_series))).until(panel.n_days - 37)
-    candidates = decode(SPACE, np.random.default_rng(0).uniform(*limits(SPACE), (10, len(SPACE))))
+    candidates = sbo.decode(SPACE, np.random.default_rng(0).uniform(*sbo.limits(SPACE), (10, len(SPACE))))
     generation = [replace(Settings(epochs=2), **x) for x in candidates]
     ours = seconds(lambda: fit_population(panel, generation, device=device), 1)
     theirs = seconds(lambda: [fit(panel, settings, device=device) for settings in generation], 1)

@@ -23,6 +23,7 @@ from bowerbird.seeds import streams
 
 # ---- the equations ---------------------------------------------------------------------------------------------------
 
+
 def design_matrix(n_days: int, degree: int) -> np.ndarray:
     """Design matrix [X] (n_days, p + 1) of polynomials of degree p, on days mapped to x in [-1, 1].
 

@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.sbo import Choice, Float, Integer, Result, minimize
+from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Result, minimize, one_by_one, spread
 
 SPACE = {
     "hidden_size": Integer(12, 48),
@@ -191,19 +190,17 @@ def tune(
         rows = np.random.default_rng(np.random.SeedSequence([seed, 1])).choice(panel.n_series, n_series, replace=False)
         panel = panel.select(np.sort(rows))
 
-    objective = _Objective(panel, settings, seed, device)
+    loss = _Loss(panel, settings, seed, device)
+    evaluate = loss.together if population else spread(loss, executor) if executor else one_by_one(loss)
     checkpoint = folder and folder / f"search_{_digest(panel, settings, device)}.json"
     result = minimize(
-        objective,
+        evaluate,
         SPACE,
-        n_bowers=n_bowers,
+        replace(VARIANTS[variant], n_bowers=n_bowers),
         max_evaluations=max_evaluations,
-        variant=variant,
         target=target,
         checkpoint=checkpoint,
         seed=seed,
-        executor=executor,
-        prepare=objective.train_together if population else None,
         progress=progress,
     )
     if checkpoint:
@@ -212,27 +209,26 @@ def tune(
 
 
 @dataclass(frozen=True, eq=False)
-class _Objective:
+class _Loss:
     """The loss of a candidate, in a form that can be sent to another process."""
 
     panel: Panel
     settings: Settings
     seed: int
     device: torch.device | str
-    known: dict[Settings, float] = field(default_factory=dict)
 
     def __call__(self, x: dict) -> float:
-        settings = replace(self.settings, **x)
-        if settings in self.known:
-            return self.known[settings]
-        return validation_loss(self.panel, settings, seed=self.seed, device=self.device)
+        return validation_loss(self.panel, replace(self.settings, **x), seed=self.seed, device=self.device)
 
-    def train_together(self, candidates: list[dict]) -> None:
-        """Learn the losses of a generation; where that cannot be, each is trained, and fails, alone."""
+    def together(self, candidates: list[dict]) -> list[float | str]:
+        """The losses of a generation trained together; where that cannot be, each is trained, and fails, alone."""
         settings = [replace(self.settings, **x) for x in candidates]
-        with suppress(ParameterError, torch.OutOfMemoryError):
+        try:
             losses = validation_losses(self.panel, settings, seed=self.seed, device=self.device)
-            self.known.update((s, loss) for s, loss in zip(settings, losses, strict=True) if np.isfinite(loss))
+        except (ParameterError, torch.OutOfMemoryError):
+            losses = [np.nan] * len(candidates)
+        alone = one_by_one(self)
+        return [loss if np.isfinite(loss) else alone([x])[0] for loss, x in zip(losses, candidates, strict=True)]
 
 
 def _digest(panel: Panel, settings: Settings, device: torch.device | str) -> str:

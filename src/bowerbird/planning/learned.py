@@ -197,7 +197,8 @@ def search_levels(
         one = Costs(*(cost[i : i + 1] for cost in each))
         objective = partial(_mean_cost, demand, one, opening_stock[i : i + 1], rules)
         space = _space(demand, one, lead_time + 1)
-        best = sbo.minimize(objective, space, variant="tuned", max_evaluations=max_evaluations, seed=seed)
+        evaluate, tuned = sbo.one_by_one(objective), sbo.VARIANTS["tuned"]
+        best = sbo.minimize(evaluate, space, tuned, max_evaluations=max_evaluations, seed=seed)
         s[i], S[i] = best.x["s"], best.x["s"] + best.x["Q"]
     return Levels(s, S)
 

@@ -1,8 +1,4 @@
-"""The Satin Bowerbird Optimizer (eqs 18-24), and what it is worth.
-
-`optimizer` is the search in its readings, `space` says what can be searched, `checkpoint` lets an interrupted search go
-on. `study` sets it beside other searches, on `benchmark_functions` and on the network's own loss.
-"""
+"""The Satin Bowerbird Optimizer (eqs 18-24): spaces, the search and its checkpoint stand in `optimizer`."""
 
 from bowerbird.sbo.optimizer import (
     VARIANTS,
@@ -11,10 +7,15 @@ from bowerbird.sbo.optimizer import (
     Integer,
     Result,
     Space,
+    Variant,
     chances,
+    decode,
     first_bowers,
+    limits,
     minimize,
     next_bowers,
+    one_by_one,
+    spread,
 )
 
 __all__ = [
@@ -24,8 +25,13 @@ __all__ = [
     "Integer",
     "Result",
     "Space",
+    "Variant",
     "chances",
+    "decode",
     "first_bowers",
+    "limits",
     "minimize",
     "next_bowers",
+    "one_by_one",
+    "spread",
 ]

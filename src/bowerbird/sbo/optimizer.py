@@ -1,18 +1,19 @@
 """Satin Bowerbird Optimizer (section 4.2, eqs 18-24), which the paper uses to choose the LSTM's hyperparameters.
 
 A population of bowers, points of the search space, is drawn towards the midpoint of a target bower, picked by roulette,
-and the elite, the best bower so far; now and then a coordinate mutates.
+and the elite, the best bower so far. Now and then a coordinate mutates.
 
 Source: Moosavi & Khatibi Bardsiri, Engineering Applications of Artificial Intelligence 60, 2017. Where the paper is
 silent, this follows their own code: a target and a step for every single coordinate, all bowers moved at once, and
 parents and children merged with the best kept. Without that merge the search would lose what it found.
 """
 
-import time
-from collections.abc import Callable
+import json
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import accumulate
 from numbers import Real
@@ -25,21 +26,123 @@ from tqdm import tqdm
 
 from bowerbird.checks import above, at_least, whole
 from bowerbird.errors import ParameterError
-from bowerbird.sbo.checkpoint import check_replay, load, save
-from bowerbird.sbo.space import Choice, Float, Integer, Space, check_space, decode, identities, lasting_name, limits
+from bowerbird.files import atomic_path
 
-__all__ = ["VARIANTS", "Choice", "Float", "Integer", "Result", "Variant", "minimize", "next_bowers"]
+# ---- the space: every dimension stands on one real coordinate --------------------------------------------------------
+
+LARGEST = 2**53  # of whole numbers; beyond, floats skip some
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real number from `low` to `high`; with `log`, searched on a logarithmic scale (learning rates)."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self):
+        numbers = isinstance(self.low, Real) and isinstance(self.high, Real)
+        if not (numbers and self.low < self.high and np.isfinite(float(self.high) - float(self.low))):
+            raise ParameterError(f"{self}: give finite numbers with low < high")
+        if self.log and self.low <= 0:
+            raise ParameterError(f"{self}: a logarithmic scale needs low > 0")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return (float(np.log(self.low)), float(np.log(self.high))) if self.log else (float(self.low), float(self.high))
+
+    def decode(self, coordinates: np.ndarray) -> list[float]:
+        if not self.log:
+            return coordinates.tolist()
+        return np.clip(np.exp(coordinates), self.low, self.high).tolist()  # exp(log(high)) may miss high by a rounding
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number from `low` to `high`, both included; each takes up one unit of the coordinate."""
+
+    low: int
+    high: int
+
+    def __post_init__(self):
+        numbers = isinstance(self.low, Real) and isinstance(self.high, Real)
+        if not (numbers and -LARGEST <= self.low <= self.high <= LARGEST and self.low % 1 == self.high % 1 == 0):
+            raise ParameterError(f"{self}: give whole numbers with low <= high, within +-2**53")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low - 0.5, self.high + 0.5
+
+    def decode(self, coordinates: np.ndarray) -> list[int]:
+        return np.clip(np.floor(np.asarray(coordinates) + 0.5), self.low, self.high).astype(int).tolist()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `values`; each takes up one unit of the coordinate. SBO averages coordinates: put like beside like."""
+
+    values: Sequence
+
+    def __post_init__(self):
+        if not isinstance(self.values, Iterable) or not (values := tuple(self.values)):
+            raise ParameterError(f"Choice: values is {self.values!r}; give at least one, in a list")
+        object.__setattr__(self, "values", values)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0.0, float(len(self.values))
+
+    def decode(self, coordinates: np.ndarray) -> list[int]:
+        """Places among the values."""
+        return np.clip(np.floor(coordinates), 0, len(self.values) - 1).astype(int).tolist()
+
+
+Space = dict[str, Float | Integer | Choice]
+"""Name -> dimension."""
+
+
+def limits(space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest coordinate of each dimension, (D,) and (D,)."""
+    low, high = np.array([dimension.bounds for dimension in space.values()]).T
+    return low, high
+
+
+def decode(space: Space, coordinates: np.ndarray) -> list[dict]:
+    """The candidates at some coordinates (n, D), each a dict name -> value.
+
+    >>> decode({"rate": Float(0.01, 1, log=True), "layers": Integer(1, 2), "cell": Choice(["LSTM", "GRU"])},
+    ...        np.array([[np.log(0.1), 1.6, 0.3]]))
+    [{'rate': 0.1, 'layers': 2, 'cell': 'LSTM'}]
+    """
+    return [_candidate(space, key) for key in _keys(space, coordinates)]
+
+
+def _keys(space: Space, coordinates: np.ndarray) -> list[tuple]:
+    """What tells candidates apart: the numbers, and the places of choices among their values."""
+    columns = [dimension.decode(column) for dimension, column in zip(space.values(), coordinates.T, strict=True)]
+    return list(zip(*columns, strict=True))
+
+
+def _candidate(space: Space, key: tuple) -> dict:
+    """Name -> value; a choice is a copy, so that who changes it changes neither the space nor the history."""
+    return {
+        name: deepcopy(dimension.values[place]) if isinstance(dimension, Choice) else place
+        for (name, dimension), place in zip(space.items(), key, strict=True)
+    }
+
+
+# ---- the search ------------------------------------------------------------------------------------------------------
 
 HISTORY_COLUMNS = ("evaluation", "generation", "value", "best", "failure")
-MOST_BOWERS = 1_000_000
 STALE = 100  # generations in a row without a new candidate, after which there is none to be expected
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How the bowers start and move.
+    """How the bowers start and move; other values by `dataclasses.replace`.
 
-    Attributes
+    Parameters
     ----------
     n_bowers : int
         Size of the population [NB].
@@ -49,10 +152,10 @@ class Variant:
         Chance of each coordinate to mutate.
     z : float
         Standard deviation of a mutation as a share of the coordinate's range [z].
-    selection : str
-        "roulette" of eqs (18), (19), or "rank": chances fall with the bower's rank alone, however close the values.
-    start : str
-        First generation: "uniform" random points, or "Sobol" points, which leave no gaps.
+    selection : {"roulette", "rank"}
+        The roulette of eqs (18), (19), or chances that fall with the bower's rank alone, however close the values.
+    start : {"uniform", "Sobol"}
+        First generation: uniform random points, or Sobol points, which leave no gaps.
     """
 
     n_bowers: int
@@ -63,8 +166,7 @@ class Variant:
     start: str
 
     def __post_init__(self):
-        if whole("n_bowers", self.n_bowers, least=2) > MOST_BOWERS:
-            raise ParameterError(f"n_bowers is {self.n_bowers}; give at most {MOST_BOWERS:,}")
+        whole("n_bowers", self.n_bowers, least=2, most=1_000_000)
         above("alpha", self.alpha)
         at_least("z", self.z)
         if at_least("mutation_rate", self.mutation_rate) > 1:
@@ -91,13 +193,12 @@ class Result:
     x : dict
         The best candidate, name -> value.
     value : float
-        Its objective value.
+        Its loss.
     history : DataFrame, one row an evaluation
         evaluation (from 1), generation (from 0), value (inf for a failure), best (so far), failure (its message, else
         ""), and one column for each name of the space. A candidate met again is no evaluation and has no row.
-    stopped : str
-        What ended the search: "target", "evaluations", "patience", "time", or "repeats" when a hundred generations in a
-        row held no new candidate.
+    stopped : {"target", "evaluations", "repeats"}
+        What ended the search; "repeats": a hundred generations in a row held no new candidate.
     """
 
     x: dict
@@ -110,60 +211,56 @@ class Result:
         return len(self.history)
 
 
+def one_by_one(loss: Callable[[dict], float]) -> Callable[[list[dict]], list]:
+    """`evaluate` for `minimize` from the loss of one candidate; an exception is that candidate's failure."""
+    return lambda candidates: [_attempt(loss, x) for x in candidates]
+
+
+def spread(loss: Callable[[dict], float], executor: Executor) -> Callable[[list[dict]], list]:
+    """As `one_by_one`, in the processes of an executor (or of a Dask cluster); `loss` must then be picklable."""
+    return lambda candidates: list(executor.map(partial(_attempt, loss), candidates))
+
+
+def _attempt(loss: Callable[[dict], float], x: dict) -> float | str:
+    try:
+        return float(loss(x))
+    except Exception as error:  # KeyboardInterrupt is none and passes through
+        return f"{type(error).__name__}: {error}"
+
+
 def minimize(
-    objective: Callable[[dict], float],
+    evaluate: Callable[[list[dict]], Sequence[float | str]],
     space: Space,
+    variant: Variant = VARIANTS["paper"],
     *,
     max_evaluations: int = 300,
-    variant: str = "paper",
-    n_bowers: int | None = None,
-    alpha: float | None = None,
-    mutation_rate: float | None = None,
-    z: float | None = None,
-    selection: str | None = None,
-    start: str | None = None,
     target: float | None = None,
-    patience: int | None = None,
-    time_limit: float | None = None,
     checkpoint: Path | str | None = None,
     seed: int = 0,
-    executor: Executor | None = None,
-    prepare: Callable[[list[dict]], None] | None = None,
     progress: bool = False,
 ) -> Result:
-    """The candidate with the smallest objective value that SBO finds, by the loop of section 4.3, steps 2 to 5.
+    """The candidate with the smallest loss that SBO finds, by the loop of section 4.3, steps 2 to 5.
 
     Parameters
     ----------
-    objective : callable
-        Takes one candidate, a dict name -> value of its own, and returns its error. An exception, NaN or infinity is a
-        failure: recorded, scored as worst, and the search goes on.
+    evaluate : callable
+        Takes the new candidates of a generation, a list of dicts name -> value, and returns their losses in order. NaN,
+        an infinity, or a text that says what went wrong is a failure: it is recorded and scored as worst, and the
+        search goes on. `one_by_one` and `spread` make such a function from the loss of one candidate.
     space : dict of name -> Float, Integer or Choice
         What to search, D names.
+    variant : Variant
+        One of VARIANTS, or `replace` of one.
     max_evaluations : int
-        The search stops after exactly this many calls of the objective; the last generation is cut short if need be.
-        A candidate met before takes its value from then: it is not evaluated again and does not count.
-    variant : str
-        "paper" or "tuned", see VARIANTS.
-    n_bowers, alpha, mutation_rate, z, selection, start : optional
-        As in `Variant`; what is given replaces the variant's value.
+        The search stops after exactly this many evaluations; the last generation is cut short if need be. A candidate
+        met before takes its value from then: it is not evaluated again and does not count.
     target : float, optional
-        Stop after the generation that reaches this value or less.
-    patience : int, optional
-        Stop after this many generations in a row without a smaller value.
-    time_limit : float, optional
-        Seconds of this call; stop after the generation in which they run out.
+        Stop after the generation that reaches this value or less ("the given error value" of step 4).
     checkpoint : Path or str, optional
-        File written after every generation; if it exists, the search goes on from there, to the same bits. Only the
-        rules for stopping may differ from the search that wrote it: with a larger `max_evaluations` it is prolonged.
-        Choices between functions must be functions of a module, which have a name that lasts.
+        File written after every generation. If it exists, the search goes on from there, to the same bits. Only
+        `max_evaluations` and `target` may differ from the search that wrote it. Choices may be functions of a module.
     seed : int
-        All random numbers come from it and are drawn here: the result is the same to the bit with any executor.
-    executor : concurrent.futures.Executor, optional
-        Evaluates the candidates of a generation at once; None evaluates one after the other. For processes, the
-        objective must be picklable: a function of a module, not a lambda.
-    prepare : callable, optional
-        Called with a generation's new candidates before they are evaluated, for work that they share.
+        All random numbers come from it and are drawn here: the result does not depend on who evaluates.
     progress : bool
         Show a bar.
 
@@ -174,100 +271,90 @@ def minimize(
     Raises
     ------
     ParameterError
-        When a parameter does not fit, the checkpoint is another search's, or every candidate of the first generation
-        failed.
+        A parameter does not fit, the checkpoint is another search's, or all candidates of the first generation failed.
 
     Source
     ------
     Eqs (18)-(24) and section 4.3; alpha, mutation rate and z are Moosavi & Khatibi Bardsiri's, the paper gives none.
+
+    Examples
+    --------
+    >>> found = minimize(one_by_one(lambda x: (x["n"] - 3) ** 2), {"n": Integer(0, 9)}, max_evaluations=60)
+    >>> found.x, found.value, found.stopped
+    ({'n': 3}, 0.0, 'repeats')
     """
-    check_space(space, HISTORY_COLUMNS)
-    if variant not in VARIANTS:
-        raise ParameterError(f"variant is {variant!r}; choose {' or '.join(VARIANTS)}")
-    given = {"n_bowers": n_bowers, "alpha": alpha, "mutation_rate": mutation_rate, "z": z,
-             "selection": selection, "start": start}  # fmt: skip
-    rules = replace(VARIANTS[variant], **{name: value for name, value in given.items() if value is not None})
+    _check_space(space)
     max_evaluations, seed = whole("max_evaluations", max_evaluations), whole("seed", seed)
-    if patience is not None:
-        whole("patience", patience)
-    if time_limit is not None:
-        at_least("time_limit", time_limit)
     if target is not None and not (isinstance(target, Real) and np.isfinite(target)):
         raise ParameterError(f"target is {target!r}; give a finite number")
-    if max_evaluations < rules.n_bowers:
-        raise ParameterError(f"max_evaluations is {max_evaluations}; give at least n_bowers, {rules.n_bowers}")
-    began = time.monotonic()
-    stored = []
-    if checkpoint:
-        named = [f"{name}: {lasting_name(dimension)}" for name, dimension in space.items()]
-        itself = {"seed": seed, "space": named, **asdict(rules)}
-        stored = load(checkpoint, itself)
+    if max_evaluations < variant.n_bowers:
+        raise ParameterError(f"max_evaluations is {max_evaluations}; give at least n_bowers, {variant.n_bowers}")
+    identity = {"seed": seed, "space": _description(space), **asdict(variant)} if checkpoint else {}
+    stored = _load(Path(checkpoint), identity) if checkpoint else []
 
     rng = np.random.default_rng(seed)
     low, high = limits(space)  # (D,), (D,)
     bowers, values = np.empty((0, len(space))), np.empty(0)  # (n_bowers, D), (n_bowers,), sorted, best first
-    children = first_bowers(rules, low, high, rng)
-    outcomes = {}  # of every candidate so far: identity -> value, failure
-    rows, generation, improved, renewed = [], 0, 0, 0  # the last generation with a better value, with a new candidate
+    children = first_bowers(variant, low, high, rng)
+    outcomes = {}  # of every candidate so far, in order: key -> generation, value, failure
+    generation, renewed = 0, 0  # the last one with a new candidate
     with tqdm(total=max_evaluations, disable=not progress, unit="evaluation") as bar:
         while True:
-            met, new = _sort_out(space, children, outcomes, max_evaluations - len(rows))
-            paid = stored[len(rows) : len(rows) + len(new)]  # by the search that is resumed
-            for number, ((x_stored, _, _), x) in enumerate(zip(paid, new.values(), strict=False), len(rows) + 1):
-                check_replay(checkpoint, number, x_stored, x)
-            due = list(new.values())[len(paid) :]
-            if prepare is not None and due:
-                prepare(deepcopy(due))
-            evaluated = map if executor is None else executor.map
-            fresh = [outcome for _, *outcome in paid] + list(evaluated(partial(_evaluate, objective), due))
-            outcomes.update(zip(new, fresh, strict=True))
-            rows += [(generation, *outcome, x) for outcome, x in zip(fresh, new.values(), strict=True)]
+            met, new = _sort_out(_keys(space, children), outcomes, max_evaluations - len(outcomes))
+            paid = stored[len(outcomes) : len(outcomes) + len(new)]  # by the search that is resumed
+            for number, ((key, _, _), ours) in enumerate(zip(paid, new, strict=False), len(outcomes) + 1):
+                _check_replay(checkpoint, number, key, ours)
+            due = [_candidate(space, key) for key in new[len(paid) :]]
+            losses = evaluate(due) if due else []
+            if len(losses) != len(due):
+                raise ParameterError(f"evaluate returned {len(losses)} losses for {len(due)} candidates; give one each")
+            fresh = [(value, failure) for _, value, failure in paid] + [_outcome(loss) for loss in losses]
+            outcomes |= {key: (generation, *outcome) for key, outcome in zip(new, fresh, strict=True)}
             if checkpoint and due:
-                save(checkpoint, itself, rows)
+                _save(Path(checkpoint), identity, outcomes)
+            bar.update(len(new))
 
             # Parents and children compete and the best stay; the paper does not say so, its source's code does.
-            best = values[0] if generation else np.inf
-            values = np.concatenate([values, [outcomes[key][0] for key in met]])
-            best_first = np.argsort(values, kind="stable")[: rules.n_bowers]
+            values = np.concatenate([values, [outcomes[key][1] for key in met]])
+            best_first = np.argsort(values, kind="stable")[: variant.n_bowers]
             bowers, values = np.concatenate([bowers, children[: len(met)]])[best_first], values[best_first]
             if values[0] == np.inf:
                 raise ParameterError(
                     f"objective failed on all {len(met)} candidates of the first generation, on the first with "
-                    f"{rows[0][2]!r}; call it by hand on {rows[0][3]}"
+                    f"{outcomes[met[0]][2]!r}; call it by hand on {_candidate(space, met[0])}"
                 )
-            improved = generation if values[0] < best else improved
-            renewed = generation if new else renewed
-            bar.update(len(new))
             bar.set_postfix(best=f"{values[0]:.4g}")
-
+            renewed = generation if new else renewed
             stops = {
                 "target": target is not None and values[0] <= target,
-                "evaluations": len(rows) == max_evaluations,
-                "patience": patience is not None and generation - improved >= patience,
-                "time": time_limit is not None and time.monotonic() - began >= time_limit,
+                "evaluations": len(outcomes) == max_evaluations,
                 "repeats": generation - renewed >= STALE,
             }
             if any(stops.values()):
                 break
             generation += 1
-            children = next_bowers(bowers, values, low, high, rng, rules)
+            children = next_bowers(bowers, values, low, high, rng, variant)
 
     stopped = next(reason for reason, holds in stops.items() if holds)
-    return Result(
-        x=deepcopy(decode(space, bowers[:1])[0]), value=float(values[0]), history=_history(rows, space), stopped=stopped
-    )
+    return Result(decode(space, bowers[:1])[0], float(values[0]), _history(outcomes, space), stopped)
 
 
-def first_bowers(rules: Variant, low, high, rng) -> np.ndarray:
+def first_bowers(variant: Variant, low, high, rng) -> np.ndarray:
     """The first generation, (n_bowers, D), before it is evaluated."""
-    if rules.start == "uniform":
-        return rng.uniform(low, high, (rules.n_bowers, len(low)))
-    power = int(np.ceil(np.log2(rules.n_bowers)))  # Sobol points come in powers of two
-    return low + (high - low) * qmc.Sobol(len(low), rng=rng).random_base2(power)[: rules.n_bowers]
+    if variant.start == "uniform":
+        return rng.uniform(low, high, (variant.n_bowers, len(low)))
+    power = int(np.ceil(np.log2(variant.n_bowers)))  # Sobol points come in powers of two
+    return low + (high - low) * qmc.Sobol(len(low), rng=rng).random_base2(power)[: variant.n_bowers]
 
 
 def chances(values: np.ndarray, selection: str) -> np.ndarray:
-    """Chance of each bower to be the target [p], (n_bowers,), given the values [f], best first, inf for a failure."""
+    """Chance of each bower to be the target [p] (n_bowers,), given the values [f], best first, inf for a failure.
+
+    Costs 0 and 1 have fitness 1 and 1/2, so the chances are 2/3 and 1/3:
+
+    >>> chances(np.array([0.0, 1.0]), "roulette").round(3)
+    array([0.667, 0.333])
+    """
     if selection == "roulette":
         # Eq. (19): fit_i = 1/(1 + f_i) for f_i >= 0, 1 + |f_i| below; as printed "1/1 + f(x)" would favour the worst.
         fitness = np.where(values >= 0, 1 / (1 + np.maximum(values, 0)), 1 + np.abs(values))
@@ -277,7 +364,7 @@ def chances(values: np.ndarray, selection: str) -> np.ndarray:
     return fitness / fitness.sum()
 
 
-def next_bowers(bowers, values, low, high, rng, rules: Variant) -> np.ndarray:
+def next_bowers(bowers, values, low, high, rng, variant: Variant) -> np.ndarray:
     """One generation's children, before they are evaluated.
 
     Parameters
@@ -285,58 +372,140 @@ def next_bowers(bowers, values, low, high, rng, rules: Variant) -> np.ndarray:
     bowers : array (n_bowers, D)
         Positions of the parents [x], best first; the first is the elite.
     values : array (n_bowers,)
-        Their objective values [f], inf for a failure.
+        Their losses [f], inf for a failure.
     low, high : arrays (D,)
         Limits of each coordinate [varmin, varmax].
     rng : numpy Generator
-    rules : Variant
+    variant : Variant
 
     Returns
     -------
     float64 array (n_bowers, D), clipped to the limits.
+
+    Source
+    ------
+    Eqs (18)-(24).
     """
     n_bowers, n_dimensions = bowers.shape
-    probability = chances(values, rules.selection)
+    probability = chances(values, variant.selection)
     # A target bower j for every coordinate k of every bower i.
     j = rng.choice(n_bowers, size=(n_bowers, n_dimensions), p=probability)
     # Eq. (21): lambda = alpha / (1 + p_j); as printed "alpha/1 + P_j" would make better targets overshoot.
-    step = rules.alpha / (1 + probability[j])  # (n_bowers, D)
+    step = variant.alpha / (1 + probability[j])  # (n_bowers, D)
     # Eq. (20): x_ik <- x_ik + lambda ((x_jk + elite_k)/2 - x_ik);
     # the text calls x_ik^t the best position, but it is the bower's own.
     moved = bowers + step * ((bowers[j, np.arange(n_dimensions)] + bowers[0]) / 2 - bowers)
     # Eq. (24): sigma = z (varmax - varmin)
-    sigma = rules.z * (high - low)  # (D,)
+    sigma = variant.z * (high - low)  # (D,)
     # Eqs (22), (23): x_ik <- x_ik + sigma N(0, 1), for each coordinate with chance mutation_rate; as printed around
     # x_ik^t, which would undo the move, in the source's code around the moved position.
-    mutates = rng.random(moved.shape) < rules.mutation_rate
+    mutates = rng.random(moved.shape) < variant.mutation_rate
     mutated = moved + np.where(mutates, sigma * rng.standard_normal(moved.shape), 0)
     return np.clip(mutated, low, high)
 
 
-def _sort_out(space: Space, children, outcomes: dict, budget: int) -> tuple[list[tuple], dict[tuple, dict]]:
-    """Identities of the children that can be scored, in order, and the candidates among them that are new."""
+def _sort_out(keys: list[tuple], outcomes: dict, budget: int) -> tuple[list[tuple], list[tuple]]:
+    """Of the children in order, those that can be scored within the budget, and those of them that are new."""
     met, new = [], {}
-    candidates = decode(space, children)
-    for key, x in zip(identities(space, candidates), candidates, strict=True):
+    for key in keys:
         if key not in outcomes and key not in new:
             if len(new) == budget:
                 break
-            new[key] = x
+            new[key] = None
         met.append(key)
-    return met, new
+    return met, list(new)
 
 
-def _evaluate(objective: Callable[[dict], float], x: dict) -> tuple[float, str]:
-    """Objective value and "", or inf and what went wrong."""
-    try:
-        value = float(objective(deepcopy(x)))  # what the objective does to its candidate stays there
-    except Exception as error:  # KeyboardInterrupt is none and passes through
-        return np.inf, f"{type(error).__name__}: {error}"
-    return (value, "") if np.isfinite(value) else (np.inf, f"objective returned {value}")
+def _outcome(loss: float | str) -> tuple[float, str]:
+    """Value and "", or inf and what went wrong."""
+    if isinstance(loss, str):
+        return np.inf, loss
+    return (float(loss), "") if np.isfinite(loss) else (np.inf, f"objective returned {float(loss)}")
 
 
-def _history(rows: list[tuple], space: Space) -> pd.DataFrame:
-    generations, values, failures, candidates = zip(*rows, strict=True)
-    columns = (range(1, len(rows) + 1), generations, values, accumulate(values, min), failures)
+def _history(outcomes: dict, space: Space) -> pd.DataFrame:
+    generations, values, failures = zip(*outcomes.values(), strict=True)
+    columns = (range(1, len(values) + 1), generations, values, accumulate(values, min), failures)
     table = {name: list(column) for name, column in zip(HISTORY_COLUMNS, columns, strict=True)}
+    candidates = [_candidate(space, key) for key in outcomes]
     return pd.DataFrame(table | {name: [x[name] for x in candidates] for name in space})
+
+
+def _check_space(space: Space) -> None:
+    if not isinstance(space, dict) or not space:
+        raise ParameterError(f"space is {space!r}; give a dict of name -> Float, Integer or Choice")
+    for name, dimension in space.items():
+        if not isinstance(dimension, Float | Integer | Choice):
+            raise ParameterError(f"space[{name!r}] is {dimension!r}; give a Float, an Integer or a Choice")
+        if name in HISTORY_COLUMNS:
+            raise ParameterError(f"space holds {name!r}, a column of the history; choose another name")
+        try:
+            deepcopy(dimension)
+        except Exception as error:
+            raise ParameterError(f"space[{name!r}] holds what cannot be copied ({error}); give its name") from error
+
+
+# ---- the checkpoint --------------------------------------------------------------------------------------------------
+# A search draws all its random numbers from one seed, so they need not be stored. Resumed, it runs again from its start
+# and takes the outcomes it already paid for from here. Bit for bit it is then the search that was never interrupted.
+
+BEGINNING = b'{"search":'
+"""How a checkpoint's file begins; any other file is left alone."""
+
+
+def _description(space: Space) -> str:
+    """The space as a text that is the same in another process."""
+    return json.dumps({name: [type(d).__name__, vars(d)] for name, d in space.items()}, default=_lasting_name)
+
+
+def _lasting_name(value) -> str:
+    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '<')}"
+    if "<" not in name:
+        return name  # a function of a module
+    if isinstance(value, set | frozenset):
+        return repr(sorted(map(repr, value)))
+    if " at 0x" in (text := repr(value)):
+        raise ParameterError(
+            f"space holds {text}, which a checkpoint cannot name; give a function of a module, a text or a number"
+        )
+    return text
+
+
+def _save(path: Path, identity: dict, outcomes: dict) -> None:
+    """Write a checkpoint, whole or not at all."""
+    evaluations = [[key, None if np.isinf(value) else value, text] for key, (_, value, text) in outcomes.items()]
+    with atomic_path(path) as temporary:
+        content = json.dumps({"search": identity, "evaluations": evaluations}, ensure_ascii=False)
+        temporary.write_text(content, encoding="utf-8")
+
+
+def _load(path: Path, identity: dict) -> list[tuple[tuple, float, str]]:
+    """The outcomes (key, value, failure) that a checkpoint holds; none where there is no file, or a damaged one."""
+    if path.is_dir():
+        raise ParameterError(f"checkpoint {path} is a folder; give the name of a file in it")
+    if not path.is_file():
+        return []
+    raw = path.read_bytes()
+    try:
+        content = json.loads(raw)
+        theirs, evaluations = content["search"], [(tuple(key), x, text) for key, x, text in content["evaluations"]]
+    except (ValueError, KeyError, TypeError) as error:
+        if raw.startswith(BEGINNING):
+            warnings.warn(f"checkpoint {path} is damaged; the search starts anew", stacklevel=3)
+            return []
+        raise ParameterError(f"checkpoint {path} is not a search's ({error!r}); give another file name") from error
+    for name, ours in identity.items():
+        if theirs.get(name) != ours:
+            raise ParameterError(
+                f"checkpoint {path} belongs to another search: {name} is {theirs.get(name)!r} there and {ours!r} here; "
+                "give another file name, or remove the file to start anew"
+            )
+    return [(key, np.inf if value is None else value, text) for key, value, text in evaluations]
+
+
+def _check_replay(path: Path | str, number: int, stored: tuple, key: tuple) -> None:
+    if stored != key:
+        raise ParameterError(
+            f"checkpoint {path}, evaluation {number}: holds {stored}, but the search comes to {key}; numpy or scipy "
+            "draw other random numbers than when it was written: use that version, or remove the file to start anew"
+        )

@@ -13,7 +13,7 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_printed_order, k_means
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
-from bowerbird.studies.style import BLUE, COLOURS, GREY, ORANGE, format_days, new_figure
+from bowerbird.studies.style import BLUE, COLOURS, GREY, ORANGE, format_days, new_figure, with_sliders
 
 
 def responsibilities(history: list[np.ndarray], iterations: list[int]):
@@ -30,6 +30,12 @@ def responsibilities(history: list[np.ndarray], iterations: list[int]):
     figure.colorbar(image, ax=axes, label="responsibility")
     figure.suptitle("Which cluster is responsible for which series, as EM goes on")
     return figure
+
+
+def em_steps(history: list[np.ndarray]):
+    """Responsibilities (n_series, K) at the first iteration of EM, at the slider's, and at the last."""
+    n = len(history)
+    return with_sliders(lambda iteration: responsibilities(history, [1, iteration, n]), iteration=(min(5, n), 1, n))
 
 
 def likelihood(histories: dict[str, list[float]]):

@@ -24,7 +24,7 @@ from bowerbird.inventory.simulate import (
     totals,
 )
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
+from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, with_sliders
 
 
 def sawtooth(walk: Walk, item: int, levels: Levels, name: str):
@@ -42,6 +42,22 @@ def sawtooth(walk: Walk, item: int, levels: Levels, name: str):
     axis.set(xlabel="day of the plan", ylabel="units", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def sawtooth_with_sliders(demand: np.ndarray, s: int, S: int, name: str, opening_stock: int, lead_time: int):
+    """One item's stock (n_days,) under constant s and S, with sliders for s, the least order S - s, and LT."""
+    demand = np.asarray(demand, dtype=float)
+
+    def draw(reorder_point, least_order, lead_time):
+        levels = [np.full((1, len(demand)), level, float) for level in (reorder_point, reorder_point + least_order)]
+        walk = simulate(demand[None], *levels, opening_stock=opening_stock, lead_time=lead_time)
+        filled, n_orders = walk.sales.sum() / max(demand.sum(), 1), (walk.orders > 0).sum()
+        happened = f"fill rate {filled:.0%}, mean stock {walk.closing_stock.mean():.0f}, orders {n_orders}"
+        return sawtooth(walk, 0, Levels(*levels), f"{name}, {happened}")
+
+    high = int(3 * max(S, demand.max(), 1))
+    ranges = {"reorder_point": (s, 0, high), "least_order": (S - s, 0, high)}
+    return with_sliders(draw, **ranges, lead_time=(lead_time, 0, max(14, lead_time)))
 
 
 def cost_of_service(table: pd.DataFrame, equal: pd.DataFrame, fill_rate: float):

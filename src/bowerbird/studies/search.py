@@ -1,14 +1,12 @@
-"""Figures of notebooks 04 and 05: the Satin Bowerbird Optimizer at work."""
+"""The comparison of searches in notebook 04 with its problems, and the figures of notebooks 04 and 05."""
 
-import hashlib
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
 
 import numpy as np
 import pandas as pd
@@ -20,8 +18,8 @@ from bowerbird import sbo
 from bowerbird.code import code_digest
 from bowerbird.data.panel import Panel
 from bowerbird.files import digest, read_record, write_record
-from bowerbird.sbo.space import Choice, Float, Integer, Space, decode, limits
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure
+from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Space, decode, limits, one_by_one
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, with_sliders
 
 WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0, "Griewank": 600.0}
 """Customary limits: each coordinate from minus this to this."""
@@ -29,22 +27,13 @@ WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0
 
 @dataclass(frozen=True)
 class Problem:
-    """Something to minimise.
-
-    Attributes
-    ----------
-    name : str
-    space : dict of name -> Float, Integer or Choice
-    loss : callable
-        Takes a candidate, a dict name -> value; NaN is a failure.
-    noise : float
-        Relative standard deviation of what a search gets to see of the loss.
-    """
+    """Something to minimize."""
 
     name: str
     space: Space
-    loss: Callable[[dict], float]
-    noise: float = 0.0
+    loss: Callable[[dict], float]  # of a candidate, name -> value; NaN is a failure
+    noise: float = 0.0  # relative standard deviation of what a search gets to see of the loss
+    data: str = ""  # checksum of what the loss depends on beside the code; kept searches are found by it
 
     def observe(self, x: dict) -> float:
         """The loss as a search sees it; the same candidate has the same noise whoever asks, and when."""
@@ -55,57 +44,20 @@ class Problem:
 
 
 def shifted(name: str, shift: np.ndarray) -> Callable[[dict], float]:
-    """An objective for `sbo.minimize` with its minimum, 0, at `shift`.
-
-    Parameters
-    ----------
-    name : str
-        One of FUNCTIONS.
-    shift : array (n_dimensions,)
-
-    Returns
-    -------
-    callable: dict name -> coordinate, in order of dimension, to float.
-    """
+    """The loss of a dict name -> coordinate by one of FUNCTIONS, with its minimum, 0, at `shift` (n_dimensions,)."""
     function = FUNCTIONS[name]
     return lambda x: function(np.fromiter(x.values(), float) - shift)
 
 
 def shifted_problem(name: str, seed: int, n_dimensions: int = 5, spread: float = 0.6) -> Problem:
-    """One of FUNCTIONS within its customary limits, its minimum drawn at random.
-
-    Parameters
-    ----------
-    name : str
-        One of FUNCTIONS.
-    seed, n_dimensions : int
-    spread : float
-        How far from the centre the minimum may lie, as a share of the limits.
-
-    Returns
-    -------
-    Problem
-    """
+    """One of FUNCTIONS within its limits; its minimum is drawn within a share `spread` of them about the centre."""
     width = WIDTHS[name]
     shift = np.random.default_rng([seed, n_dimensions]).uniform(-spread * width, spread * width, n_dimensions)
     return Problem(name, {f"x{k}": Float(-width, width) for k in range(1, n_dimensions + 1)}, shifted(name, shift))
 
 
 def tuning_problem(name: str, seed: int) -> Problem:
-    """A made-up problem like those a model's hyperparameters pose; where its minimum lies is drawn from the seed.
-
-    Parameters
-    ----------
-    name : str
-        One of TUNING: a network (mixed dimensions, a category that moves the valley), the same with noise, the same
-        where large learning rates fail, boosted trees (a curved valley), a support vector machine (a plateau, and a
-        ridge between two logarithmic scales), exponential smoothing (flat, few dimensions, a category).
-    seed : int
-
-    Returns
-    -------
-    Problem, with a loss near 1 as errors of models are.
-    """
+    """A made-up problem of TUNING like those of a model's hyperparameters; the seed draws where its minimum lies."""
     place = np.random.default_rng([seed, list(TUNING).index(name)]).uniform(0.2, 0.8, 6)
     space, loss, noise = TUNING[name]
     return Problem(name, space, lambda x: loss(x, place), noise)
@@ -226,6 +178,16 @@ def bowers(history: pd.DataFrame, objective, space: dict, generations: list[int]
     return figure
 
 
+def bowers_with_slider(history: pd.DataFrame, objective: Callable[[dict], float], space: dict):
+    """Bowers of a two-dimensional search at its start, at the slider's generation, and at its end."""
+    last = int(history["generation"].max())
+
+    def draw(generation):
+        return bowers(history, objective, space, [0, generation, last])
+
+    return with_sliders(draw, generation=(min(2, last), 0, last))
+
+
 def convergence(runs: pd.DataFrame):
     """Best value so far against evaluations: median over seeds, one panel a problem, one line a method."""
     problems = list(runs["problem"].unique())
@@ -297,8 +259,9 @@ Method = Callable[[Problem, int, int], Observed]
 
 def run_sbo(problem: Problem, max_evaluations: int, seed: int, variant: str = "paper") -> Observed:
     """SBO's candidates, in order; fewer than `max_evaluations` where it only repeats itself."""
+    evaluate = one_by_one(problem.observe)
     history = sbo.minimize(
-        problem.observe, problem.space, max_evaluations=max_evaluations, variant=variant, seed=seed
+        evaluate, problem.space, VARIANTS[variant], max_evaluations=max_evaluations, seed=seed
     ).history
     return list(zip(history[list(problem.space)].to_dict("records"), history["value"], strict=True))
 
@@ -378,39 +341,22 @@ def compare(
     seeds: Iterable[int],
     max_evaluations: int = 60,
     *,
-    folder: Path | str | None = None,
+    folder: Path | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Run every method on every problem with every seed.
+    """Run every method on every problem with every seed; each seeds the problem and the search.
 
-    Parameters
-    ----------
-    problems : dict of name -> callable
-        Takes a seed, returns the problem.
-    methods : dict of name -> Method
-        Such as `available` gives.
-    seeds : iterable of int
-        Each seeds the problem and the search.
-    max_evaluations : int
-        Budget of each search; smaller budgets are its beginnings, for none of the methods looks at the budget.
-    folder : Path or str, optional
-        Where finished searches are kept, so that an interrupted comparison goes on. A search is found again only for
-        the same problem (its space, data and code) and method.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    DataFrame: problem, method, seed, evaluation (from 1), best: the true loss of the candidate observed best so far,
-    inf while there is none.
+    Smaller budgets are the beginnings of larger ones, for none of the methods looks at the budget. Finished searches
+    are kept in `folder`, so that an interrupted comparison goes on. "best" is the true loss of the candidate observed
+    best so far, inf while there is none.
     """
     todo = [(seed, problem, method) for seed in seeds for problem in problems for method in methods]
     parts = []
     for seed, problem, method in tqdm(todo, disable=not progress, unit="search", mininterval=10):
         posed, kept = problems[problem](seed), {}
         if folder:
-            key = _identity([posed, methods[method], _code()])[:16]
-            path = Path(folder) / f"{problem}-{method}-{seed}-{max_evaluations}-{key}.json"
+            key = digest([posed.space, posed.noise, posed.data, _code()])[:16]
+            path = folder / f"{problem}-{method}-{seed}-{max_evaluations}-{key}.json"
             kept = read_record(path)
             if path.is_file() and not kept:
                 warnings.warn(f"{path} is damaged; the search is made again", stacklevel=2)
@@ -432,39 +378,6 @@ def _code() -> str:
     return code_digest(["from bowerbird.studies import search"])
 
 
-def _identity(thing, within: tuple[int, ...] = ()) -> str:
-    """Checksum of what a problem or a method is: its numbers, tables and functions, with all that they hold."""
-    if id(thing) in within:  # a function that names itself
-        return ""
-    match thing:
-        case np.ndarray() if thing.dtype != object:
-            parts = [thing.dtype.str, thing.shape, hashlib.sha256(thing.tobytes()).hexdigest()]
-        case pd.DataFrame() | pd.Series() | pd.Index():
-            parts = [list(getattr(thing, "columns", ())), pd.util.hash_pandas_object(thing).to_numpy()]
-        case FunctionType():
-            cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-            ours = thing.__module__.startswith("bowerbird.")  # its globals are in `_code`
-            used = {} if ours else {name: thing.__globals__.get(name) for name in thing.__code__.co_names}
-            parts = [thing.__code__, cells, thing.__defaults__, thing.__kwdefaults__, used]
-        case CodeType():
-            parts = [thing.co_code, thing.co_names, thing.co_consts]
-        case MethodType():
-            parts = [thing.__func__, thing.__self__]
-        case partial():
-            parts = [thing.func, thing.args, thing.keywords]
-        case dict():
-            parts = list(thing.items())
-        case list() | tuple():
-            parts = thing
-        case set() | frozenset():
-            parts = sorted(map(repr, thing))
-        case _ if is_dataclass(thing) and not isinstance(thing, type):
-            parts = [type(thing).__qualname__, vars(thing)]
-        case _:
-            return repr(thing)
-    return digest([type(thing).__name__, *(_identity(part, (*within, id(thing))) for part in parts)])
-
-
 def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> np.ndarray:
     """True loss of the candidate observed best so far (max_evaluations,); with noise it may rise."""
     best, loss, losses = np.inf, np.inf, []
@@ -476,48 +389,23 @@ def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> n
 
 
 def win_rates(runs: pd.DataFrame, budgets: Iterable[int], method: str = TUNED) -> pd.DataFrame:
-    """How often one method ends below each other one.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        From `compare`.
-    budgets : iterable of int
-        Evaluations after which to look.
-    method : str
-
-    Returns
-    -------
-    DataFrame, a row an opponent and budget: number of pairings (same problem, same seed), share that `method` wins,
-    ties half, and the limits of its 95 % interval (Wilson 1927).
-    """
+    """How often `method` ends below each other one, ties half, with 95 % intervals (Wilson 1927); a row a budget."""
     rows = []
     for budget in budgets:
         final = runs[runs["evaluation"] == budget].pivot(index=["problem", "seed"], columns="method", values="best")
         for opponent in final.columns.drop(method):
             pairs = final[[method, opponent]].dropna()
             won = (pairs[method] < pairs[opponent]) + 0.5 * (pairs[method] == pairs[opponent])
-            low, high = wilson(won.mean(), len(won))
-            rows.append(
-                {
-                    "evaluations": budget,
-                    "against": opponent,
-                    "pairings": len(won),
-                    "won": won.mean(),
-                    "low": low,
-                    "high": high,
-                }
-            )
-    return pd.DataFrame(rows)
+            rows.append((budget, opponent, len(won), won.mean(), *wilson(won.mean(), len(won))))
+    return pd.DataFrame(rows, columns=["evaluations", "against", "pairings", "won", "low", "high"])
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
     """Limits of the 95 % interval of a share of n."""
-    centre, spread = (
-        share + NORMAL_95**2 / (2 * n),
-        NORMAL_95 * np.sqrt(share * (1 - share) / n + (NORMAL_95 / n / 2) ** 2),
-    )
-    return float((centre - spread) / (1 + NORMAL_95**2 / n)), float((centre + spread) / (1 + NORMAL_95**2 / n))
+    centre = share + NORMAL_95**2 / (2 * n)
+    spread = NORMAL_95 * np.sqrt(share * (1 - share) / n + (NORMAL_95 / n / 2) ** 2)
+    low, high = (centre - spread) / (1 + NORMAL_95**2 / n), (centre + spread) / (1 + NORMAL_95**2 / n)
+    return float(low), float(high)
 
 
 def ranks(runs: pd.DataFrame, budgets: Iterable[int]) -> pd.DataFrame:
@@ -529,33 +417,19 @@ def ranks(runs: pd.DataFrame, budgets: Iterable[int]) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values(f"{budget} evaluations").rename_axis("method").reset_index()
 
 
-def at_length(
-    n_seeds: int = 5, max_evaluations: int = 30_030, n_dimensions: int = 10, spread: float = 0.4, seed: int = 0
-) -> pd.DataFrame:
-    """SBO as in the paper, with 30 bowers, and differential evolution where evaluations cost nothing.
+def at_length(n_seeds: int, max_evaluations: int, n_dimensions: int = 10, seed: int = 0) -> pd.DataFrame:
+    """SBO with 30 bowers and scipy's differential evolution where evaluations cost nothing: medians over seeds.
 
-    Parameters
-    ----------
-    n_seeds : int
-        Shifts of each function, and searches.
-    max_evaluations : int
-        Of each search; a multiple of the 15 `n_dimensions` of differential evolution's population, or a little more.
-    n_dimensions : int
-        [D]
-    spread : float
-        How far from the centre the minimum may lie, as a share of the limits; Rastrigin's valleys make it matter.
-    seed : int
-
-    Returns
-    -------
-    DataFrame, a row a function: median best of SBO and of scipy's differential evolution, and the band of SBO.
+    `max_evaluations` is a multiple of the 15 `n_dimensions` of differential evolution's population, or a little more.
     """
-    rows = []
+    rows, thirty = [], replace(VARIANTS["paper"], n_bowers=30)
     for name in FUNCTIONS:
         found = []
         for k in range(seed, seed + n_seeds):
-            problem = shifted_problem(name, k, n_dimensions, spread)
-            ours = sbo.minimize(problem.loss, problem.space, n_bowers=30, max_evaluations=max_evaluations, seed=k)
+            problem = shifted_problem(name, k, n_dimensions, spread=0.4)  # Rastrigin's valleys make the spread matter
+            ours = sbo.minimize(
+                one_by_one(problem.loss), problem.space, thirty, max_evaluations=max_evaluations, seed=k
+            )
             theirs = differential_evolution(
                 lambda x, problem=problem: problem.loss(dict(zip(problem.space, x, strict=True))),
                 [dimension.bounds for dimension in problem.space.values()],
@@ -569,32 +443,15 @@ def at_length(
     return pd.DataFrame(rows)
 
 
-def lstm_problem(
-    panel: Panel, seed: int, space: Space = WIDE_LSTM, *, n_series: int = 200, epochs: int = 4, batch_size: int = 16
-) -> Problem:
-    """The real thing, small: validation WMAPE of the forecaster on some of a panel's series.
-
-    Parameters
-    ----------
-    panel : Panel
-        Training days only.
-    seed : int
-        Draws the series, and seeds the training.
-    space : dict
-        Names of `forecaster.Settings` and what to search.
-    n_series, epochs, batch_size : int
-        Small, so that an evaluation takes about a second, but steps enough for training to help.
-
-    Returns
-    -------
-    Problem
-    """
+def lstm_problem(panel: Panel, seed: int, n_series: int = 200, epochs: int = 4) -> Problem:
+    """Validation WMAPE of the forecaster on some of a panel's series, trained for about a second."""
     from bowerbird.forecaster import Settings  # torch is for those who train
     from bowerbird.forecaster.tuning import validation_loss
 
     rows = np.random.default_rng(seed).choice(panel.n_series, min(n_series, panel.n_series), replace=False)
-    few, fixed = panel.select(np.sort(rows)), Settings(epochs=epochs, batch_size=batch_size)
-    return Problem("LSTM", space, lambda x: validation_loss(few, replace(fixed, **x), seed=seed))
+    few, fixed = panel.select(np.sort(rows)), Settings(epochs=epochs, batch_size=16)
+    data = digest([few.series.to_csv(), few.demand.tolist(), seed, epochs])
+    return Problem("LSTM", WIDE_LSTM, lambda x: validation_loss(few, replace(fixed, **x), seed=seed), data=data)
 
 
 def _suggest(trial, name: str, dimension):

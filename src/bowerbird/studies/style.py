@@ -1,7 +1,13 @@
 """One look for all figures: colour-blind-safe, readable on paper and screen."""
 
+import os
+from collections.abc import Callable
+
 import matplotlib.pyplot as plt
 import seaborn as sns
+from IPython.display import display
+
+from bowerbird.runs import IN_JUPYTER
 
 COLOURS = sns.color_palette("colorblind")
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = COLOURS
@@ -22,3 +28,23 @@ def format_days(axis) -> None:
     locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+
+
+def with_sliders(draw: Callable, **ranges: tuple[int, int, int]):
+    """A view that draws the figure again when a slider, (value, low, high), is let go; None where nobody moves it.
+
+    A notebook that papermill runs has no sliders: their messages can leave kernel and client waiting for each other.
+    """
+    if IN_JUPYTER not in os.environ:
+        print("A slider stands here when the notebook is run in JupyterLab.")
+        return None
+    try:
+        from ipywidgets import IntSlider, interactive
+    except ImportError:
+        print('A slider stands here with ipywidgets: pip install -e ".[interactive]", and run this cell again.')
+        return None
+    sliders = {
+        name: IntSlider(value, low, high, description=name.replace("_", " "), continuous_update=False)
+        for name, (value, low, high) in ranges.items()
+    }
+    return interactive(lambda **values: display(draw(**values)), **sliders)
