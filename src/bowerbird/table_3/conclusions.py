@@ -75,7 +75,7 @@ def families(cells: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int = 10, seed: int = 0) -> pd.DataFrame:
+def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int, seed: int) -> pd.DataFrame:
     """Random-row protocols scored again with other test rows, `n_draws` seeds from `seed` on, a row a protocol.
 
     Columns: model, filter, horizon; test, low and high [mean and range of the test 1-WMAPE]; attains, and then classes,
