@@ -146,7 +146,7 @@ def crossings(panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], 
             low, high = gap.index[passed[0]], gap.index[passed[0] + 1]
             member = members[key]
             miss = partial(_gap, panel=panel, protocol=member, smooth=smooth, printed=printed, seed=seed)
-            if member.kernel == "mean":  # whole days: the nearest of the two about the print
+            if member.kernel == "mean":  # whole days: the nearer of the two beside the crossing
                 days = range(int(low), int(high) + 1)
                 above = bisect_left(days, 0, key=miss)
                 width = float(min(days[max(above - 1, 0) : above + 1], key=lambda n: abs(miss(n))))

@@ -1,1 +1,1 @@
-"""Table 3: under which protocols do scores near 0.945 appear, and what do they say of demand?"""
+"""Table 3: protocols that could have given its scores, and what their scores say."""

@@ -69,9 +69,14 @@ def _helps(tables: Tables, with_it: str, without: str, what: str) -> tuple[str, 
     return f"1-WMAPE {what} {text}", REPRODUCED if gains["R"][1] > 0 else NOT_FOUND
 
 
+def chose_clusters(tables: Tables) -> bool:
+    """Whether SBO chose the clusters as an input of the network: the run then compares it with one without them."""
+    return (tables["ladder_differences"]["other"] == "SBO-LSTM, without DM clusters").any()
+
+
 def _clusters(tables: Tables) -> tuple[str, str]:
-    chosen = (tables["ladder_differences"]["other"] == "SBO-LSTM, without DM clusters").any()  # SBO took them
-    pair = ("SBO-LSTM", "SBO-LSTM, without DM clusters") if chosen else ("SBO-LSTM, with DM clusters", "SBO-LSTM")
+    with_, without = "SBO-LSTM, with DM clusters", "SBO-LSTM, without DM clusters"
+    pair = ("SBO-LSTM", without) if chose_clusters(tables) else (with_, "SBO-LSTM")
     return _helps(tables, *pair, "with the clusters against without")
 
 

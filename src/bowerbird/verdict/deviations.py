@@ -13,7 +13,7 @@ import yaml
 from bowerbird import paper
 from bowerbird.errors import MissingResult
 from bowerbird.runs.stage import Tables, one
-from bowerbird.verdict.claims import NOT_MEASURED, horizon_total_text, search_text
+from bowerbird.verdict.claims import NOT_MEASURED, chose_clusters, horizon_total_text, search_text
 
 DEVIATIONS = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
 
@@ -80,8 +80,7 @@ def _variant(name: str) -> Callable[[Tables], str]:
 
 
 def _clusters(tables: Tables) -> str:
-    chosen = (tables["ladder_differences"]["other"] == "SBO-LSTM, without DM clusters").any()  # SBO took them
-    return _variant("without DM clusters" if chosen else "with DM clusters")(tables)
+    return _variant("without DM clusters" if chose_clusters(tables) else "with DM clusters")(tables)
 
 
 def _split(tables: Tables) -> str:

@@ -1,4 +1,4 @@
-"""Every number the paper prints, judged: three readings, one verdict and a line of reason; and the headline table.
+"""Every printed number as printed, as run and corrected, with one verdict and its reason; and the headline table.
 
 Everything is computed from the tables that a run leaves and from `paper.PRINTED`: the same tables give the same
 verdicts, in a run's folder or in a committed report.
@@ -36,7 +36,7 @@ RECORDS_TOLERANCE = 20  # records of a cluster
 CELL_TOLERANCE = 1  # unit of a label's code number
 CHANCE = 0.05  # share of all series from which an agreement counts as likely by chance
 HALF_DIGIT = 0.0005  # what rounding to three decimals may hide
-NONE = "–"  # a reading that does not speak of the number
+NONE = "–"  # where a formula or computation says nothing of the number
 _VALUE = paper.PRINTED.set_index("id")["value"]
 
 
@@ -67,9 +67,9 @@ def verdicts(tables: Tables, real: bool) -> pd.DataFrame:
 
 
 def _judged(verdict: str, reason: str, as_printed=NONE, as_run=NONE, best=NONE, corrected=NONE) -> dict[str, str]:
-    """One number's readings as text, its verdict and why."""
-    readings = {"as printed": as_printed, "as run": as_run, "best": best, "corrected": corrected}
-    return readings | {"verdict": verdict, "reason": reason}
+    """One number's columns, all text."""
+    ours = {"as printed": as_printed, "as run": as_run, "best": best, "corrected": corrected}
+    return ours | {"verdict": verdict, "reason": reason}
 
 
 def agreement(printed: float, ours: float, tolerance: float) -> str:
