@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -371,7 +370,6 @@ def test_every_whole_number_and_choice_is_as_likely():
         (lambda: search(mixed, {}), "space is {}"),
         (lambda: search(mixed, {"rate": (0, 1)}), r"space\['rate'\] is \(0, 1\)"),
         (lambda: search(mixed, {"best": Float(0, 1)}), "column of the history"),
-        (lambda: search(mixed, {"lock": Choice([threading.Lock()])}), r"space\['lock'\] holds what cannot be copied"),
         (lambda: search(mixed, MIXED, n_bowers=1), "n_bowers is 1; give a whole number of at least 2"),
         (lambda: search(mixed, MIXED, n_bowers=10**12), "n_bowers is 1000000000000; .* at most 1,000,000"),
         (lambda: replace(PAPER, n_bowers=4.5), "n_bowers is 4.5"),

@@ -4,6 +4,6 @@
 method: the K-means on label codes that gives Tables 1 and 2.
 """
 
-from bowerbird.dm.mixture import EmptyClusterWarning, PolynomialRegressionMixture, VarianceFloorWarning
+from bowerbird.dm.mixture import DegenerateClusterWarning, PolynomialRegressionMixture
 
-__all__ = ["EmptyClusterWarning", "PolynomialRegressionMixture", "VarianceFloorWarning"]
+__all__ = ["DegenerateClusterWarning", "PolynomialRegressionMixture"]

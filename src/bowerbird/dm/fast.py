@@ -28,19 +28,18 @@ class Statistics:
     residual: np.ndarray  # (n,), r_i
     moments: np.ndarray  # (n, 2 + P), what an M-step sums up: 1, n_i, R_i'u_i; with missing days also R_i'R_i
     triangle: np.ndarray | None  # (n, P, P), R_i; None without missing days
+    variance: float = 1.0  # of all values
 
     @classmethod
-    def gather(cls, chunks: Iterable[np.ndarray], q: np.ndarray, complete: bool) -> "Statistics":
+    def gather(cls, chunks: Iterable[np.ndarray], q: np.ndarray, complete: bool, variance: float = 1.0) -> "Statistics":
         """From some thousand curves at a time (., n_days), NaN where a day is missing, and the basis Q (n_days, P)."""
-        parts = [_condense(rows, q, complete) for rows in chunks]
-        own, residual, moments, triangle = zip(*parts, strict=True)
-        triangle = None if complete else np.concatenate(triangle)
-        return cls(np.concatenate(own), np.concatenate(residual), np.concatenate(moments), triangle)
+        *arrays, triangle = zip(*(_condense(rows, q, complete) for rows in chunks), strict=True)
+        return cls(*map(np.concatenate, arrays), None if complete else np.concatenate(triangle), variance)
 
     def take(self, which: slice | np.ndarray) -> "Statistics":
         """Some of the curves."""
         triangle = None if self.triangle is None else self.triangle[which]
-        return Statistics(self.own[which], self.residual[which], self.moments[which], triangle)
+        return Statistics(self.own[which], self.residual[which], self.moments[which], triangle, self.variance)
 
     def __len__(self) -> int:
         return len(self.own)

@@ -59,10 +59,7 @@ def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, flo
 
     Returns
     -------
-    responsibilities : array (n, K)
-        Posterior probability of each cluster for each curve [w_ik].
-    log_likelihood : float
-        Sum of log p(y_i) over the curves.
+    responsibilities (n, K) [w_ik], and the log-likelihood, the sum of log p(y_i) over the curves
 
     Source
     ------
@@ -135,17 +132,13 @@ def m_step(curves, x, w, eq9: str = "corrected") -> tuple[np.ndarray, np.ndarray
 
 # ---- the estimator ---------------------------------------------------------------------------------------------------
 
-LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, leave the range of floats
+LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, may leave the range of floats
 FLOOR = 1e-10  # least variance of a cluster, relative to the variance of all values
 SHORT_RUNS, SHORT_ITERATIONS = 10, 8  # of small EM
 
 
-class EmptyClusterWarning(UserWarning):
-    """A cluster has lost (nearly) all its curves, and was kept or dropped."""
-
-
-class VarianceFloorWarning(UserWarning):
-    """A cluster has no variance of its own: the floor decides the likelihood and the criteria."""
+class DegenerateClusterWarning(UserWarning):
+    """A cluster has lost nearly all its curves, or has no variance of its own."""
 
 
 class Run(NamedTuple):
@@ -176,8 +169,8 @@ class PolynomialRegressionMixture:
     max_iter : int
         Most iterations of a run.
     on_empty : {"keep", "drop"}
-        What becomes of a cluster with less than one curve, counted by responsibility. Both give an
-        `EmptyClusterWarning`.
+        What becomes of a cluster with less than one curve, counted by responsibility. Both give a
+        `DegenerateClusterWarning`.
     eq9 : {"corrected", "printed"}
         Denominator of eq. (9). "printed" omits the length of the curves; it exists to show what that does.
     random_state : int
@@ -265,7 +258,7 @@ class PolynomialRegressionMixture:
         Raises
         ------
         ParameterError
-            Fewer curves than clusters, fewer days than coefficients, all values equal, values beyond 1e-60 to 1e60, or
+            Fewer curves than clusters, fewer days than coefficients, all values equal, values beyond 1e60, or
             responsibilities of the wrong shape or that are no distribution.
         """
         curves = _two_dimensional(curves)
@@ -273,16 +266,15 @@ class PolynomialRegressionMixture:
         self._check_enough(n, n_days)
         self._set_days(n_days)
         complete, variance = _check_values(curves)
-        data = Statistics.gather(_read_rows(curves), self._q, complete)
+        data = Statistics.gather(_read_rows(curves), self._q, complete, variance)
         seen = data.n_observed > 0
         self._check_enough(seen.sum(), n_days)
         every, data = data, data if seen.all() else data.take(seen)
         if responsibilities is None:
-            generators = streams(self.random_state, "mixture/starts", self.n_init)
-            starts = [self._start(data, variance, rng) for rng in generators]
+            starts = [self._start(data, rng) for rng in streams(self.random_state, "mixture/starts", self.n_init)]
         else:
             starts = [data.m_step(self._check_responsibilities(responsibilities, n)[seen], self.eq9)]
-        runs = [self._em(data, variance, start, self.max_iter) for start in starts]
+        runs = [self._em(data, start, self.max_iter) for start in starts]
         best = max(runs, key=lambda run: run.history[-1])
         order = np.arange(len(best.path[-1][0]))
         if responsibilities is None:
@@ -306,12 +298,12 @@ class PolynomialRegressionMixture:
         self._warn(complete)
         return self
 
-    def _em(self, data: Statistics, variance: float, parameters: tuple, max_iter: int) -> Run:
+    def _em(self, data: Statistics, parameters: tuple, max_iter: int) -> Run:
         """Iterate E-step and M-step until the log-likelihood stands still."""
         path, history, n_dropped, dropped = [], [], 0, False
         for _ in range(max_iter):
             weights, centres, variances = parameters
-            variances = np.where(weights > 0, np.maximum(variances, FLOOR * variance), variance)
+            variances = np.where(weights > 0, np.maximum(variances, FLOOR * data.variance), data.variance)
             following, likelihood = data.step(weights, centres, variances, eq9=self.eq9)
             change = likelihood - history[-1] if history and not dropped else np.inf
             rounding = 1e-9 * (abs(likelihood) + data.n_observed.sum())
@@ -330,7 +322,7 @@ class PolynomialRegressionMixture:
             parameters = following
         return Run(path, history, False, n_dropped)
 
-    def _start(self, data: Statistics, variance: float, rng: np.random.Generator) -> tuple:
+    def _start(self, data: Statistics, rng: np.random.Generator) -> tuple:
         """Parameters to begin with."""
         k, runs = self.n_components, []
         if self.init == "random":
@@ -339,28 +331,27 @@ class PolynomialRegressionMixture:
             with warnings.catch_warnings():  # an empty k-means cluster is no fault here
                 warnings.simplefilter("ignore")
                 labels = kmeans2(data.own_fits(), k, minit="++", iter=5, rng=rng)[1]
-            runs.append(self._em(data, variance, data.m_step(np.eye(k)[labels], self.eq9), SHORT_ITERATIONS))
+            runs.append(self._em(data, data.m_step(np.eye(k)[labels], self.eq9), SHORT_ITERATIONS))
         return max(runs, key=lambda run: run.history[-1]).path[-1]
 
     def _warn(self, complete: bool) -> None:
-        k, few = len(self.weights_), int((self.weights_ * self.n_curves_ < 1).sum())
-        floored = (
-            f"{self.n_floored_} of {k} clusters stand on the variance floor, since their curves are nearly equal: "
-            "log-likelihood, BIC, ICL and responsibilities depend on the floor; set such curves (without demand, say) "
-            "apart, or fit fewer clusters"
-        )
-        lost = f"{self.n_dropped_} clusters held less than one curve and were dropped"
-        empty = f'{few} of {k} clusters hold less than one curve; fit fewer clusters, or on_empty="drop"'
-        cure = "" if complete else ", or lower the degree: few days of some curves are observed"
-        unfinished = f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol{cure}"
-        for holds, message, kind in (
-            (self.n_floored_, floored, VarianceFloorWarning),
-            (self.n_dropped_, lost, EmptyClusterWarning),
-            (few, empty, EmptyClusterWarning),
-            (not self.converged_, unfinished, ConvergenceWarning),
-        ):
-            if holds:
-                warnings.warn(message, kind, stacklevel=3)
+        k, few, said = len(self.weights_), int((self.weights_ * self.n_curves_ < 1).sum()), []
+        if self.n_floored_:
+            said.append(
+                f"{self.n_floored_} of {k} clusters stand on the variance floor, since their curves are nearly equal: "
+                "log-likelihood, BIC, ICL and responsibilities depend on the floor; set such curves (without demand, "
+                "say) apart, or fit fewer clusters"
+            )
+        if self.n_dropped_:
+            said.append(f"{self.n_dropped_} clusters held less than one curve and were dropped")
+        if few:
+            said.append(f'{few} of {k} clusters hold less than one curve; fit fewer clusters, or on_empty="drop"')
+        if said:
+            warnings.warn("; ".join(said), DegenerateClusterWarning, stacklevel=3)
+        if not self.converged_:
+            cure = "" if complete else ", or lower the degree: few days of some curves are observed"
+            message = f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol{cure}"
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
     def _check_enough(self, n: int, n_days: int) -> None:
         if n < self.n_components or n_days <= self.degree + 1:
@@ -423,16 +414,9 @@ class PolynomialRegressionMixture:
         return mean, np.maximum(w @ means**2 - mean**2, 0.0) + (w @ self.variances_)[:, None]
 
     def predict_proba_by_day(self, curves: np.ndarray) -> np.ndarray:
-        """Posterior probability of each cluster as it stood at the end of each day, from the days so far alone.
+        """Posterior probability of each cluster at the end of each day, from the days so far (n_curves, n_days, K).
 
-        Parameters
-        ----------
-        curves : array (n_curves, n_days)
-            The fitted days, and possibly later ones, on which the last posterior is kept; NaN where a day is missing.
-
-        Returns
-        -------
-        array (n_curves, n_days, K); its last fitted day equals `predict_proba`.
+        Curves are as in `predict_proba`, or longer than the fitted ones; on later days the last posterior is kept.
         """
         self._check_fitted()
         curves = np.concatenate(list(_read_rows(_two_dimensional(curves))))
@@ -449,13 +433,7 @@ class PolynomialRegressionMixture:
         return np.concatenate([posterior, later], axis=1)
 
     def bic(self, count: str = "curves") -> float:
-        """Bayesian information criterion of the fit; the least is best.
-
-        Parameters
-        ----------
-        count : {"curves", "points"}
-            What the sample size counts: independent curves, or all observed values, as flexmix does.
-        """
+        """Bayesian information criterion, the least is best; it counts "curves", or "points" as flexmix does."""
         if count not in ("curves", "points"):
             raise ParameterError(f"count is {count!r}; choose 'curves' or 'points'")
         size = self.n_curves_ if count == "curves" else self.n_points_
@@ -467,18 +445,17 @@ class PolynomialRegressionMixture:
         return self.bic() + 2 * self.entropy_
 
     def to_dict(self) -> dict:
-        """What prediction needs, as plain numbers, lists and strings that JSON can hold."""
+        """What prediction needs, as numbers and lists that JSON can hold."""
         self._check_fitted()
-        names = ("n_components", "degree", "init", "n_init", "tol", "max_iter", "on_empty", "eq9", "random_state")
-        fit = [array.tolist() for array in (self.weights_, self._centres, self.variances_)]
-        return {"settings": {name: getattr(self, name) for name in names}, "n_days": self.n_days_, "fit": fit}
+        parameters = [array.tolist() for array in (self.weights_, self._centres, self.variances_)]
+        return {"degree": self.degree, "n_days": self.n_days_, "parameters": parameters}
 
     @classmethod
     def from_dict(cls, saved: dict) -> "PolynomialRegressionMixture":
         """The mixture that `to_dict` saved; it predicts the same bits."""
-        mixture = cls(**saved["settings"])
+        mixture = cls(len(saved["parameters"][0]), saved["degree"])
         mixture._set_days(saved["n_days"])
-        mixture._set_parameters(*map(np.array, saved["fit"]))
+        mixture._set_parameters(*map(np.array, saved["parameters"]))
         return mixture
 
     def _check_fitted(self) -> None:
@@ -514,14 +491,9 @@ def _check_values(curves) -> tuple[bool, float]:
     for rows in _read_rows(curves):
         lowest, highest = np.nanmin(rows, initial=lowest), np.nanmax(rows, initial=highest)
         count, total = count + (~np.isnan(rows)).sum(), total + np.nansum(rows)
-    if lowest > highest:
+    if not count:
         raise ParameterError("curves hold no value: there are none, or all their days are missing (NaN)")
-    if lowest == highest:  # not the variance: that of equal numbers may miss zero by a rounding
-        raise ParameterError("all curves are the same constant; there is nothing to cluster")
-    if max(-lowest, highest) < 1 / LARGEST:
-        raise ParameterError(
-            f"the largest value of curves is {max(-lowest, highest):g}, below {1 / LARGEST:g}; "
-            "multiply all curves by one number"
-        )
+    if highest - lowest < 1 / LARGEST:
+        raise ParameterError(f"all values of curves lie within {highest - lowest:g}; there is nothing to cluster")
     squares = sum(np.nansum((rows - total / count) ** 2) for rows in _read_rows(curves))
     return count == curves.shape[0] * curves.shape[1], squares / count

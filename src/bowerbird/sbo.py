@@ -132,10 +132,7 @@ def _candidate(space: Space, key: tuple) -> dict:
     }
 
 
-# ---- the search ------------------------------------------------------------------------------------------------------
-
-HISTORY_COLUMNS = ("evaluation", "generation", "value", "best", "failure")
-STALE = 100  # generations in a row without a new candidate, after which there is none to be expected
+# ---- the equations ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -182,6 +179,77 @@ VARIANTS = {
     "tuned": Variant(n_bowers=10, alpha=1.2, mutation_rate=0.4, z=0.1, selection="rank", start="Sobol"),
 }
 """The paper's (alpha, mutation rate and z are its source's), and ours for budgets of 30 to 120 evaluations."""
+
+
+def first_bowers(variant: Variant, low, high, rng) -> np.ndarray:
+    """The first generation, (n_bowers, D), before it is evaluated."""
+    if variant.start == "uniform":
+        return rng.uniform(low, high, (variant.n_bowers, len(low)))
+    power = int(np.ceil(np.log2(variant.n_bowers)))  # Sobol points come in powers of two
+    return low + (high - low) * qmc.Sobol(len(low), rng=rng).random_base2(power)[: variant.n_bowers]
+
+
+def chances(values: np.ndarray, selection: str) -> np.ndarray:
+    """Chance of each bower to be the target [p] (n_bowers,), given the values [f], best first, inf for a failure.
+
+    Costs 0 and 1 have fitness 1 and 1/2, so the chances are 2/3 and 1/3:
+
+    >>> chances(np.array([0.0, 1.0]), "roulette").round(3)
+    array([0.667, 0.333])
+    """
+    if selection == "roulette":
+        # Eq. (19): fit_i = 1/(1 + f_i) for f_i >= 0, 1 + |f_i| below; as printed "1/1 + f(x)" would favour the worst.
+        fitness = np.where(values >= 0, 1 / (1 + np.maximum(values, 0)), 1 + np.abs(values))
+    else:  # With f near 1, eq. (19) makes all bowers alike: best to worst 1.1 to 1. By rank it is n to 1.
+        fitness = np.arange(len(values), 0.0, -1.0)
+    # Eq. (18): p_i = fit_i / sum_n fit_n
+    return fitness / fitness.sum()
+
+
+def next_bowers(bowers, values, low, high, rng, variant: Variant) -> np.ndarray:
+    """One generation's children, before they are evaluated.
+
+    Parameters
+    ----------
+    bowers : array (n_bowers, D)
+        Positions of the parents [x], best first; the first is the elite.
+    values : array (n_bowers,)
+        Their losses [f], inf for a failure.
+    low, high : arrays (D,)
+        Limits of each coordinate [varmin, varmax].
+    rng : numpy Generator
+    variant : Variant
+
+    Returns
+    -------
+    float64 array (n_bowers, D), clipped to the limits.
+
+    Source
+    ------
+    Eqs (18)-(24).
+    """
+    n_bowers, n_dimensions = bowers.shape
+    probability = chances(values, variant.selection)
+    # A target bower j for every coordinate k of every bower i.
+    j = rng.choice(n_bowers, size=(n_bowers, n_dimensions), p=probability)
+    # Eq. (21): lambda = alpha / (1 + p_j); as printed "alpha/1 + P_j" would make better targets overshoot.
+    step = variant.alpha / (1 + probability[j])  # (n_bowers, D)
+    # Eq. (20): x_ik <- x_ik + lambda ((x_jk + elite_k)/2 - x_ik);
+    # the text calls x_ik^t the best position, but it is the bower's own.
+    moved = bowers + step * ((bowers[j, np.arange(n_dimensions)] + bowers[0]) / 2 - bowers)
+    # Eq. (24): sigma = z (varmax - varmin)
+    sigma = variant.z * (high - low)  # (D,)
+    # Eqs (22), (23): x_ik <- x_ik + sigma N(0, 1), for each coordinate with chance mutation_rate; as printed around
+    # x_ik^t, which would undo the move, in the source's code around the moved position.
+    mutates = rng.random(moved.shape) < variant.mutation_rate
+    mutated = moved + np.where(mutates, sigma * rng.standard_normal(moved.shape), 0)
+    return np.clip(mutated, low, high)
+
+
+# ---- the search ------------------------------------------------------------------------------------------------------
+
+HISTORY_COLUMNS = ("evaluation", "generation", "value", "best", "failure")
+STALE = 100  # generations in a row without a new candidate, after which there is none to be expected
 
 
 @dataclass(frozen=True)
@@ -303,7 +371,12 @@ def minimize(
             met, new = _sort_out(_keys(space, children), outcomes, max_evaluations - len(outcomes))
             paid = stored[len(outcomes) : len(outcomes) + len(new)]  # by the search that is resumed
             for number, ((key, _, _), ours) in enumerate(zip(paid, new, strict=False), len(outcomes) + 1):
-                _check_replay(checkpoint, number, key, ours)
+                if key != ours:
+                    raise ParameterError(
+                        f"checkpoint {checkpoint}, evaluation {number}: holds {key}, but the search comes to {ours}; "
+                        "numpy or scipy draw other random numbers than when it was written: use that version, or "
+                        "remove the file to start anew"
+                    )
             due = [_candidate(space, key) for key in new[len(paid) :]]
             losses = evaluate(due) if due else []
             if len(losses) != len(due):
@@ -325,83 +398,16 @@ def minimize(
                 )
             bar.set_postfix(best=f"{values[0]:.4g}")
             renewed = generation if new else renewed
-            stops = {
-                "target": target is not None and values[0] <= target,
-                "evaluations": len(outcomes) == max_evaluations,
-                "repeats": generation - renewed >= STALE,
-            }
-            if any(stops.values()):
+            if target is not None and values[0] <= target:
+                stopped = "target"
+                break
+            if len(outcomes) == max_evaluations or generation - renewed >= STALE:
+                stopped = "evaluations" if len(outcomes) == max_evaluations else "repeats"
                 break
             generation += 1
             children = next_bowers(bowers, values, low, high, rng, variant)
 
-    stopped = next(reason for reason, holds in stops.items() if holds)
     return Result(decode(space, bowers[:1])[0], float(values[0]), _history(outcomes, space), stopped)
-
-
-def first_bowers(variant: Variant, low, high, rng) -> np.ndarray:
-    """The first generation, (n_bowers, D), before it is evaluated."""
-    if variant.start == "uniform":
-        return rng.uniform(low, high, (variant.n_bowers, len(low)))
-    power = int(np.ceil(np.log2(variant.n_bowers)))  # Sobol points come in powers of two
-    return low + (high - low) * qmc.Sobol(len(low), rng=rng).random_base2(power)[: variant.n_bowers]
-
-
-def chances(values: np.ndarray, selection: str) -> np.ndarray:
-    """Chance of each bower to be the target [p] (n_bowers,), given the values [f], best first, inf for a failure.
-
-    Costs 0 and 1 have fitness 1 and 1/2, so the chances are 2/3 and 1/3:
-
-    >>> chances(np.array([0.0, 1.0]), "roulette").round(3)
-    array([0.667, 0.333])
-    """
-    if selection == "roulette":
-        # Eq. (19): fit_i = 1/(1 + f_i) for f_i >= 0, 1 + |f_i| below; as printed "1/1 + f(x)" would favour the worst.
-        fitness = np.where(values >= 0, 1 / (1 + np.maximum(values, 0)), 1 + np.abs(values))
-    else:  # With f near 1, eq. (19) makes all bowers alike: best to worst 1.1 to 1. By rank it is n to 1.
-        fitness = np.arange(len(values), 0.0, -1.0)
-    # Eq. (18): p_i = fit_i / sum_n fit_n
-    return fitness / fitness.sum()
-
-
-def next_bowers(bowers, values, low, high, rng, variant: Variant) -> np.ndarray:
-    """One generation's children, before they are evaluated.
-
-    Parameters
-    ----------
-    bowers : array (n_bowers, D)
-        Positions of the parents [x], best first; the first is the elite.
-    values : array (n_bowers,)
-        Their losses [f], inf for a failure.
-    low, high : arrays (D,)
-        Limits of each coordinate [varmin, varmax].
-    rng : numpy Generator
-    variant : Variant
-
-    Returns
-    -------
-    float64 array (n_bowers, D), clipped to the limits.
-
-    Source
-    ------
-    Eqs (18)-(24).
-    """
-    n_bowers, n_dimensions = bowers.shape
-    probability = chances(values, variant.selection)
-    # A target bower j for every coordinate k of every bower i.
-    j = rng.choice(n_bowers, size=(n_bowers, n_dimensions), p=probability)
-    # Eq. (21): lambda = alpha / (1 + p_j); as printed "alpha/1 + P_j" would make better targets overshoot.
-    step = variant.alpha / (1 + probability[j])  # (n_bowers, D)
-    # Eq. (20): x_ik <- x_ik + lambda ((x_jk + elite_k)/2 - x_ik);
-    # the text calls x_ik^t the best position, but it is the bower's own.
-    moved = bowers + step * ((bowers[j, np.arange(n_dimensions)] + bowers[0]) / 2 - bowers)
-    # Eq. (24): sigma = z (varmax - varmin)
-    sigma = variant.z * (high - low)  # (D,)
-    # Eqs (22), (23): x_ik <- x_ik + sigma N(0, 1), for each coordinate with chance mutation_rate; as printed around
-    # x_ik^t, which would undo the move, in the source's code around the moved position.
-    mutates = rng.random(moved.shape) < variant.mutation_rate
-    mutated = moved + np.where(mutates, sigma * rng.standard_normal(moved.shape), 0)
-    return np.clip(mutated, low, high)
 
 
 def _sort_out(keys: list[tuple], outcomes: dict, budget: int) -> tuple[list[tuple], list[tuple]]:
@@ -439,10 +445,6 @@ def _check_space(space: Space) -> None:
             raise ParameterError(f"space[{name!r}] is {dimension!r}; give a Float, an Integer or a Choice")
         if name in HISTORY_COLUMNS:
             raise ParameterError(f"space holds {name!r}, a column of the history; choose another name")
-        try:
-            deepcopy(dimension)
-        except Exception as error:
-            raise ParameterError(f"space[{name!r}] holds what cannot be copied ({error}); give its name") from error
 
 
 # ---- the checkpoint --------------------------------------------------------------------------------------------------
@@ -501,11 +503,3 @@ def _load(path: Path, identity: dict) -> list[tuple[tuple, float, str]]:
                 "give another file name, or remove the file to start anew"
             )
     return [(key, np.inf if value is None else value, text) for key, value, text in evaluations]
-
-
-def _check_replay(path: Path | str, number: int, stored: tuple, key: tuple) -> None:
-    if stored != key:
-        raise ParameterError(
-            f"checkpoint {path}, evaluation {number}: holds {stored}, but the search comes to {key}; numpy or scipy "
-            "draw other random numbers than when it was written: use that version, or remove the file to start anew"
-        )
