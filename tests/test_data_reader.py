@@ -503,13 +503,6 @@ def test_refuses_a_bad_cell(tables, refused, kind, column, value, fault, cure):
     assert "more such rows" not in message
 
 
-@pytest.mark.parametrize("label", ["附件5", "附件6"])
-@pytest.mark.parametrize(("column", "value"), [("qty", "2.5"), ("date", "yesterday"), ("seller_no", "seller_9")])
-def test_refuses_a_bad_cell_of_new_items_and_promotion(tables, refused, label, column, value):
-    tables[label].loc[1, column] = value
-    assert f"{label}-{SPECS[label].title}.csv, row 3, column {column}: {value!r} is " in refused()
-
-
 @pytest.mark.parametrize("label", LOOKUPS)
 def test_refuses_an_empty_label_in_any_column(tables, refused, label):
     for column in tables[label].columns:

@@ -14,7 +14,6 @@ from bowerbird.data.twin import (
     apportion,
     calendar,
     draw_counts,
-    draw_stockouts,
     make_structure,
     make_twin,
     write_twin,
@@ -231,11 +230,6 @@ def test_counts_have_the_mean_and_variance_of_the_negative_binomial():
     counts = draw_counts(means, a, np.random.default_rng(1))
     np.testing.assert_allclose(counts.mean(axis=1), 6, rtol=0.01)
     np.testing.assert_allclose(counts.var(axis=1), 6 + a * 36, rtol=0.03)
-
-
-def test_stockouts_come_in_runs_and_hit_slow_sellers_more():
-    days = draw_stockouts(np.repeat([1.0, 100.0], 2000), 166, np.random.default_rng(2)).reshape(2, -1).mean(axis=1)
-    assert days[0] > 5 * days[1] > 0
 
 
 def test_calendar_multiplies_weekday_month_and_festival():

@@ -36,8 +36,7 @@ GROWTH_EVERY, AGE_SD, NO_GROWTH = 5, 7.0, 5.0
 WEIGHT_ORIGINS, WEIGHT_PENALTY = 2, 0.02  # past origins that weights are learnt on, and what holds them to equal ones
 LEVEL_CLASSES = (0.5, 2.0, 8.0)
 """Bounds of the forecast, units a day, between which errors are pooled for the quantiles."""
-ALIKE = ("seller_no", *ATTRIBUTES)
-"""What makes two series alike, each counted equally."""
+ALIKE = ("seller_no", *ATTRIBUTES)  # what makes two series alike, each counted equally
 
 
 @dataclass(frozen=True)
@@ -371,10 +370,10 @@ def interval(items: Panel, old: Panel, point: np.ndarray, seed: int = 0) -> tupl
     ratios, sizes, weights = [], [], []
     for part in (hidden_old(old, origin, horizon, seed)[0], hidden_days(items, old, origin, horizon)):
         if part.items.n_series:
-            told = blend(part.items, part.old, horizon)
-            ratios.append(((part.actual + OFFSET) / (told + OFFSET)).ravel())
-            sizes.append(np.digitize(told, LEVEL_CLASSES).ravel())
-            weights.append(np.full(told.size, 1 / told.size))
+            earlier = blend(part.items, part.old, horizon)
+            ratios.append(((part.actual + OFFSET) / (earlier + OFFSET)).ravel())
+            sizes.append(np.digitize(earlier, LEVEL_CLASSES).ravel())
+            weights.append(np.full(earlier.size, 1 / earlier.size))
     ratios, sizes, weights = map(np.concatenate, (ratios, sizes, weights))
     size = np.digitize(point, LEVEL_CLASSES)
     bounds = []

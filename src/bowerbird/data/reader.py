@@ -22,8 +22,7 @@ import pandas as pd
 from bowerbird.errors import DataError
 from bowerbird.files import sha256
 
-SERIES_KEY = ("seller_no", "product_no", "warehouse_no")
-"""The columns that name one demand series."""
+SERIES_KEY = ("seller_no", "product_no", "warehouse_no")  # the columns that name one demand series
 
 SHIPMENT_COLUMNS = (*SERIES_KEY, "date", "qty")
 PRODUCT_ATTRIBUTES = ("category1", "category2", "category3")
@@ -57,8 +56,7 @@ ATTACHMENTS = (
     AttachmentSpec(5, "new_items", "新品历史出货量表", SHIPMENT_COLUMNS, (*SERIES_KEY, "date"), optional=True),
     AttachmentSpec(6, "promotion", "促销期间商家出货量表", SHIPMENT_COLUMNS, (*SERIES_KEY, "date"), optional=True),
 )
-LABELS = {spec.name: spec.label for spec in ATTACHMENTS}
-"""shipments -> 附件1, ..."""
+LABELS = {spec.name: spec.label for spec in ATTACHMENTS}  # shipments -> 附件1, ...
 
 SUFFIXES = (".csv", ".xlsx", ".xls")
 UTF_8, GBK = "utf-8-sig", "gb18030"  # gb18030 holds GBK and GB2312
@@ -359,20 +357,20 @@ def _sheets_of_table(path: Path, columns: tuple[str, ...]) -> dict[str, pd.DataF
 def _read_excel(path: Path) -> tuple[dict[str, pd.DataFrame], set[str]]:
     """Cells of every sheet, as the workbook's own kinds of values, and the names of hidden sheets."""
     try:
-        kept = 0
+        stored = 0
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as parts:
                 for name in parts.namelist():  # calamine passes over a checksum or a tag that is wrong
                     part = parts.read(name)
                     if name.endswith(".xml"):
                         expat.ParserCreate().Parse(part, True)
-                    kept += "/worksheets/sheet" in name
+                    stored += "/worksheets/sheet" in name
         with pd.ExcelFile(path, engine="calamine") as book:
-            told = [sheet for sheet in book.book.sheets_metadata if str(sheet.typ).endswith("WorkSheet")]
-            if len(told) < kept:
-                raise DataError(f"it keeps {kept} sheets and lists {len(told)}")
-            sheets = pd.read_excel(book, sheet_name=[sheet.name for sheet in told], dtype=object, **ALL_CELLS)
-            return sheets, {sheet.name for sheet in told if not str(sheet.visible).endswith(".Visible")}
+            listed = [sheet for sheet in book.book.sheets_metadata if str(sheet.typ).endswith("WorkSheet")]
+            if len(listed) < stored:
+                raise DataError(f"it keeps {stored} sheets and lists {len(listed)}")
+            sheets = pd.read_excel(book, sheet_name=[sheet.name for sheet in listed], dtype=object, **ALL_CELLS)
+            return sheets, {sheet.name for sheet in listed if not str(sheet.visible).endswith(".Visible")}
     except Exception as error:  # calamine raises its own kinds for broken archives
         raise DataError(f"{path.name}: not a readable Excel file ({error}); open and save it again as .xlsx") from error
 

@@ -25,8 +25,7 @@ PROMOTION_DAYS = pd.date_range("2022-11-01", "2022-11-11", name="date")
 FULL_SERIES = 1996
 PRODUCTS_STOCKED_IN = {1: 692, 2: 333, 3: 126, 4: 47, 5: 12, 6: 2}
 """Number of warehouses -> products: 1,212 products, 1,996 series, mean 1.65."""
-ALL_PRODUCTS = 2302
-"""Products of 附件2; the rest has no shipments or is new."""
+ALL_PRODUCTS = 2302  # products of 附件2; the rest has no shipments or is new
 
 SERIES_BY_CATEGORY = {
     "家装建材": 321, "食品饮料": 311, "美妆护肤": 206, "宠物生活": 183, "手机通讯": 180, "家用电器": 166,
@@ -35,8 +34,7 @@ SERIES_BY_CATEGORY = {
     "户外装备": 18, "母婴用品": 15, "礼品": 13, "文化用品": 13, "园艺": 4, "保健器材": 4,  # these six are invented
 }  # fmt: skip
 IDLE_CATEGORIES = ("汽车用品", "图书", "乐器")
-SUBCATEGORIES = 62, 210
-"""Second-level and third-level categories among the series; 附件2 holds 79 and 291."""
+SUBCATEGORIES = 62, 210  # second-level and third-level categories among the series; 附件2 holds 79 and 291
 IDLE_SUBCATEGORIES = 17, 81
 
 SERIES_BY_SELLER = {  # (inventory_category, seller_level) -> sizes of its sellers; 35 sellers in all
@@ -51,19 +49,14 @@ SERIES_BY_SELLER = {  # (inventory_category, seller_level) -> sizes of its selle
     ("B", "Small"): (57, 4),
     ("C", "Large"): (14,),
 }
-NEW_SERIES, LEAST_NEW_SERIES = 210, 3
-"""New items at full size, and at any size."""
-NEW_ITEM_DAYS = 23, 45
-"""Fewest and most days a new item has been on sale when the data end."""
-NEW_SELLERS = (("B", "New"), ("A", "New"))
-"""Sellers that appear in 附件5 only."""
-NEW_SELLER_WEIGHT = 120
-"""Size given to each of them when new items are dealt out; about one new item in nine is theirs."""
+NEW_SERIES, LEAST_NEW_SERIES = 210, 3  # new items at full size, and at any size
+NEW_ITEM_DAYS = 23, 45  # fewest and most days a new item has been on sale when the data end
+NEW_SELLERS = (("B", "New"), ("A", "New"))  # sellers that appear in 附件5 only
+NEW_SELLER_WEIGHT = 120  # size given to each of them when new items are dealt out; about one new item in nine is theirs
 
 NAMED_WAREHOUSES = {"wh_1": 744, "wh_25": 72, "wh_19": 64, "wh_9": 55, "wh_29": 33, "wh_38": 24, "wh_30": 7}
 CENTRAL_WAREHOUSES = ("wh_1", "wh_30")
-REPEATED_WAREHOUSES = ("wh_29", "wh_38")
-"""They stand twice in 附件4, so that a naive merge repeats their 57 series."""
+REPEATED_WAREHOUSES = ("wh_29", "wh_38")  # they stand twice in 附件4, so that a naive merge repeats their 57 series
 REGIONS = {  # region -> series, its named warehouses, how many others it has
     "华东": (970, ("wh_1", "wh_29"), 13),
     "华北": (313, ("wh_25", "wh_9"), 8),
@@ -88,8 +81,7 @@ LEVELS = (
 
 Their log-sd of 1.9 counts in doublings (log2): with these quantiles the natural logarithm gives 1.3.
 """
-CENTRAL_SHIFT = 0.92
-"""Head start of the central warehouses in the ranking by level: median day 7.1 against 2.9."""
+CENTRAL_SHIFT = 0.92  # head start of the central warehouses in the ranking by level: median day 7.1 against 2.9
 PRODUCT_SD, SELLER_SD = 0.5, 0.4
 """Series of one product, and of one seller, are alike; in units of a series' own standard deviation."""
 
@@ -104,8 +96,7 @@ CURVES = {  # latent class: (share of the series, log level at time x in [0, 1])
     "winter": (0.12, lambda x: -1.1 * np.exp(-(((x - 0.55) / 0.25) ** 2))),
 }
 """What a mixture of polynomial curves should find."""
-CURVE_SPREAD = 0.35
-"""Log-sd of a series' amplitude about the curve of its class."""
+CURVE_SPREAD = 0.35  # log-sd of a series' amplitude about the curve of its class
 WALK_MEMORY = 6.0
 WALK_SD, WALK_SD_SPREAD = 0.30, 0.45
 """Memory in days, log-sd and its spread over the series: ACF .33 at lag 1 and .15 at lag 7, 14-day log steps sd .42."""
@@ -127,17 +118,14 @@ SHORT_STOCKOUTS, SHORT_SLOPE, SHORT_DAYS = 15.0, -0.7, 2.0
 """Mean number at level 1, power of the level, mean days: P(0) .189, zero share q25/50/75 .03/.12/.29."""
 FLASH_RATE, FLASH_LIFT = 0.0018, (4.0, 4.0)
 """Share of days, and factor: the first number plus an exponential of mean the second. .4 % of days over 5 x median."""
-RECORD_LIFT = 21
-"""The largest series sells this many times its level on one day: maximum 17,323."""
+RECORD_LIFT = 21  # the largest series sells this many times its level on one day: maximum 17,323
 
 LIFT, LIFT_SLOPE, LIFT_SPREAD = 0.84, 0.09, 0.84
 """Median at level 1, power of the level, log-sd; Double 11 against Dec-May q10/50/90 .30/1.05/3.28, by volume 1.72."""
 LIFT_BY_DAY = np.array([1.2, 1.05, 1.05, 0.65, 0.7, 0.75, 0.6, 0.55, 0.5, 2.4, 1.55])
 """November 1 to 11, mean 1: an opening rush and the festival itself."""
-WITHOUT_PROMOTION, LATE_IN_PROMOTION = 39, 33
-"""Of 1,996 series: not in 附件6 at all, or there from a later day on."""
-NEW_ITEM_HALFWAY = 12.0
-"""Days until a new item has come half-way to its level."""
+WITHOUT_PROMOTION, LATE_IN_PROMOTION = 39, 33  # of 1,996 series: not in 附件6 at all, or there from a later day on
+NEW_ITEM_HALFWAY = 12.0  # days until a new item has come half-way to its level
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def recovery(table: pd.DataFrame, true_lift: np.ndarray) -> pd.DataFrame:
 
 
 def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "category3")) -> pd.DataFrame:
-    """Do Double 11's lifts tell Double 12's? The one check on another event that the attachments allow.
+    """How well Double 11's lifts tell Double 12's: the one check on another event that the attachments allow.
 
     Every other ordinary day of December is the surroundings of Double 11, the days between are those of Double 12, so
     no noise is shared. As the events differ in strength, the median difference of the log lifts is taken off. "event
@@ -110,7 +110,7 @@ def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "
     first, second = (np.isin(np.arange(panel.n_days), ordinary[k::2]) for k in (0, 1))
     event = panel.dates.isin(promotion.DOUBLE_12)
     noise = promotion.placebo_noise(panel)
-    there, inverse = promotion.log_ratio(
+    december, inverse = promotion.log_ratio(
         panel.demand[:, event].sum(axis=1), event.sum(), panel.demand[:, second].sum(axis=1), second.sum()
     )
     rows = []
@@ -120,14 +120,14 @@ def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "
         counting = noise[1] * inverse[scored].mean()
         estimates = {"no lift": np.zeros(len(table))} | {n: np.log(table[n]) for n in ("raw", "group_lift", "lift")}
         for name, log_lift in estimates.items():
-            said = np.asarray(log_lift)[scored]
-            error = said - there[scored]
+            estimated = np.asarray(log_lift)[scored]
+            error = estimated - december[scored]
             squared = ((error - np.median(error)) ** 2).mean()
             left = squared - counting - ((table["log_sd"][scored] ** 2).mean() if name == "lift" else 0)
             rows.append(
                 {
                     "group": group, "estimate": name, "series": scored.sum(), "RMSE": np.sqrt(squared),
-                    "correlation": np.corrcoef(said, there[scored])[0, 1] if said.std() > 0 else np.nan,
+                    "correlation": np.corrcoef(estimated, december[scored])[0, 1] if estimated.std() > 0 else np.nan,
                     "event sd": np.sqrt(max(left, 0)),
                 }
             )  # fmt: skip
