@@ -1,5 +1,7 @@
 """The ways to install say the same, what is printed of the results is what the report says, and the licences hold."""
 
+import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -98,3 +100,13 @@ def test_the_owners_packages_are_there():
 def test_no_attachment_is_tracked():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     assert not re.search(r"附件\d.*\.(csv|xlsx?)", listed.encode().decode("unicode_escape", "ignore") + listed)
+
+
+def test_what_the_bench_imports_is_there():
+    for path in (ROOT / "tests" / "bench").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bowerbird"):
+                package = importlib.import_module(node.module)
+                for name in (alias.name for alias in node.names):
+                    there = hasattr(package, name) or importlib.util.find_spec(f"{node.module}.{name}")
+                    assert there, f"{path.name}: {node.module} has no {name}"
