@@ -10,14 +10,14 @@ import time
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from bowerbird.__main__ import cli, main
+from bowerbird.__main__ import cli
 from bowerbird.data.panel import build_panel
 from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
-from bowerbird.errors import ParameterError
+from bowerbird.errors import BowerbirdError
 from bowerbird.forecaster import Settings, fit, predict, save
-from bowerbird.operation.command import run_daily
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.runs import Stage
 
@@ -38,61 +38,55 @@ def run(tmp_path_factory):
     return folder
 
 
-def call(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["bowerbird", *map(str, arguments)])
-    main()
+def call(*arguments) -> str:
+    """What a command says."""
+    return CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False).output
 
 
-def refused(monkeypatch, capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as stop:
-        call(monkeypatch, *arguments)
-    told = capsys.readouterr().err
-    assert stop.value.code == 2 and "Traceback" not in told
-    return told
+def refused(*arguments) -> str:
+    """The error that a command ends with, which the user can act on."""
+    error = CliRunner().invoke(cli, list(map(str, arguments))).exception
+    assert isinstance(error, BowerbirdError), error
+    return str(error)
 
 
-def test_from_a_run_to_its_pages_and_again(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in")
-    assert "4 files, one a day" in capsys.readouterr().out
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in", "--run", run, "--lead-time", "2")
-    call(monkeypatch, *daily)
-    shown = capsys.readouterr().out
+@pytest.fixture
+def daily(run, tmp_path):
+    """The run's last days as files, and the command that takes them in."""
+    call("deliveries", run, "--out", tmp_path / "in")
+    return ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
+
+
+def test_from_a_run_to_its_pages_and_again(run, daily, tmp_path):
+    assert "4 files, one a day" in call("deliveries", run, "--out", tmp_path / "again")
+    daily = (*daily, "--run", run, "--lead-time", "2")
+    shown = call(*daily)
     assert shown.count("taken in") == 4 and "0 files held already" in shown
     assert (tmp_path / "store" / "days" / "2023-05-15" / "index.html").is_file()
-    call(monkeypatch, *daily)
-    assert "4 files held already" in capsys.readouterr().out
+    assert "4 files held already" in call(*daily)
     with open_store(tmp_path / "store") as store:
         assert store.fact("rules")["lead_time"] == 2 and store.fact("rules")["correlation"] == 0.1
         assert store.fact("opened") == "2023-05-11"
 
 
-def test_errors_are_one_message(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-15")
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries")
-    assert "no store there; make one from a run with --run" in refused(monkeypatch, capsys, *daily, tmp_path / "in")
-    assert "no such folder" in refused(monkeypatch, capsys, *daily, tmp_path / "none", "--run", run)
-    with_key = (*daily, tmp_path / "in", "--run", run, "--key-file", tmp_path / "key")
-    assert "no readable key file" in refused(monkeypatch, capsys, *with_key)
+def test_what_is_wrong_is_said(run, daily, tmp_path):
+    assert "no store there; make one from a run with --run" in refused(*daily)
+    for told in (refused("deliveries", tmp_path, "--out", tmp_path / "x"), refused(*daily, "--run", tmp_path / "none")):
+        assert "01_data" in told and "is the disk full" not in told
+    assert "no such folder" in refused(*daily[:-1], tmp_path / "none", "--run", run)
+    assert "no readable key file" in refused(*daily, "--run", run, "--key-file", tmp_path / "key")
     wrong = ("deliveries", run, "--out", tmp_path / "x", "--first-day")
-    assert "write it as 2023-05-01" in refused(monkeypatch, capsys, *wrong, "soon")
-    assert "the run knows 2022-12-01 to 2023-05-15" in refused(monkeypatch, capsys, *wrong, "2024-01-01")
-    assert "01_data" in refused(monkeypatch, capsys, "deliveries", tmp_path, "--out", tmp_path / "x")
+    assert "write it as 2023-05-01" in refused(*wrong, "soon")
+    assert "the run knows 2022-12-01 to 2023-05-15" in refused(*wrong, "2024-01-01")
 
 
-def test_a_store_begins_with_no_day_that_the_forecaster_was_trained_on(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-11")
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in", "--run", run, "--first-day")
-    told = refused(monkeypatch, capsys, *daily, "2023-05-11")
+def test_a_store_begins_with_no_day_that_the_forecaster_was_trained_on(run, tmp_path):
+    call("deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-11")
+    daily = ("daily", "--store", tmp_path / "new", "--deliveries", tmp_path / "in", "--run", run, "--first-day")
+    told = refused(*daily, "2023-05-11")
     assert "first_day is 2023-05-11" in told and "give 2023-05-12 or a later day" in told
-    assert not (tmp_path / "store").exists()
-    call(monkeypatch, *daily, "2023-05-12")
-    assert "1 files held already" in capsys.readouterr().out
-
-
-def test_a_wrong_run_is_said_to_be_one(monkeypatch, capsys, tmp_path):
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path, "--run", tmp_path / "no run")
-    told = refused(monkeypatch, capsys, *daily)
-    assert "01_data" in told and "is the disk full" not in told
+    assert not (tmp_path / "new").exists()
+    assert "1 files held already" in call(*daily, "2023-05-12")
 
 
 def test_the_help_names_the_rules_own_defaults():
@@ -102,92 +96,58 @@ def test_the_help_names_the_rules_own_defaults():
             assert options[field.name].endswith(f"[default: {field.default}]"), field.name
 
 
-def test_rules_other_than_the_stores_are_refused(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in")
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
-    call(monkeypatch, *daily, "--run", run, "--lead-time", "2")
-    told = refused(monkeypatch, capsys, *daily, "--fill-gaps", "zero")
+def test_rules_other_than_the_stores_are_refused(run, daily):
+    call(*daily, "--run", run, "--lead-time", "2")
+    told = refused(*daily, "--fill-gaps", "zero")
     assert "--fill-gaps is zero;" in told and "holds refuse; a store's rules are fixed when it is made" in told
-    assert "--lead-time is 3;" in refused(monkeypatch, capsys, *daily, "--lead-time", "3")  # the default, but given
-    with pytest.raises(ParameterError, match=r"--lead-time is 5; .* holds 2"):  # called without a command line
-        list(run_daily(str(tmp_path / "store"), str(tmp_path / "in"), "", "", "", {"lead_time": 5}))
-    capsys.readouterr()
-    call(monkeypatch, *daily, "--lead-time", "2", "--opening-stock", "5")
-    call(monkeypatch, *daily)
-    assert capsys.readouterr().out.count("4 files held already") == 2
+    assert "--lead-time is 3;" in refused(*daily, "--lead-time", "3")  # the default, but given
+    for same in ((), ("--lead-time", "2", "--opening-stock", "5")):
+        assert "4 files held already" in call(*daily, *same)
 
 
-def test_a_mistyped_quantity_is_on_hold_until_confirmed(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-15")
-    path = tmp_path / "in" / "2023-05-15.csv"
-    table = pd.read_csv(path)
-    table.loc[3, "qty"] = 10**8
-    table.to_csv(path, index=False)
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
-    capsys.readouterr()
-    call(monkeypatch, *daily, "--run", run, "--first-day", "2023-05-15")
-    told = f"on hold: no order for {'/'.join(table.iloc[3, :3])} with 100000000 on 2023-05-15 (usual: at most "
-    assert told in capsys.readouterr().out
-    call(monkeypatch, *daily)
-    assert told in capsys.readouterr().out
-    assert "days with one: 2023-05-15" in refused(monkeypatch, capsys, *daily, "--confirm", "2023-05-14")
-    call(monkeypatch, *daily, "--confirm", "2023-05-15")
-    assert "on hold" not in capsys.readouterr().out
-
-
-def test_a_full_disk_is_one_message_and_the_day_goes_on_later(run, monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in")
-    daily = ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in", "--run", run)
+def test_a_full_disk_is_one_message_and_the_day_goes_on_later(run, daily, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(pd.DataFrame, "to_csv", lambda *args, **kw: (_ for _ in ()).throw(OSError(28, "No space left")))
-        told = refused(patched, capsys, *daily)
+        told = refused(*daily, "--run", run)
     assert "No space left" in told and "finished steps are kept" in told
-    call(monkeypatch, *daily)
-    assert capsys.readouterr().out.count("taken in") == 4
+    assert call(*daily).count("taken in") == 4
 
 
-def test_pseudonymise_writes_attachments_that_can_be_read(run, monkeypatch, capsys, tmp_path):
-    out, key = tmp_path / "hidden", tmp_path / "key"
-    call(monkeypatch, "pseudonymise", run / "attachments", "--out", out, "--key-file", key, "--new-key")
-    assert build_panel(read_attachments(out)).n_series == 12
-    assert read_attachments(out).shipments["seller_no"].str.match(r"seller-[0-9a-f]{16}$").all()
-    told = refused(
-        monkeypatch, capsys, "pseudonymise", run / "attachments", "--out", out, "--key-file", key, "--new-key"
-    )
-    assert "there is a key already" in told
+def test_pseudonymise_writes_attachments_that_can_be_read(run, tmp_path):
+    hide = ("pseudonymise", run / "attachments", "--out", tmp_path / "out", "--key-file", tmp_path / "key", "--new-key")
+    call(*hide)
+    hidden = read_attachments(tmp_path / "out")
+    assert build_panel(hidden).n_series == 12
+    assert hidden.shipments["seller_no"].str.match(r"seller-[0-9a-f]{16}$").all()
+    assert "there is a key already" in refused(*hide)
 
 
-def test_pseudonymise_never_overwrites_the_raw_attachments(run, monkeypatch, capsys, tmp_path):
-    raw, key = tmp_path / "raw", tmp_path / "key"
-    shutil.copytree(run / "attachments", raw)
+def test_pseudonymise_never_overwrites_the_raw_attachments(run, tmp_path):
+    raw, key = shutil.copytree(run / "attachments", tmp_path / "raw"), tmp_path / "key"
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
     (tmp_path / "links").mkdir()
     for path in raw.iterdir():
         (tmp_path / "links" / path.name).symlink_to(path)
     for folder, out in ((raw, raw), (raw, raw / ".." / "raw"), (tmp_path / "links", raw)):
         new = () if key.exists() else ("--new-key",)
-        told = refused(monkeypatch, capsys, "pseudonymise", folder, "--out", out, "--key-file", key, *new)
+        told = refused("pseudonymise", folder, "--out", out, "--key-file", key, *new)
         assert f"{out}: holds" in told and "give another folder to write to" in told
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
 
 
 @pytest.mark.slow
 @pytest.mark.drill("Daily operation")
-def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(run, monkeypatch, tmp_path):
+def test_killed_at_twenty_random_moments_it_ends_as_if_undisturbed(run, tmp_path):
     """`bowerbird daily` killed with -9 twenty times: tables and pages of the end are those of an undisturbed call."""
-    call(monkeypatch, "deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-02")
+    call("deliveries", run, "--out", tmp_path / "in", "--first-day", "2023-05-02")
 
     def command(store):
         daily = ("daily", "--store", store, "--deliveries", tmp_path / "in", "--run", run, "--first-day", "2023-05-12")
         return [sys.executable, "-m", "bowerbird", *map(str, daily)]
 
-    times, chance = [], random.Random(1)
-    for name in ("cold", "one"):
-        started = time.perf_counter()
-        subprocess.run(command(tmp_path / name), check=True, capture_output=True)
-        times.append(time.perf_counter() - started)
-    whole = min(times)
-    done = []
+    started = time.perf_counter()
+    subprocess.run(command(tmp_path / "one"), check=True, capture_output=True)
+    whole, chance, done = time.perf_counter() - started, random.Random(1), []
     for _ in range(20):
         process = subprocess.Popen(command(tmp_path / "two"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.3, 0.9) * whole)
