@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_cli import call
+from test_evaluation import SHORT
+from test_evaluation import panel as ladder_panel
 from test_forecaster_tuning import SMALL, panel_of
-from test_ladder import SHORT
-from test_ladder import panel as ladder_panel
 
 from bowerbird import cluster, sbo
 from bowerbird.errors import ParameterError

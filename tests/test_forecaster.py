@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import nbinom
+from torch import nn
 
 from bowerbird.data.panel import CALENDAR_FEATURES, Panel
 from bowerbird.data.reader import ATTRIBUTES
@@ -22,9 +23,19 @@ from bowerbird.forecaster import (
     training,
     update,
 )
-from bowerbird.forecaster.forecast import calibrate
 from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
-from bowerbird.forecaster.lstm import CELLS, Network, negative_binomial_loss, pinball_loss, zero_inflated_loss
+from bowerbird.forecaster.lstm import (
+    CELLS,
+    LSTMCell,
+    Network,
+    from_torch,
+    negative_binomial_loss,
+    pinball_loss,
+    printed_sigmoid,
+    printed_tanh,
+    unroll,
+    zero_inflated_loss,
+)
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies.lstm import explain, permutation_importance
@@ -118,15 +129,6 @@ def test_days_without_sales_are_foreseen_where_they_happen():
     spread = (forecast.variance - forecast.mean) / forecast.mean**2
     plain = replace(forecast, dispersion=spread, zero=0.0)  # of the same mean and variance
     assert forecast.quantile(0.4).mean() > plain.quantile(0.4).mean() + 0.3
-
-
-def test_loss_is_least_at_the_mean():
-    counts = torch.tensor([0.0, 3, 4, 13])
-    mean = torch.tensor(2.0, requires_grad=True)
-    for _ in range(400):
-        (gradient,) = torch.autograd.grad(negative_binomial_loss(counts, mean, torch.tensor(0.5)).mean(), mean)
-        mean = (mean - 2 * gradient).detach().requires_grad_()
-    assert mean.item() == pytest.approx(5.0, rel=1e-3)
 
 
 def test_running_level_reads_the_past_alone_and_skips_missing_days():
@@ -230,14 +232,6 @@ def test_rolling_forecasts_know_no_later_day(panel, trained, origin):
     after = predict_rolling(trained, with_other_future(panel, origin), 5)
     assert_same_bits([x[:, : origin - 4] for x in before], [x[:, : origin - 4] for x in after])
     assert not np.allclose(before[0][:, origin - 3], after[0][:, origin - 3])  # and do notice what they may know
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_knows_no_later_day(panel, cell):
-    forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1))
-    before, after = (predict_rolling(forecaster, p, 5) for p in (panel, with_other_future(panel, 40)))
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_allclose(one[:, :36], other[:, :36], rtol=1e-6)
 
 
 def test_series_touch_each_other_through_their_context_alone(panel):
@@ -353,13 +347,7 @@ def test_members_are_pooled_to_the_mixtures_mean_and_variance(panel):
     np.testing.assert_allclose(found.zero, np.mean([f.zero for f in single], axis=0), rtol=1e-12)
 
 
-def test_more_members_leave_the_first_ones_as_they_were(panel):
-    known = panel.until(ORIGIN)
-    one, two = (fit(known, replace(SMALL, members=n), seed=1) for n in (1, 2))
-    assert one.losses == two.losses[:1]
-
-
-# ---- missing days, unknown labels -----------------------------------------------------------------------------------
+# ---- missing days --------------------------------------------------------------------------------------------------
 
 
 def test_missing_days_are_no_targets_and_harm_nobody():
@@ -394,12 +382,6 @@ def test_a_weekly_pattern_is_learned():
     assert level > 0.5 and point < 0.2 * level
 
 
-def test_a_trend_is_learned():
-    growth = 20 * 1.02 ** np.arange(120)
-    level, point = wmape_of_level_and_forecast(np.outer(np.linspace(1, 5, 24), growth))
-    assert level > 0.15 and point < 0.4 * level
-
-
 def test_level_shifts_are_followed():
     rng = np.random.default_rng(4)
     n_series, n_days = 40, 110
@@ -412,13 +394,6 @@ def test_level_shifts_are_followed():
     assert one_minus_wmape(actual, forecast.point) > of_mean + 0.1
     inside = (actual >= forecast.quantile(0.1)) & (actual <= forecast.quantile(0.9))
     assert 0.65 < inside.mean() < 0.97
-
-
-def test_recorded_losses_fall():
-    demand = np.outer(np.linspace(1, 10, 24), np.tile([2.0, 3, 8, 12, 6, 1, 1], 9))
-    losses = fit(panel_of(demand), replace(LEARNING, epochs=6)).losses[0]
-    assert len(losses) == 6
-    assert (np.diff(losses) < 0).all()
 
 
 # ---- the point, checkpoints, later days ----------------------------------------------------------------------------
@@ -466,42 +441,7 @@ def test_fine_tuning_goes_on_from_where_it_was(panel, trained):
     assert_same_bits(arrays(predict(update(trained, panel), panel)), arrays(predict(update(trained, panel), panel)))
 
 
-def test_training_can_be_stopped_after_any_epoch(panel):
-    seen = []
-
-    def watch(epoch, forecaster):
-        seen.append((epoch, len(forecaster.losses[-1])))
-        return epoch == 2
-
-    stopped = fit(panel.until(ORIGIN), replace(SMALL, epochs=5), after_epoch=watch)
-    assert seen == [(1, 1), (2, 2)] and len(stopped.losses[0]) == 2
-
-
-# ---- intervals and explanations -------------------------------------------------------------------------------------
-
-
-def test_corrected_intervals_hold_what_they_promise():
-    rng = np.random.default_rng(0)
-    level = np.exp(rng.normal(1, 1.2, 3000))
-    first, second = (rng.poisson(level[:, None] * rng.gamma(4, 1 / 4, (3000, 10))).astype(float) for _ in range(2))
-    low, high = np.repeat(0.8 * level[:, None], 10, axis=1), np.repeat(1.2 * level[:, None], 10, axis=1)  # too narrow
-    assert ((second >= low) & (second <= high)).mean() < 0.4
-    correction = calibrate(first, low, high, level)
-    low, high = correction.apply(low, high, level)
-    inside = (second >= low) & (second <= high)
-    assert inside.mean() == pytest.approx(0.8, abs=0.04)  # counts jump
-    for k in range(4):
-        assert inside[np.searchsorted(correction.edges, level) == k].mean() == pytest.approx(0.8, abs=0.1)
-    assert (low >= 0).all() and (low <= high).all()
-
-
-def test_correction_by_hand():
-    actual, low, high = np.array([[0.0], [4.0], [9.0], [20.0]]), np.full((4, 1), 4.0), np.full((4, 1), 8.0)
-    correction = calibrate(actual, low, high, np.full(4, 4.0))
-    # outside by 4, 0, 1 and 12 units, over sqrt(4): 2, 0, 0.5, 6; the ceil(5 x 0.8) = 4th smallest is 6
-    assert correction.width[0, 0] == 6.0
-    found = correction.apply(np.array([[1.0]]), np.array([[3.0]]), np.array([4.0]))
-    assert (found[0][0, 0], found[1][0, 0]) == (0.0, 15.0)
+# ---- explanations --------------------------------------------------------------------------------------------------
 
 
 def growing(n_series=40, n_days=90):
@@ -566,3 +506,105 @@ def test_origins_lie_within_the_panel(panel, trained, first_origin):
 def test_settings_are_checked(change, message):
     with pytest.raises(ParameterError, match=message):
         Settings(**change)
+
+
+# ---- eqs 11-17 ------------------------------------------------------------------------------------------------------
+
+
+def sequence(n_days=50, input_size=3, dtype=torch.float32):
+    return torch.randn(4, n_days, input_size, dtype=dtype, generator=torch.Generator().manual_seed(1))
+
+
+def torch_lstm(layers=1, dtype=torch.float32):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.LSTM(3, 5, layers, batch_first=True, dtype=dtype)
+
+
+def hand_cell(reading):
+    """One input, one hidden unit; the weights of (h, x) and the bias of every gate."""
+    cell = LSTMCell(1, 1, reading).double()
+    gates = {
+        "forget": (0.5, 1.0, 0.1),
+        "input": (-0.3, 0.8, 0.2),
+        "candidate": (0.7, -0.6, 0.3),
+        "output": (0.2, 0.9, -0.4),
+    }
+    with torch.no_grad():
+        for name, (of_h, of_x, bias) in gates.items():
+            getattr(cell, name).weight.copy_(torch.tensor([[of_h, of_x]], dtype=torch.float64))
+            getattr(cell, name).bias.copy_(torch.tensor([bias], dtype=torch.float64))
+    return cell
+
+
+def step(cell, h, c, x):
+    column = [torch.tensor([[value]], dtype=torch.float64) for value in (x, h, c)]
+    return [value.item() for value in cell(column[0], (column[1], column[2]))]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_the_written_out_cell_is_torchs(dtype, tolerance):
+    lstm, x = torch_lstm(dtype=dtype), sequence(dtype=dtype)
+    hidden, (last_h, _) = lstm(x)
+    ours = unroll(from_torch(lstm), x)
+    assert ours.dtype == dtype
+    np.testing.assert_allclose(ours.detach(), hidden.detach(), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(ours[:, -1].detach(), last_h[0].detach(), rtol=0, atol=tolerance)
+
+
+def test_gradients_are_torchs():
+    lstm, x = torch_lstm(dtype=torch.float64), sequence(dtype=torch.float64)
+    cell = from_torch(lstm)
+    lstm(x)[0].square().sum().backward()
+    unroll(cell, x).square().sum().backward()
+    of_x, of_h = lstm.weight_ih_l0.grad.chunk(4)[2], lstm.weight_hh_l0.grad.chunk(4)[2]  # candidate
+    np.testing.assert_allclose(cell.candidate.weight.grad, torch.cat([of_h, of_x], dim=1), rtol=1e-10)
+
+
+def test_hand_worked_day():
+    # h = .4, c = -.5, x = 2: the gates read f 2.3, i 1.68, a -.62, o 1.48
+    f, i, o = (1 / (1 + np.exp(-gate)) for gate in (2.3, 1.68, 1.48))
+    c = f * -0.5 + i * np.tanh(-0.62)
+    h, found_c = step(hand_cell("corrected"), 0.4, -0.5, 2.0)
+    assert found_c == pytest.approx(c, rel=1e-12)
+    assert h == pytest.approx(o * np.tanh(c), rel=1e-12)
+    assert (round(found_c, 4), round(h, 4)) == (-0.9190, -0.5909)
+
+
+def test_hand_worked_day_as_printed():
+    # the same gates through 1 / (1 - e^-x) and tanh(x / 2)
+    f, i, o = (1 / (1 - np.exp(-gate)) for gate in (2.3, 1.68, 1.48))
+    h, c = step(hand_cell("printed"), 0.4, -0.5, 2.0)
+    assert c == pytest.approx(f * -0.5 + i * np.tanh(-0.31), rel=1e-12)
+    assert h == pytest.approx(o, rel=1e-12)
+    assert h > 1  # no share of anything
+
+
+def test_printed_sigmoid_has_a_pole_and_leaves_the_unit_interval():
+    x = torch.tensor([-1e-6, 0.0, 1e-6, 1.0, -1.0], dtype=torch.float64)
+    below, pole, above, one, minus_one = printed_sigmoid(x).tolist()
+    assert below < -1e5 and above > 1e5 and np.isinf(pole)
+    assert one == pytest.approx(1 / (1 - np.exp(-1))) and one > 1
+    assert minus_one == pytest.approx(1 - one) and minus_one < 0
+    everywhere = printed_sigmoid(torch.linspace(-20, 20, 4000, dtype=torch.float64))
+    assert not ((everywhere > 0) & (everywhere < 1)).any()
+
+
+def test_printed_tanh_is_that_of_half_the_argument():
+    x = torch.linspace(-12, 12, 101, dtype=torch.float64)
+    np.testing.assert_allclose(printed_tanh(x), np.tanh(x.numpy() / 2), rtol=0, atol=1e-15)
+    assert (printed_tanh(x) - torch.tanh(x)).abs().max() > 0.29
+
+
+@pytest.mark.parametrize(("reading", "reaches"), [("corrected", True), ("printed", False)])
+def test_as_printed_the_cell_state_never_reaches_the_output(reading, reaches):
+    cell = hand_cell(reading)
+    first_c = torch.tensor([[0.7]], dtype=torch.float64, requires_grad=True)
+    h, c, total = torch.tensor([[0.4]], dtype=torch.float64), first_c, 0
+    for x in (2.0, -1.0, 0.5):
+        h, c = cell(torch.tensor([[x]], dtype=torch.float64), (h, c))
+        total = total + h.sum()
+    (gradient,) = torch.autograd.grad(total, first_c, allow_unused=True, materialize_grads=True)
+    assert (gradient.abs().item() > 0.01) == reaches
+    outputs = {round(step(cell, 0.4, other_c, 2.0)[0], 12) for other_c in (-3.0, 0.0, 3.0)}
+    assert len(outputs) == (3 if reaches else 1)

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy.stats import nbinom, norm
 
-from bowerbird.forecaster.forecast import Forecast, residual_correlation
+from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.forecaster.forecast import Forecast, calibrate, residual_correlation
 
 SERIES = pd.DataFrame(
     {
@@ -96,18 +97,6 @@ def test_correlation_raises_the_variance_of_the_window_total_as_theory_says(corr
         assert found == pytest.approx(horizon * single + horizon * (horizon - 1) * covariance, rel=0.04)
 
 
-def test_series_are_drawn_independently():
-    drawn = make([20.0, 20.0], 0.3).sample(20_000, np.random.default_rng(2), 0.9).sum(axis=2)
-    assert abs(np.corrcoef(drawn)[0, 1]) < 4 / np.sqrt(20_000)
-
-
-def test_same_generator_same_paths():
-    forecast = make([0.5, 6.0], 0.3)
-    first, again, other = (forecast.sample(50, np.random.default_rng(seed), 0.3) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
 def test_a_series_without_demand_draws_none():
     forecast = make([0.0], 0.5, horizon=1)
     assert not forecast.sample(1000, np.random.default_rng(0)).any()
@@ -153,3 +142,60 @@ def test_table_round_trip():
     for name in ("mean", "dispersion", "point", "zero"):
         np.testing.assert_array_equal(getattr(again, name), getattr(forecast, name))
     assert again.dates.equals(forecast.dates) and again.dates.name == "date"
+
+
+def test_quantiles_between_those_kept_and_a_file(tmp_path):
+    forecast = Forecast(np.array([[3.0]]), levels=(0.1, 0.5, 0.9), values=np.array([[[1.0]], [[3]], [[11]]]))
+    Forecast(np.array([[1.0]])).save(tmp_path / "points.npz")
+    forecast.save(tmp_path / "quantiles.npz")
+    for read in (forecast, Forecast.load(tmp_path / "quantiles.npz")):
+        assert [read.quantile(p).item() for p in (0.1, 0.3, 0.5, 0.7, 0.9)] == pytest.approx([1, 2, 3, 7, 11])
+        with pytest.raises(ParameterError, match=r"probability is 0.95"):
+            read.quantile(0.95)
+    points = Forecast.load(tmp_path / "points.npz")
+    assert points.point == 1 and not points.is_distribution and points.dates is None
+    with pytest.raises(ParameterError, match="no negative binomial to draw from"):
+        points.sample(1, np.random.default_rng(0))
+    with pytest.raises(ParameterError, match="values has shape"):
+        Forecast(np.zeros((1, 2)), levels=(0.5,), values=np.zeros((2, 1, 2)))
+
+
+def test_a_kept_distribution_is_the_same_one_and_what_is_no_forecast_is_refused(tmp_path):
+    forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
+    forecast.save(tmp_path / "kept.npz")
+    again = Forecast.load(tmp_path / "kept.npz")
+    for x in ("mean", "dispersion", "point", "zero"):
+        np.testing.assert_array_equal(getattr(again, x), getattr(forecast, x))
+    assert again.dates.equals(forecast.dates)
+    np.testing.assert_array_equal(again.quantile(0.7), forecast.quantile(0.7))
+    np.testing.assert_array_equal(again.first(2).quantile(0.7), forecast.quantile(0.7)[:, :2])
+    drawn = [f.sample(50, np.random.default_rng(3), 0.3) for f in (forecast, again)]
+    np.testing.assert_array_equal(*drawn)
+    (tmp_path / "kept.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:200])
+    for path in ("kept.npz", "missing.npz"):
+        with pytest.raises(BowerbirdError, match=f"{path} is no kept forecast; make it again"):
+            Forecast.load(tmp_path / path)
+
+
+def test_corrected_intervals_hold_what_they_promise():
+    rng = np.random.default_rng(0)
+    level = np.exp(rng.normal(1, 1.2, 3000))
+    first, second = (rng.poisson(level[:, None] * rng.gamma(4, 1 / 4, (3000, 10))).astype(float) for _ in range(2))
+    low, high = np.repeat(0.8 * level[:, None], 10, axis=1), np.repeat(1.2 * level[:, None], 10, axis=1)  # too narrow
+    assert ((second >= low) & (second <= high)).mean() < 0.4
+    correction = calibrate(first, low, high, level)
+    low, high = correction.apply(low, high, level)
+    inside = (second >= low) & (second <= high)
+    assert inside.mean() == pytest.approx(0.8, abs=0.04)  # counts jump
+    for k in range(4):
+        assert inside[np.searchsorted(correction.edges, level) == k].mean() == pytest.approx(0.8, abs=0.1)
+    assert (low >= 0).all() and (low <= high).all()
+
+
+def test_correction_by_hand():
+    actual, low, high = np.array([[0.0], [4.0], [9.0], [20.0]]), np.full((4, 1), 4.0), np.full((4, 1), 8.0)
+    correction = calibrate(actual, low, high, np.full(4, 4.0))
+    # outside by 4, 0, 1 and 12 units, over sqrt(4): 2, 0, 0.5, 6; the ceil(5 x 0.8) = 4th smallest is 6
+    assert correction.width[0, 0] == 6.0
+    found = correction.apply(np.array([[1.0]]), np.array([[3.0]]), np.array([4.0]))
+    assert (found[0][0, 0], found[1][0, 0]) == (0.0, 15.0)

@@ -7,9 +7,8 @@ import pytest
 import torch
 from test_forecaster import random_panel
 
-from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
-from bowerbird.forecaster.population import STACKED, fit_population, stacks
+from bowerbird.forecaster.population import StackedLSTM, fit_population, stacked_lstm, stacks
 
 BASE = Settings(epochs=3, batch_size=16, horizon=5, warm_up=10, hidden_size=8, dropout=0.0)
 GENERATION = [  # differing in everything that a stack may differ in
@@ -70,11 +69,6 @@ def test_what_cannot_be_stacked_is_trained_apart(panel):
     assert_alike(second, fit(panel, replace(BASE, epochs=1), seed=2), panel)
 
 
-def test_every_setting_a_stack_may_differ_in_is_tried():
-    for name in STACKED:
-        assert len({getattr(settings, name) for settings in GENERATION}) > 1, name
-
-
 def test_a_network_that_explodes_harms_no_other(panel):
     wild = replace(BASE, learning_rate=1e30, epochs=2)
     calm = replace(BASE, hidden_size=6, epochs=2)
@@ -91,6 +85,36 @@ def test_in_single_precision_whatever_is_around_it(panel):
         np.testing.assert_array_equal(a, b)
 
 
-def test_too_few_days_for_one_of_them(panel):
-    with pytest.raises(ParameterError, match="80 days are too few to train on: warm_up 75"):
-        fit_population(panel, [BASE, replace(BASE, warm_up=75)])
+def drawn(*shape, dtype=torch.float64) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)), dtype=dtype)
+
+
+def test_each_network_of_the_stack_is_torchs():
+    torch.manual_seed(0)
+    networks = [torch.nn.LSTM(3, 5, batch_first=True) for _ in range(4)]
+    days = drawn(4, 9, 2, 3, dtype=torch.float32)  # every network its own
+    weight, recurrent = (torch.stack([getattr(n, f"weight_{x}_l0") for n in networks]) for x in ("ih", "hh"))
+    bias = torch.stack([n.bias_ih_l0 + n.bias_hh_l0 for n in networks])
+    hidden = stacked_lstm(days, weight, recurrent, bias)
+    for own, network, batch in zip(hidden, networks, days, strict=True):
+        torch.testing.assert_close(own.transpose(0, 1), network(batch.transpose(0, 1))[0], rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_are_those_of_finite_differences():
+    gates, recurrent = drawn(2, 4, 3, 8).requires_grad_(), drawn(2, 2, 8).requires_grad_()
+    assert torch.autograd.gradcheck(StackedLSTM.apply, (gates, recurrent))
+
+
+@pytest.mark.parametrize("n_days", [1, 6])
+def test_a_unit_without_weights_says_and_learns_nothing(n_days):
+    days, weight, recurrent, bias = drawn(1, n_days, 2, 3), drawn(1, 4, 4, 3), drawn(1, 4, 4, 4), drawn(1, 4, 4)
+    for tensor in (weight, recurrent, bias):
+        tensor[:, :, 2:] = 0  # the rows of the last two units, in each of the four gates
+    recurrent[..., 2:] = 0
+    parameters = [tensor.flatten(1, 2).requires_grad_() for tensor in (weight, recurrent, bias)]
+    hidden = stacked_lstm(days, *parameters)
+    assert torch.count_nonzero(hidden[..., 2:]) == 0 and torch.count_nonzero(hidden[..., :2]) == hidden.numel() / 2
+    (hidden[..., :2] * drawn(1, n_days, 2, 2)).sum().backward()  # a head has no weights for them either
+    for parameter in parameters:
+        assert torch.count_nonzero(parameter.grad.unflatten(1, (4, 4))[:, :, 2:]) == 0
+    assert torch.count_nonzero(parameters[1].grad[..., 2:]) == 0

@@ -1,20 +1,39 @@
+"""The ladder: forecasts made once without a look ahead, scores and bootstrap as slow loops, levels, its figures."""
+
 import itertools
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bowerbird import metrics
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, build_panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation import baselines
+from bowerbird.evaluation.baselines import exponential_smoothing, recent_mean, recent_median
 from bowerbird.evaluation.bootstrap import samples
-from bowerbird.evaluation.ladder import Key, Method, Protocol, average, make_forecasts, protocols, recent_distribution
+from bowerbird.evaluation.ladder import (
+    Key,
+    Method,
+    Protocol,
+    all_methods,
+    average,
+    denoised,
+    make_forecasts,
+    on_demand,
+    protocols,
+    recent_distribution,
+    simple_methods,
+)
+from bowerbird.evaluation.levels import LEVELS, PERIODS, accuracy_by_level, hierarchy, levels_study, reconcile
 from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
+from bowerbird.studies import forecasts as figures
 
 
 def panel(n_series=40, n_days=90, seed=0) -> Panel:
@@ -272,22 +291,7 @@ def test_beyond_the_panel():
         ladder_table(panel(), made, [Protocol("C", (85,), 10)])
 
 
-def test_quantile_forecasts():
-    forecast = Forecast(np.array([[3.0]]), levels=(0.1, 0.5, 0.9), values=np.array([[[1.0]], [[3]], [[11]]]))
-    assert [forecast.quantile(p).item() for p in (0.1, 0.3, 0.5, 0.7, 0.9)] == pytest.approx([1, 2, 3, 7, 11])
-    with pytest.raises(ParameterError, match=r"probability is 0.95"):
-        forecast.quantile(0.95)
-    with pytest.raises(ParameterError, match="values has shape"):
-        Forecast(np.zeros((1, 2)), levels=(0.5,), values=np.zeros((2, 1, 2)))
-    # the last five days 0 ... 4: quartiles 1, 2, 3
-    recent = recent_distribution([[9, 9, 0, 1, 2, 3, 4], [np.nan] * 7], 2, days=5)
-    np.testing.assert_allclose(recent.values[1:4, 0, 1], [1, 2, 3])
-    assert recent.point.tolist() == [[2, 2], [0, 0]]
-
-
 def test_the_issues_rows_on_the_original_attachments(original):
-    from bowerbird.data.panel import build_panel
-    from bowerbird.evaluation.ladder import simple_methods
 
     printed = {  # 1 - WMAPE under P15, P25, R; bias likewise
         "seasonal naive 7": (0.410, 0.415, 0.432, -0.01, 0.07, 0.01),
@@ -315,10 +319,6 @@ def test_the_issues_rows_on_the_original_attachments(original):
 
 
 def test_every_method_can_go_to_another_process():
-    import pickle
-
-    from bowerbird.evaluation.ladder import all_methods
-
     for method in all_methods(seeds=(0,)):
         assert pickle.loads(pickle.dumps(method)).name == method.name
 
@@ -329,3 +329,179 @@ def test_forecasts_that_other_code_made_are_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr("bowerbird.evaluation.ladder.forecasters_digest", lambda: "other code")
     make_forecasts(data, [Method("m", second)], SHORT, tmp_path)
     assert second.calls == first.calls
+
+
+def test_denoising_sees_the_prefix_alone():
+    data, forecast = panel(), partial(denoised, partial(on_demand, recent_mean))
+    changed = data.demand.copy()
+    changed[:, 80:] = 1e4
+    np.testing.assert_array_equal(forecast(data.until(80), 5), forecast(replace(data, demand=changed).until(80), 5))
+    assert not np.array_equal(forecast(data, 5), recent_mean(data.demand, 5))
+
+
+# ---- levels ---------------------------------------------------------------------------------------------------------
+
+SERIES = pd.DataFrame({
+    "seller_no": ["seller_1", "seller_1", "seller_2", "seller_2"],
+    "product_no": ["product_1", "product_1", "product_2", "product_3"],
+    "warehouse_no": ["wh_1", "wh_2", "wh_1", "wh_2"],
+    "category1": ["a", "a", "a", "b"],
+})  # fmt: skip
+
+
+def four_series(n_days=90, seed=0) -> Panel:
+    rng = np.random.default_rng(seed)
+    demand = rng.poisson([[0.4], [1], [6], [12]], (4, n_days)).astype(float)
+    return Panel(SERIES, pd.date_range("2022-12-01", periods=n_days, name="date"), demand)
+
+
+def test_the_nodes_sum_their_series():
+    tree = hierarchy(SERIES)
+    n_nodes = {"total": 1, "category": 2, "warehouse": 2, "product": 3, "series": 4}
+    assert tree.nodes["level"].tolist() == [level for level, n in n_nodes.items() for _ in range(n)]
+    assert tree.nodes["name"].tolist()[:8] == ["total", "a", "b", "wh_1", "wh_2", "product_1", "product_2", "product_3"]
+    assert tree.summing.toarray().astype(int).tolist() == [
+        [1, 1, 1, 1],
+        [1, 1, 1, 0], [0, 0, 0, 1],
+        [1, 0, 1, 0], [0, 1, 0, 1],
+        [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],
+        [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],
+    ]  # fmt: skip
+
+
+def test_errors_of_opposite_sign_cancel_where_they_meet():
+    # series 0 is two too high and series 1 two too low, each day: wrong alone, right together in product_1
+    actual = np.array([[5.0, 5], [5, 5], [10, 10], [4, 4]])
+    forecast = actual + np.array([[2.0, 2], [-2, -2], [0, 0], [1, -1]])
+    found = accuracy_by_level(SERIES, actual, forecast).set_index(["level", "period"])["1-WMAPE"]
+    assert found["series", "day"] == pytest.approx(1 - 10 / 48)
+    assert found["product", "day"] == pytest.approx(1 - 2 / 48)
+    assert found["warehouse", "day"] == pytest.approx(1 - (4 + 1 + 3) / 48)  # wh_2: -2 + 1, then -2 - 1
+    assert found["category", "day"] == found["total", "day"] == pytest.approx(1 - 2 / 48)
+    assert found["series", "horizon"] == pytest.approx(1 - 8 / 48)
+    assert found["total", "horizon"] == 1
+    assert ("series", "week") not in found  # no whole week
+
+
+def test_whole_weeks_only_and_unknown_days_in_neither_sum():
+    rng = np.random.default_rng(0)
+    actual, forecast = rng.poisson(4, (2, 4, 15)).astype(float)
+    found = accuracy_by_level(SERIES, actual, forecast).set_index(["level", "period"])["1-WMAPE"]
+    weeks = [np.stack([x[:, :7].sum(1), x[:, 7:14].sum(1)], 1) for x in (actual, forecast)]
+    assert found["series", "week"] == pytest.approx(1 - np.abs(weeks[0] - weeks[1]).sum() / weeks[0].sum())
+    actual[0, 3] = np.nan
+    forecast[0, 3] = 1e6
+    found = accuracy_by_level(SERIES, actual, forecast)
+    zeroed = [np.where(np.isnan(actual), 0, x) for x in (actual, forecast)]
+    pd.testing.assert_frame_equal(found, accuracy_by_level(SERIES, *zeroed))
+
+
+def test_bias_is_the_same_at_every_level():
+    actual, forecast = np.random.default_rng(1).poisson(4, (2, 4, 14)).astype(float)
+    found = accuracy_by_level(SERIES, actual, forecast)
+    assert found["bias"].to_numpy() == pytest.approx(found["bias"][0])
+    assert found["nodes"].tolist()[::3] == [4, 3, 2, 2, 1]
+    total = found.query("level == 'total' and period == 'horizon'").iloc[0]
+    assert total["1-WMAPE"] == pytest.approx(1 - abs(total["bias"]))  # one number: nothing is left to cancel
+
+
+def test_mint_is_the_closed_form():
+    pytest.importorskip("hierarchicalforecast")
+    tree = hierarchy(SERIES)
+    s = tree.summing.toarray()
+    base = np.random.default_rng(2).gamma(5, 2, (12, 3))
+    weights = s.sum(axis=1)
+    # b = (S' W^-1 S)^-1 S' W^-1 y
+    bottom = np.linalg.solve(s.T @ (s / weights[:, None]), s.T @ (base / weights[:, None]))
+    np.testing.assert_allclose(reconcile(tree, base), s @ np.maximum(bottom, 0), rtol=1e-8)
+
+
+@pytest.mark.parametrize("shrunk", [False, True])
+def test_reconciled_forecasts_add_up_are_never_negative_and_leave_coherent_ones(shrunk):
+    pytest.importorskip("hierarchicalforecast")
+    rng, tree = np.random.default_rng(3), hierarchy(SERIES)
+    residuals = rng.normal(0, 1, (12, 40)) if shrunk else None
+    coherent = reconcile(tree, rng.normal(2, 3, (12, 5)), residuals)
+    assert (coherent >= 0).all()
+    np.testing.assert_allclose(coherent, tree.summing @ coherent[-4:])
+    sums = tree.summing @ rng.gamma(2, 2, (4, 5))
+    np.testing.assert_allclose(reconcile(tree, sums, residuals), sums, rtol=1e-6)
+
+
+def test_a_linear_forecaster_is_coherent_by_itself_and_a_median_is_not():
+    pytest.importorskip("hierarchicalforecast")
+    data = four_series()
+    smooth = levels_study(data, 75, 15, partial(exponential_smoothing, alpha=0.2))
+    wide = smooth.pivot(index=["level", "period"], columns="how", values="1-WMAPE")
+    for how in wide:
+        np.testing.assert_allclose(wide[how], wide["bottom-up"], rtol=1e-6)
+    median = levels_study(data, 75, 15, recent_median).pivot(index=["level", "period"], columns="how", values="1-WMAPE")
+    assert list(median) == ["MinT, mint_shrink", "MinT, wls_struct", "bottom-up", "direct"]
+    assert median.loc["total", "bottom-up"].to_numpy() != pytest.approx(median.loc["total", "direct"].to_numpy())
+    assert set(smooth["level"]) == set(LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: hierarchy(SERIES.drop(columns="category1")), "series lacks category1"),
+        (lambda: levels_study(four_series(), 40, 15, recent_median), "origin is 40"),
+    ],
+)
+def test_what_has_no_level_is_refused(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()
+
+
+def test_the_level_decides_on_the_original_attachments(original):
+
+    data = build_panel(original)
+    if data.demand.shape != (1996, 166):
+        pytest.skip("not the contest's 附件1 as published")
+    forecast = exponential_smoothing(data.demand[:, :151], 15)
+    found = accuracy_by_level(data.series, data.demand[:, 151:], forecast).set_index(["level", "period"])["1-WMAPE"]
+    by_day = [found[level, "day"] for level in ("series", "warehouse", "total")]
+    assert by_day == pytest.approx([0.56, 0.87, 0.93], abs=0.005)
+
+
+# ---- figures --------------------------------------------------------------------------------------------------------
+
+METHODS = {
+    "zero": ("simple", 0.0), "SES(.1)": ("simple", 0.54), "forgetting factors (document 002)": ("simple", 0.52),
+    "L1 stack of simple forecasts, denoised": ("denoised", 0.55), "LightGBM L1": ("learning", 0.56),
+    "SBO-LSTM": ("neural", 0.57), "best constant in hindsight": ("hindsight", 0.66),
+}  # fmt: skip
+TABLE = pd.DataFrame([
+    {"protocol": p, "method": m, "kind": k, "1-WMAPE": s, "low": s - 0.03, "high": s + 0.03, "bias": s - 0.6}
+    for p in ("P15", "P25", "R") for m, (k, s) in METHODS.items()
+])  # fmt: skip
+DIFFERENCES = pd.DataFrame([
+    {"protocol": p, "method": "SBO-LSTM", "other": o, "difference": d, "low": d - 0.01, "high": d + 0.01}
+    for p in ("P15", "R") for o, d in (("SES(.1)", 0.03), ("LightGBM L1", 0.002), ("median 21", -0.02))
+])  # fmt: skip
+BY_LEVEL = pd.DataFrame([
+    {"method": m, "level": level, "period": p, "1-WMAPE": 0.5 + 0.08 * k + shift, "bias": 5 * shift}
+    for m, shift in (("SES(.1)", 0.0), ("median 21", -0.02)) for k, level in enumerate(LEVELS) for p in PERIODS
+])  # fmt: skip
+
+
+def test_points_stand_at_their_scores_in_order_of_the_last_protocol():
+    figure = figures.ladder(TABLE)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[0] == "zero" and names[-1] == "SBO-LSTM" and "best constant in hindsight" not in names
+    points = figure.axes[2].collections[-1].get_offsets()
+    expected = [max(METHODS[name][1], 0.4) for name in names]  # zero stands at the left edge
+    np.testing.assert_allclose(np.asarray(points)[:, 0], expected)
+    assert next(line.get_xdata()[0] for line in figure.axes[2].lines if line.get_linestyle() == "--") == 0.66
+
+
+def test_only_a_difference_beyond_chance_is_coloured():
+    figure = figures.differences(DIFFERENCES)
+    colours = figure.axes[0].collections[-1].get_facecolors()[:, :3]
+    expected = [figures.RED, figures.GREY, figures.GREEN]  # from below: median 21, LightGBM L1, SES(.1)
+    np.testing.assert_allclose(colours, np.array(expected), atol=0.01)
+
+
+def test_the_bias_stands_beside_the_levels():
+    bars = figures.levels(BY_LEVEL).axes[-1].patches
+    assert [bar.get_width() for bar in bars] == pytest.approx([0.0, -0.1])
