@@ -32,7 +32,7 @@ def run(tmp_path_factory):
     known = panel.until(panel.n_days - 4)
     forecaster = fit(known, Settings(hidden_size=4, epochs=1, horizon=7), seed=0)
     stage = Stage.begin("05_sbo_lstm", str(folder))
-    save(forecaster, folder / "results" / "forecaster.zip")
+    stage.wrote(save(forecaster, folder / "results" / "forecaster.zip"))
     stage.write("forecast_test", predict(forecaster, known).to_frame(panel.series))
     stage.write("lstm_summary", {"correlation between days": 0.1})
     return folder

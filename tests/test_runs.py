@@ -65,6 +65,8 @@ def test_a_file_or_a_folder_of_another_stage_is_read_by_its_path(tmp_path):
         (tmp_path / "attachments" / name).write_text(name)
         maker.wrote(tmp_path / "attachments" / name)
     reader = Stage.begin("02_dm_clustering", str(tmp_path))
+    with pytest.raises(MissingResult, match=r"truth has not been made yet; .*--until 02_dm_clustering"):
+        reader.path_of("truth")
     assert reader.path_of("attachments") == tmp_path / "attachments"
     assert list(reader.reads) == ["attachments/a.csv", "attachments/b.csv"]
     (tmp_path / "attachments" / "b.csv").write_text("c")

@@ -172,7 +172,12 @@ class Stage:
     def path_of(self, place: str) -> Path:
         """Path of a file, or of a folder, that an earlier stage wrote; reading it is recorded."""
         places = [p for p in self._written_before() if p == place or p.startswith(f"{place}/")]
-        for one in places or [place]:
+        if not places:
+            raise MissingResult(
+                f"{self.folder / place} has not been made yet; run the notebooks before {self.name} with the same data "
+                f"and out, or `python -m bowerbird reproduce --profile smoke --until {self.name}`"
+            )
+        for one in places:
             self.original(one)
         return self.folder / place
 
