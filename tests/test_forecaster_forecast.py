@@ -4,7 +4,8 @@ import pytest
 from scipy.stats import nbinom, norm
 
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.forecaster.forecast import Forecast, calibrate, residual_correlation
+from bowerbird.forecaster.forecast import Forecast, residual_correlation
+from bowerbird.studies.lstm import calibrate
 
 SERIES = pd.DataFrame(
     {

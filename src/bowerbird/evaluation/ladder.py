@@ -4,7 +4,6 @@ A forecaster is called as `forecast(panel, horizon, seed)` with the panel as kno
 or its points alone as an array (n_series, horizon) in units a day.
 """
 
-import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from bowerbird.code import forecasters_digest
@@ -26,6 +24,7 @@ from bowerbird.evaluation import baselines
 from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, LinearLags, Statsforecast, TreeRegression
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.inputs import panel_digest
 
 SEEDS = (0, 1, 2, 3, 4)
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # levels that are scored; the outer two bound the 80 % interval
@@ -153,11 +152,9 @@ def _forecast(method: Method, known: Panel | np.ndarray, key: Key) -> Forecast:
 
 def _path(folder: Path, panel: Panel, key: Key, method: Method) -> Path:
     seen = key.origin + (key.horizon if method.hindsight else 0)
-    digest = hashlib.sha256(repr((key, method.version, panel.dates[0], forecasters_digest())).encode())
-    digest.update(pd.util.hash_pandas_object(panel.series).to_numpy().tobytes())
-    digest.update(np.ascontiguousarray(panel.demand[:, :seen]).tobytes())
+    digest = panel_digest(panel.until(seen), key, method.version, forecasters_digest())
     name = re.sub(r"\W+", "_", key.method).strip("_")
-    return Path(folder) / name / f"{key.origin}+{key.horizon}_seed{key.seed}_{digest.hexdigest()[:16]}.npz"
+    return Path(folder) / name / f"{key.origin}+{key.horizon}_seed{key.seed}_{digest[:16]}.npz"
 
 
 def _kept(path: Path) -> Forecast | None:

@@ -1,7 +1,4 @@
-"""The one form of a forecast: points, quantiles and samples of the days after one origin, kept in a file.
-
-Beside it: the correlation between the days of a forecast, and the conformal correction of its 80 % interval.
-"""
+"""The one form of a forecast: points, quantiles and samples of the days after one origin, kept in a file."""
 
 import zipfile
 import zlib
@@ -15,8 +12,6 @@ from scipy.stats import nbinom
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import atomic_path
 
-COVERAGE = 0.8  # nominal share of days inside an interval
-VOLUME_CLASSES, DAYS_TOGETHER = 4, 5  # series, and days ahead, that share a conformal correction
 UNREADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -217,49 +212,3 @@ def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
     within = (z**2).sum() / max(n.sum(), 1)
     between = (z.sum(axis=1) ** 2 - (z**2).sum(axis=1)).sum() / max((n * (n - 1)).sum(), 1)
     return float(np.clip(between / max(within, 1e-9), 0.0, 0.95))
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What is added on both sides of an interval, by volume class of the series and by day ahead."""
-
-    edges: np.ndarray  # (VOLUME_CLASSES - 1,) level of demand between classes, units a day
-    width: np.ndarray  # (VOLUME_CLASSES, horizon) relative to the square root of the level, as the noise of counts is
-
-    def apply(self, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Corrected interval: low, high (n_series, horizon), level (n_series,); never below zero, never reversed."""
-        by = self.width[np.searchsorted(self.edges, level)] * np.sqrt(level)[:, None]
-        middle = (low + high) / 2
-        return np.clip(low - by, 0, middle), np.maximum(high + by, middle)
-
-
-def calibrate(actual: np.ndarray, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> Correction:
-    """Learn the correction of 80 % intervals on an origin that lies before the one to be forecast.
-
-    Parameters
-    ----------
-    actual, low, high : arrays (n_series, horizon)
-        Demand of the days forecast (NaN = missing) and the interval forecast for it, units a day.
-    level : array (n_series,)
-        Level of demand at the origin, units a day, above 0.
-
-    Returns
-    -------
-    Correction
-
-    Source
-    ------
-    Romano, Patterson & Candes, Conformalized quantile regression, NeurIPS 2019.
-    """
-    edges = np.quantile(level, np.arange(1, VOLUME_CLASSES) / VOLUME_CLASSES)
-    member = np.searchsorted(edges, level)
-    score = np.maximum(low - actual, actual - high) / np.sqrt(level)[:, None]  # (n_series, horizon)
-    width = np.zeros((VOLUME_CLASSES, actual.shape[1]))
-    for k in range(VOLUME_CLASSES):
-        for start in range(0, actual.shape[1], DAYS_TOGETHER):
-            scores = score[member == k, start : start + DAYS_TOGETHER]
-            scores = np.sort(scores[~np.isnan(scores)])
-            if len(scores):
-                rank = min(int(np.ceil((len(scores) + 1) * COVERAGE)), len(scores))
-                width[k, start : start + DAYS_TOGETHER] = scores[rank - 1]
-    return Correction(edges, width)

@@ -136,14 +136,19 @@ def n_daily(clusters: int, context: bool) -> int:
     return N_OWN + N_CONTEXT * context + (clusters + 2 if clusters else 0)
 
 
+def panel_digest(panel: Panel, *more) -> str:
+    """Checksum of a panel, and of anything else that has a `repr`."""
+    digest = hashlib.sha256(repr((more, panel.dates[0], panel.demand.shape)).encode())
+    digest.update(pd.util.hash_pandas_object(panel.series).to_numpy())
+    digest.update(np.ascontiguousarray(panel.demand))
+    return digest.hexdigest()
+
+
 class _ByContent:
     """A panel that equals every other of the same demand and groups, so that what was made of it is found again."""
 
     def __init__(self, panel: Panel):
-        self.panel = panel
-        digest = hashlib.sha256(np.ascontiguousarray(panel.demand))
-        digest.update(pd.util.hash_pandas_object(panel.series[list(CONTEXT)]).to_numpy())
-        self.digest = digest.digest() + repr(panel.demand.shape).encode()
+        self.panel, self.digest = panel, panel_digest(panel)
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -1,19 +1,18 @@
 """SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from bowerbird.code import forecasters_digest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError, TrainingFailed
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
+from bowerbird.forecaster.inputs import panel_digest
 from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Result, minimize, one_by_one, spread
@@ -34,22 +33,7 @@ SPACE = {
 def validation_loss(
     panel: Panel, settings: Settings, *, n_origins: int = 8, seed: int = 0, device: torch.device | str = "cpu"
 ) -> float:
-    """WMAPE of a forecaster on origins it was not trained on.
-
-    Parameters
-    ----------
-    panel : Panel
-        The training days only; the last `n_origins - 1 + horizon` of them validate.
-    settings : Settings
-    n_origins : int
-        Consecutive validation origins.
-    seed : int
-    device : torch.device or str
-
-    Returns
-    -------
-    float, WMAPE over all series, origins and days ahead.
-    """
+    """WMAPE of a forecaster on the last `n_origins` origins of the training days, which it was not trained on."""
     first = _first_origin(panel, settings, n_origins)
     forecaster = fit(panel.until(first), settings, seed=seed, device=device)
     return _rolling_wmape(forecaster, panel, first)
@@ -63,7 +47,7 @@ def validation_losses(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> list[float]:
-    """`validation_loss` of each of the candidates, trained together: equal but for rounding; nan if that failed."""
+    """`validation_loss` of each candidate, trained together: equal but for rounding; NaN where training failed."""
     first = min(_first_origin(panel, settings, n_origins) for settings in candidates)
     losses = []
     for forecaster in fit_population(panel.until(first), candidates, seed=seed, device=device):
@@ -83,24 +67,10 @@ def stop_early(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Settings:
-    """Choose the number of epochs: as many as validate best on origins the network was not trained on.
+    """The settings with the number of epochs that validates best on origins the network was not trained on.
 
-    Parameters
-    ----------
-    panel : Panel
-        The training days only; the last `n_origins - 1 + horizon` of them validate.
-    settings : Settings
-        Its epochs are the most that are tried.
-    n_origins : int
-        Consecutive validation origins.
-    patience : int
-        Epochs without a better validation after which the training is stopped.
-    seed : int
-    device : torch.device or str
-
-    Returns
-    -------
-    Settings, with the epochs chosen; the final network can then be trained on all days.
+    `settings.epochs` are the most that are tried; `patience` is the number of epochs without a better validation after
+    which training stops. The final network can then be trained on all days.
     """
     first = _first_origin(panel, settings, n_origins)
     losses: list[float] = []
@@ -161,24 +131,27 @@ def tune(
     variant : {"paper", "tuned"}
         Of SBO; see `sbo.minimize`.
     target : float, optional
-        WMAPE at which the search stops, "the given error value" of section 4.3, step 4.
+        WMAPE at which the search stops ("the given error value").
     n_series : int, optional
         Tune on this many series drawn at random, to save time; all by default.
     folder : Path, optional
-        Where the search is kept after every generation, under a name of its own; an interrupted one goes on from
-        there, a finished one leaves nothing.
+        Where the search is kept after every generation; an interrupted one goes on, a finished one leaves nothing.
     seed : int
     device : torch.device or str
     population : bool
-        Train the networks of a generation together, see `forecaster.population`: the same losses but for rounding. Made
-        for a GPU; a CPU is quicker with one network after the other.
+        Train the networks of a generation together (`forecaster.population`): the same losses but for rounding.
     executor : concurrent.futures.Executor, optional
-        Trains the networks of a generation at once, each in a process of its own; the same bits. Not with `population`.
+        Trains the networks of a generation in processes of their own; the same bits. Not with `population`.
     progress : bool
 
     Returns
     -------
     (Settings, Result): the best settings, and the search's history.
+
+    Raises
+    ------
+    ParameterError
+        `population` together with an executor.
 
     Source
     ------
@@ -192,7 +165,8 @@ def tune(
 
     loss = _Loss(panel, settings, seed, device)
     evaluate = loss.together if population else spread(loss, executor) if executor else one_by_one(loss)
-    checkpoint = folder and folder / f"search_{_digest(panel, settings, device)}.json"
+    digest = panel_digest(panel, settings, str(device), forecasters_digest())
+    checkpoint = folder and folder / f"search_{digest[:16]}.json"
     result = minimize(
         evaluate,
         SPACE,
@@ -229,11 +203,3 @@ class _Loss:
             losses = [np.nan] * len(candidates)
         alone = one_by_one(self)
         return [loss if np.isfinite(loss) else alone([x])[0] for loss, x in zip(losses, candidates, strict=True)]
-
-
-def _digest(panel: Panel, settings: Settings, device: torch.device | str) -> str:
-    """What the loss depends on beside the candidate, for the checkpoint's name."""
-    digest = hashlib.sha256(repr((settings, str(device), panel.dates[0], forecasters_digest())).encode())
-    digest.update(pd.util.hash_pandas_object(panel.series).to_numpy().tobytes())
-    digest.update(np.ascontiguousarray(panel.demand).tobytes())
-    return digest.hexdigest()[:16]

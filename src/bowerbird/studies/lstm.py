@@ -1,6 +1,6 @@
-"""Figures of notebooks 05 and 07: forecasts with their intervals, calibration, and which inputs move a forecast."""
+"""Figures of notebooks 05 and 07: forecasts with their intervals, calibration, which inputs move a forecast."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -89,3 +89,40 @@ def explain(forecaster: Forecaster, panel: Panel, row: int) -> pd.DataFrame:
 
 def _columns(data, name: str) -> list[int]:
     return [column for column, group in enumerate(data.names) if group == name]
+
+
+COVERAGE = 0.8  # nominal share of days inside an interval
+VOLUME_CLASSES, DAYS_TOGETHER = 4, 5  # series, and days ahead, that share a conformal correction
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is added on both sides of an interval, by volume class of the series and by day ahead."""
+
+    edges: np.ndarray  # (VOLUME_CLASSES - 1,) level of demand between classes, units a day
+    width: np.ndarray  # (VOLUME_CLASSES, horizon) relative to the square root of the level, as the noise of counts is
+
+    def apply(self, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Corrected interval: low, high (n_series, horizon), level (n_series,); never below zero, never reversed."""
+        by = self.width[np.searchsorted(self.edges, level)] * np.sqrt(level)[:, None]
+        middle = (low + high) / 2
+        return np.clip(low - by, 0, middle), np.maximum(high + by, middle)
+
+
+def calibrate(actual: np.ndarray, low: np.ndarray, high: np.ndarray, level: np.ndarray) -> Correction:
+    """Learn the correction of 80 % intervals on an origin before the one to be forecast (Romano et al., NeurIPS 2019).
+
+    actual, low, high are (n_series, horizon), NaN = missing; level (n_series,) is demand at the origin, above 0.
+    """
+    edges = np.quantile(level, np.arange(1, VOLUME_CLASSES) / VOLUME_CLASSES)
+    member = np.searchsorted(edges, level)
+    score = np.maximum(low - actual, actual - high) / np.sqrt(level)[:, None]  # (n_series, horizon)
+    width = np.zeros((VOLUME_CLASSES, actual.shape[1]))
+    for k in range(VOLUME_CLASSES):
+        for start in range(0, actual.shape[1], DAYS_TOGETHER):
+            scores = score[member == k, start : start + DAYS_TOGETHER]
+            scores = np.sort(scores[~np.isnan(scores)])
+            if len(scores):
+                rank = min(int(np.ceil((len(scores) + 1) * COVERAGE)), len(scores))
+                width[k, start : start + DAYS_TOGETHER] = scores[rank - 1]
+    return Correction(edges, width)
