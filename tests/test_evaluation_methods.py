@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import QuantileRegressor
 
 from bowerbird import metrics
+from bowerbird.checks import require
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import (
@@ -41,7 +42,6 @@ from bowerbird.evaluation.regressions import (
     design_at,
     training_design,
 )
-from bowerbird.library import require
 
 NAN = np.nan
 BASELINES = {

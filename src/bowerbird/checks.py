@@ -1,4 +1,7 @@
-"""Checks that an argument can be used: they name the argument, its value and the cure, before any work is done."""
+"""Checks that an argument or an optional library can be used, with the cure, before any work is done."""
+
+import importlib
+from types import ModuleType
 
 import numpy as np
 
@@ -108,3 +111,14 @@ def fits(name: str, n_cells: float, most: float = MOST_CELLS) -> None:
             f"{name} would take {n_cells:.3g} cells to compute, above {most:.3g}; count in larger units or periods, or "
             "take fewer items at once"
         )
+
+
+def require(name: str) -> ModuleType:
+    """Import a module of the optional extra `[baselines]`, or say how to install it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        package = name.split(".")[0]
+        raise ParameterError(
+            f"this forecaster needs {package}, which is not installed; run pip install 'bowerbird[baselines]'"
+        ) from error

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from bowerbird.checks import floats
+from bowerbird.checks import floats, require
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import fill_missing
-from bowerbird.library import require
 from bowerbird.metrics import bias, one_minus_wmape
 
 LEVELS = {

@@ -14,11 +14,11 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
+from bowerbird.checks import require
 from bowerbird.data.panel import EVENTS, Panel, calendar_features
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, last_days, recent_mean, recent_median
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.library import require
 from bowerbird.seeds import stream
 
 WINDOWS = (3, 7, 14, 28, 56)  # days over which recent demand is summed up
