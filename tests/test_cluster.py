@@ -19,8 +19,8 @@ from bowerbird import cluster, sbo
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import make_forecasts, simple_methods
 from bowerbird.forecaster.tuning import tune
-from bowerbird.inventory import simulate as simulation
-from bowerbird.inventory.simulate import PoissonPaths, assumed_costs
+from bowerbird.inventory.demand import poisson_demand
+from bowerbird.inventory.simulate import simulate_paths
 
 distributed = pytest.importorskip("distributed")
 SPACE = {"x": sbo.Float(-5, 5), "n": sbo.Integer(0, 4)}
@@ -46,9 +46,9 @@ def searched(pool) -> pd.DataFrame:
     return sbo.minimize(evaluate, SPACE, FIVE, max_evaluations=20, seed=1).history
 
 
-def simulated(pool) -> pd.DataFrame:
-    paths = PoissonPaths(np.random.default_rng(0).uniform(0.2, 8, 6), 50, 40)
-    return simulation.monte_carlo(paths, 12, 20, assumed_costs(), seed=3, executor=pool)
+def simulated(pool) -> np.ndarray:
+    demand = poisson_demand(np.random.default_rng(0).uniform(0.2, 8, 200))
+    return simulate_paths(demand, 12, 20, n_paths=50, n_days=40, seed=3, executor=pool).stock
 
 
 def forecast(pool) -> np.ndarray:
@@ -58,8 +58,6 @@ def forecast(pool) -> np.ndarray:
 
 @pytest.mark.parametrize("work", [searched, simulated, forecast])
 def test_the_same_bits_on_a_cluster(monkeypatch, here, work):
-    monkeypatch.setattr(simulation, "BLOCK", 64)
-    monkeypatch.setattr(simulation, "BLOCKS_A_TASK", 2)
     alone = work(None)
     monkeypatch.setenv(cluster.VARIABLE, here)
     with cluster.executor() as pool:

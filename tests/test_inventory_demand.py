@@ -1,29 +1,33 @@
+"""Tables of demand and the newsvendor, against scipy's distributions, slow sums and textbook values."""
+
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import nbinom, norm, poisson
+from scipy.stats import nbinom, poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import (
     Demand,
+    check_samples,
+    critical_ratio,
     demand_over_days,
-    demand_over_random_days,
+    level_cost,
     negative_binomial_demand,
-    normal_demand,
+    newsvendor,
+    normal_newsvendor,
     poisson_demand,
-    quantile_demand,
+    sample_newsvendor,
     sampled_demand,
-    total_demand,
 )
 
 MEANS = np.array([0.0, 0.3, 6.0, 60.0])
 
 
-def random_table(generator, n_items, n_units):
-    return Demand(generator.dirichlet(np.full(n_units, 0.4), size=n_items))
+def random_table(seed: int, n_items: int, n_units: int) -> Demand:
+    return Demand(np.random.default_rng(seed).dirichlet(np.full(n_units, 0.4), size=n_items))
 
 
 def test_poisson_table_is_the_poisson_distribution():
@@ -42,77 +46,24 @@ def test_negative_binomial_table_has_the_mean_and_variance_asked_for():
     np.testing.assert_allclose(negative_binomial_demand(4, 8).probability[0, :9], nbinom.pmf(np.arange(9), 4, 0.5))
 
 
-def test_normal_table_rounds_and_counts_what_is_negative_as_none():
-    demand = normal_demand([5.0, 200.0], [3.0, 10.0])
-    assert demand.probability[0, 0] == pytest.approx(norm.cdf(0.5, 5, 3))
-    assert demand.probability[0, 7] == pytest.approx(norm.cdf(7.5, 5, 3) - norm.cdf(6.5, 5, 3))
-    assert demand.mean[1] == pytest.approx(200) and demand.variance[1] == pytest.approx(100 + 1 / 12)
-
-
 def test_sampled_table_counts_shares():
     demand = sampled_demand([[0, 3, 0, 1], [2, 2, 2, 2]])
     np.testing.assert_array_equal(demand.probability, [[0.5, 0.25, 0, 0.25], [0, 0, 1, 0]])
 
 
-def test_quantile_table_by_hand():
-    # 2 units at 0.5 and 6 at 0.9: straight from 0 to 2 and to 6, then the exponential through both.
-    demand = quantile_demand([0.5, 0.9], np.array([[2.0, 6.0]]))
-    cdf = np.cumsum(demand.probability[0])
-    np.testing.assert_allclose(cdf[[0, 1, 2, 5]], [0.125, 0.375, 0.55, 0.85], atol=1e-8)
-    scale = (6 - 2) / np.log(0.5 / 0.1)
-    np.testing.assert_allclose(1 - cdf[[6, 20]], 0.1 * np.exp(-np.array([0.5, 14.5]) / scale), rtol=1e-6)
-
-
-def test_equal_quantiles_are_one_point_and_an_intermittent_item_mostly_asks_for_nothing():
-    demand = quantile_demand([0.6, 0.8, 0.9], np.array([[0.0, 0.0, 1.0], [3.0, 3.0, 3.0]]))
-    assert demand.probability[0, 0] == pytest.approx(0.85, abs=1e-7)
-    assert demand.probability[1, 3] == pytest.approx(0.5, abs=1e-7)  # half a unit of 3 lies below 2.5
-    assert demand.probability[1, 4:].sum() == pytest.approx(0, abs=1e-7)
-
-
-def test_many_quantiles_give_the_distribution_back():
-    levels = np.linspace(0.005, 0.995, 199)
-    true = negative_binomial_demand(20, 60)
-    demand = quantile_demand(levels, norm.ppf(levels, 20, 6)[None])
-    np.testing.assert_allclose(demand.cdf[0], norm.cdf(np.arange(demand.cdf.shape[1]) + 0.5, 20, 6), atol=0.003)
-    assert abs(demand.quantile(0.95)[0] - true.quantile(0.95)[0]) > 2  # and not another one
-
-
 @pytest.mark.parametrize("days", [0, 1, 2, 5])
-def test_sum_over_days_of_poisson_and_negative_binomial_demand(days):
+def test_sum_over_days(days):
     total = demand_over_days(poisson_demand(MEANS), days)
     units = np.arange(total.probability.shape[1])
     np.testing.assert_allclose(total.probability, poisson.pmf(units, days * MEANS[:, None]), atol=1e-12)
     total = demand_over_days(negative_binomial_demand(4, 8), days)
     exact = nbinom.pmf(np.arange(total.probability.shape[1]), 4 * days, 0.5) if days else 1
     np.testing.assert_allclose(total.probability[0], exact, atol=1e-12)
-
-
-def test_total_of_days_that_differ_is_their_convolution():
-    days = [random_table(np.random.default_rng(k), 3, n_units) for k, n_units in enumerate((4, 2, 6))]
-    total = total_demand(days)
-    for item in range(3):
-        slow = np.zeros(10)
-        for units in product(range(4), range(2), range(6)):
-            slow[sum(units)] += np.prod([day.probability[item, d] for day, d in zip(days, units, strict=True)])
-        np.testing.assert_allclose(total.probability[item], slow, atol=1e-14)
-
-
-def test_random_lead_time_mixes_the_sums_and_adds_its_variance():
-    day = random_table(np.random.default_rng(3), 2, 5)
-    chances = np.array([[0.1, 0.2, 0.0, 0.7], [0.0, 0.0, 1.0, 0.0]])
-    total = demand_over_random_days(day, chances)
-    slow = np.zeros(13)
-    for days, chance in enumerate(chances[0]):
-        for units in product(range(5), repeat=days):
-            slow[sum(units)] += chance * np.prod(day.probability[0, list(units)])
-    np.testing.assert_allclose(total.probability[0], slow, atol=1e-14)
-    np.testing.assert_allclose(
-        total.probability[1], np.pad(demand_over_days(day, 2).probability[1], (0, 4)), atol=1e-14
-    )
-    days = np.arange(4)
-    mean, variance = chances @ days, chances @ days**2 - (chances @ days) ** 2
-    np.testing.assert_allclose(total.variance, mean * day.variance + day.mean**2 * variance)
+    day = random_table(3, 1, 5)
+    slow = np.zeros(4 * days + 1)
+    for units in product(range(5), repeat=days):
+        slow[sum(units)] += np.prod(day.probability[0, list(units)])
+    np.testing.assert_allclose(demand_over_days(day, days).probability[0], slow, atol=1e-14)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.floats(0.01, 0.99))
@@ -127,38 +78,108 @@ def test_quantile_is_not_pushed_up_by_rounding():
     assert [int(tenth.quantile(k / 10)[0]) for k in range(1, 10)] == list(range(9))
 
 
-def test_samples_follow_the_table_and_the_generator():
-    demand = random_table(np.random.default_rng(5), 2, 6)
-    drawn = demand.sample(np.random.default_rng(6), 40_000)
-    assert drawn.shape == (2, 40_000)
-    share = np.stack([np.bincount(row, minlength=6) for row in drawn]) / 40_000
+def test_samples_follow_the_table_and_the_generator_and_are_independent():
+    demand = Demand(np.vstack([random_table(5, 2, 6).probability, np.eye(6)[3]]))
+    drawn = demand.sample(np.random.default_rng(6), 400, 100)
+    assert drawn.shape == (3, 400, 100) and (drawn[2] == 3).all()
+    share = np.stack([np.bincount(row.ravel(), minlength=6) for row in drawn]) / 40_000
     assert (np.abs(share - demand.probability) < 4 * np.sqrt(demand.probability / 40_000) + 1e-12).all()
-    np.testing.assert_array_equal(drawn, demand.sample(np.random.default_rng(6), 40_000))
+    np.testing.assert_array_equal(drawn, demand.sample(np.random.default_rng(6), 400, 100))
+    days = drawn[:2].reshape(2, -1)
+    for first, second in ((days[0, 1:], days[0, :-1]), (days[0], days[1])):
+        assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(40_000)
+
+
+# ---- the newsvendor -------------------------------------------------------------------------------------------------
+
+
+def test_textbook_values():
+    best = normal_newsvendor(50, 8, 0.18, 0.70)  # example 4.3
+    assert (best.level, best.cost) == pytest.approx((56.6039559, 1.9976052), abs=5e-8)
+    best = newsvendor(poisson_demand(6), 1, 4)
+    assert best.level[0] == 8 and best.cost[0] == pytest.approx(3.5701069, abs=5e-8)
+    assert normal_newsvendor(50, 0, 0.18, 0.70).level == 50 and normal_newsvendor(50, 0, 0.18, 0.70).cost == 0
+
+
+@given(mean=st.floats(0.05, 30), holding=st.floats(0.05, 5), shortage=st.floats(0.05, 50), days=st.integers(1, 3))
+def test_poisson_newsvendor_against_summing_every_outcome(mean, holding, shortage, days):
+    outcomes = np.arange(1000)
+    probability = poisson.pmf(outcomes, days * mean)
+    levels = np.arange(300)[:, None]
+    costs = (holding * np.maximum(levels - outcomes, 0) + shortage * np.maximum(outcomes - levels, 0)) @ probability
+    best = newsvendor(demand_over_days(poisson_demand(mean), days), holding, shortage)
+    assert best.cost[0] == pytest.approx(costs[int(best.level[0])], rel=1e-7)
+    assert best.cost[0] == pytest.approx(costs.min(), rel=1e-7)
+
+
+def test_cost_of_a_level_against_a_slow_sum_below_inside_and_beyond_the_table():
+    rng = np.random.default_rng(8)
+    demand = Demand(rng.dirichlet(np.ones(7), size=3))
+    holding, shortage = rng.uniform(0.5, 2, 3), rng.uniform(2, 9, 3)
+    levels = np.array([[-4, 0, 3, 6, 7, 20]] * 3)
+    costs = level_cost(demand, levels, holding, shortage)
+    for i, k in np.ndindex(levels.shape):
+        slow = sum(
+            chance * (holding[i] * max(levels[i, k] - d, 0) + shortage[i] * max(d - levels[i, k], 0))
+            for d, chance in enumerate(demand.probability[i])
+        )
+        assert costs[i, k] == pytest.approx(slow)
+    np.testing.assert_allclose(level_cost(demand, 3, holding, shortage), costs[:, 2])
+    best = newsvendor(demand, holding, shortage)
+    everywhere = level_cost(demand, np.tile(np.arange(-2, 10), (3, 1)), holding, shortage)
+    np.testing.assert_allclose(best.cost, everywhere.min(axis=1))
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.integers(1, 20), st.integers(1, 20))
+def test_sample_newsvendor_is_the_cheapest_level_for_its_samples(sample, holding, shortage):
+    sample = np.array(sample)
+    level = sample_newsvendor(sample[None, :], critical_ratio(holding, shortage))[0]
+    costs = [sum(holding * max(y - d, 0) + shortage * max(d - y, 0) for d in sample) for y in range(21)]
+    assert costs[level] == min(costs)
+
+
+def test_sample_newsvendor_takes_one_level_an_item_and_hits_exact_ranks():
+    samples = np.tile(np.random.default_rng(1).permutation(100) + 1, (3, 1))
+    np.testing.assert_array_equal(sample_newsvendor(samples, np.array([0.55, 0.29, 0.951])), [55, 29, 96])
 
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
         (lambda: Demand(np.array([0.5, 0.5])), "probability"),
-        (lambda: Demand(np.array([[0.5, 0.4]])), "probability"),
-        (lambda: Demand(np.array([[1.5, -0.5]])), "probability"),
-        (lambda: Demand(np.array([[np.nan, 1.0]])), "probability"),
+        (lambda: Demand([[0.5, 0.4]]), "probability"),
+        (lambda: Demand([[1.5, -0.5]]), "probability"),
+        (lambda: Demand([[np.nan, 1.0]]), "probability"),
+        (lambda: Demand([["a"]]), "probability must be"),
         (lambda: poisson_demand([1.0, -2.0]), "mean holds -2"),
+        (lambda: poisson_demand(1e9), r"mean would take 1e\+09 cells"),
+        (lambda: poisson_demand(1).quantile(1.0), "level"),
+        (lambda: poisson_demand(1).sample(np.random.default_rng(), 1.5), "shape is 1.5"),
+        (lambda: poisson_demand(1).sample(np.random.default_rng(), 10**9), "shape would take"),
         (lambda: negative_binomial_demand(3, 3), "variance 3 is not above the mean 3"),
         (lambda: negative_binomial_demand(0, 3), "mean"),
-        (lambda: normal_demand(3, 0), "std"),
+        (lambda: negative_binomial_demand(1e9, 2e9), "mean and variance would take"),
         (lambda: sampled_demand([[1.5]]), "samples"),
         (lambda: sampled_demand([[-1]]), "samples"),
         (lambda: sampled_demand(np.empty((2, 0))), "samples"),
-        (lambda: quantile_demand([0.9, 0.5], np.ones((1, 2))), "levels"),
-        (lambda: quantile_demand([0.5, 0.9], np.array([[2.0, 1.0]])), "quantiles"),
-        (lambda: total_demand([]), "days"),
-        (lambda: total_demand([poisson_demand(1), poisson_demand([1, 2])]), "days"),
+        (lambda: sampled_demand([[1e9]]), "samples would take"),
         (lambda: demand_over_days(poisson_demand(1), 1.5), "days is 1.5"),
-        (lambda: demand_over_random_days(poisson_demand(1), [0.5, 0.4]), "probability"),
-        (lambda: poisson_demand(1).quantile(1.0), "level"),
+        (lambda: demand_over_days(poisson_demand(1), 10**9), "days would take"),
+        (lambda: critical_ratio([0.0, 1.0], 2.0), "holding_cost"),
+        (lambda: level_cost(poisson_demand(3), 3, 1.0, 0), "shortage_cost"),
+        (lambda: normal_newsvendor(50, -8, 0.18, 0.7), "std holds -8"),
+        (lambda: normal_newsvendor(-50, 8, 0.18, 0.7), "mean holds -50"),
+        (lambda: normal_newsvendor([1, 2], [1, 2, 3], 0.18, 0.7), r"mean \(2,\), std \(3,\)"),
+        (lambda: sample_newsvendor(np.full((2, 3), np.nan), 0.9), "samples holds nan"),
+        (lambda: sample_newsvendor(np.empty((2, 0)), 0.9), r"samples, shape \(2, 0\)"),
+        (lambda: sample_newsvendor(np.ones((2, 5)), 1.2), "service_level"),
+        (lambda: sample_newsvendor(np.ones((2, 3)), np.nan), "service_level holds nan"),
+        (lambda: check_samples(np.ones((2, 3))), "samples, shape"),
+        (lambda: check_samples(np.full((1, 2, 3), np.inf)), "samples holds inf"),
+        (lambda: check_samples(np.full((1, 2, 3), -1)), "samples holds -1"),
+        (lambda: check_samples(np.ma.masked_array(np.ones((1, 2, 3)), np.ones((1, 2, 3), bool))), "samples holds"),
     ],
 )
-def test_wrong_input_is_refused_by_name(call, named):
+def test_unusable_arguments_are_refused_by_name(call, named):
     with pytest.raises(ParameterError, match=named):
         call()

@@ -1,10 +1,92 @@
+"""Order quantity, safety stock and levels, against textbook values, brute force and simulation."""
+
 import numpy as np
 import pytest
-from scipy.stats import poisson
+from scipy.stats import norm, poisson
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import negative_binomial_demand, normal_newsvendor
-from bowerbird.inventory.policy import exact_levels, levels_cost, normal_levels, periodic_review_levels
+from bowerbird.inventory import policy
+from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, newsvendor, poisson_demand
+from bowerbird.inventory.policy import (
+    EconomicOrder,
+    economic_order_quantity,
+    economic_order_with_backorders,
+    exact_levels,
+    levels_cost,
+    normal_levels,
+    order_quantity_cost,
+    order_up_to_level,
+    periodic_review_levels,
+    safety_stock,
+)
+from bowerbird.inventory.simulate import Costs, cost_parts, cycle_service, simulate
+
+COSTS = {"holding_cost": 1.0, "shortage_cost": 9.0}
+
+# ---- order quantity and safety stock --------------------------------------------------------------------------------
+
+
+def test_example_3_1():
+    order = economic_order_quantity(8, 0.225, 1300)
+    assert (order.quantity, order.cost) == pytest.approx((304.0467800, 68.4105255), abs=5e-8)
+    assert order_quantity_cost(order.quantity, 8, 0.225, 1300) == pytest.approx(order.cost)
+    assert order_quantity_cost(250, 8, 0.225, 1300) == pytest.approx(69.725)
+    np.testing.assert_allclose(economic_order_quantity(8, [0.225, 0.9], 1300).quantity, [304.04678, 152.02339])
+
+
+def test_example_3_8_and_the_stock_followed_through_a_cycle():
+    K, h, p, demand = 8, 0.225, 5, 1300
+    order = economic_order_with_backorders(K, h, p, demand)
+    assert (order.quantity, order.cost) == pytest.approx((310.8125552, 66.9213636), abs=5e-8)
+
+    def cycle_cost(quantity, waiting):
+        stock = quantity - waiting - quantity * (np.arange(20_000) + 0.5) / 20_000
+        return (h * np.maximum(stock, 0) + p * np.maximum(-stock, 0)).mean() + K * demand / quantity
+
+    waiting = order.quantity * h / (h + p)
+    assert cycle_cost(order.quantity, waiting) == pytest.approx(order.cost, rel=1e-6)
+    for factor in (0.97, 1.03):
+        assert cycle_cost(factor * order.quantity, waiting) > order.cost
+        assert cycle_cost(order.quantity, factor * waiting) > order.cost
+
+
+def test_example_4_4_is_expected_demand_and_safety_stock():
+    ratio = 0.70 / 0.88
+    assert order_up_to_level(ratio, 50, 8, lead_time=4, review=1) == pytest.approx(264.7668944, abs=5e-8)
+    assert safety_stock(ratio, 8, lead_time=4, review=1) == pytest.approx(14.7668944, abs=5e-8)
+    levels = normal_levels(np.full((1, 3), 50.0), np.full((1, 3), 8.0), lead_time=4, service_level=ratio)
+    np.testing.assert_allclose(levels.s, 264.7668944, atol=5e-8)
+
+
+def test_safety_stock_by_hand():
+    # z = 1.644854 at 95 %; 4 days of 15: 30; a lead time that varies by half a day at 100 a day: 50.
+    assert safety_stock(0.95, 15, lead_time=4) == pytest.approx(1.644854 * 30, rel=1e-6)
+    both = safety_stock(0.95, 15, lead_time=4, daily_mean=100, lead_time_std=0.5)
+    assert both == pytest.approx(1.644854 * np.hypot(30, 50), rel=1e-6)
+    assert order_up_to_level(0.95, 100, 15, lead_time=4, lead_time_std=0.5) == pytest.approx(400 + both)
+    # Document 001's series 100, 120, 130, 110, 140: mean 120, standard deviation sqrt(250); 3 days' lead time.
+    stock = safety_stock(0.95, np.std([100, 120, 130, 110, 140], ddof=1), lead_time=3)
+    assert stock == pytest.approx(1.644854 * np.sqrt(3 * 250), rel=1e-6)
+
+
+def test_variance_of_a_random_lead_time_is_that_of_drawn_lead_times():
+    rng = np.random.default_rng(2)
+    days = rng.choice(5, 200_000, p=[0, 0.2, 0.5, 0.0, 0.3])
+    total = rng.normal(100 * days, 12 * np.sqrt(days))
+    stock = safety_stock(0.9, 12, lead_time=days.mean(), daily_mean=100, lead_time_std=days.std())
+    assert stock == pytest.approx(norm.ppf(0.9) * total.std(), rel=5e-3)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_level_reaches_its_service_in_simulation(level):
+    demand = np.maximum(np.random.default_rng(1).normal(50, 8, size=(1200, 160)), 0)
+    S = order_up_to_level(level, 50, 8, lead_time=2, review=3)
+    run = simulate(demand, S, S, opening_stock=S, lead_time=2, review=3, lost_sales=False)
+    n_cycles = 1200 * (158 // 3)
+    assert cycle_service(run) == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / n_cycles))
+
+
+# ---- levels of a day from samples -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("review", [1, 2])
@@ -37,16 +119,11 @@ def test_levels_against_a_slow_loop_over_items_days_and_samples(review):
 def test_steady_demand_costs_little_more_than_under_the_exact_policy(lead_time, review, worst, order_cost):
     mean = np.exp(np.linspace(np.log(0.3), np.log(40), 25))
     demand = negative_binomial_demand(mean, mean + 0.3 * mean**2)
-    costs = {"holding_cost": 1.0, "shortage_cost": 9.0, "order_cost": float(order_cost)}
-    timing = {"lead_time": lead_time, "review": review}
+    costs, timing = COSTS | {"order_cost": float(order_cost)}, {"lead_time": lead_time, "review": review}
     exact = exact_levels(demand, **costs, **timing).cost.sum()
-    paths = demand.sample(np.random.default_rng(0), 2000 * 9).reshape(len(mean), 2000, 9)
-    sampled = periodic_review_levels(paths, n_days=1, **costs, **timing)
-    flat = (np.repeat(values[:, None], 9, axis=1) for values in (demand.mean, np.sqrt(demand.variance)))
-    formula = normal_levels(*flat, **costs, **timing)
-    for levels in (sampled, formula):
-        s, S = (np.ceil(level[:, 0]).astype(int) for level in (levels.s, levels.S))
-        assert exact <= levels_cost(demand, s, S, **costs, **timing).sum() <= (1 + worst) * exact
+    levels = periodic_review_levels(demand.sample(np.random.default_rng(0), 2000, 9), n_days=1, **costs, **timing)
+    cost = levels_cost(demand, levels.s[:, 0], levels.S[:, 0], **costs, **timing).sum()
+    assert exact <= cost <= (1 + worst) * exact
 
 
 def test_levels_of_many_poisson_samples_are_the_poisson_quantile_on_every_day():
@@ -74,24 +151,14 @@ def test_items_without_demand_are_never_ordered():
     assert not levels.s.any() and not levels.S.any()
 
 
-def test_normal_levels_are_the_base_stock_of_example_4_4():
-    mean, std = np.full((1, 3), 50.0), np.full((1, 3), 8.0)
-    levels = normal_levels(mean, std, lead_time=4, review=1, holding_cost=0.18, shortage_cost=0.70)
-    np.testing.assert_allclose(levels.s, 264.7668944, atol=5e-8)
-    np.testing.assert_array_equal(levels.S, levels.s)
-
-
 def test_normal_levels_follow_days_that_differ():
     rng = np.random.default_rng(3)
     mean, std = rng.uniform(5, 20, (2, 8)), rng.uniform(1, 3, (2, 8))
-    ratio = np.array([0.8, 0.95])
-    levels = normal_levels(mean, std, lead_time=2, review=1, service_level=ratio)
-    for i in range(2):
+    levels = normal_levels(mean, std, lead_time=2, service_level=np.array([0.8, 0.95]))
+    for i, z in enumerate(norm.ppf([0.8, 0.95])):
         spread = np.sqrt(std[i, 1] ** 2 + std[i, 2] ** 2 + std[i, 3] ** 2)
-        p = ratio[i] / (1 - ratio[i])
-        assert levels.s[i, 1] == pytest.approx(normal_newsvendor(mean[i, 1:4].sum(), spread, 1.0, p).level)
-        last = normal_newsvendor(3 * mean[i, 7], np.sqrt(3) * std[i, 7], 1.0, p).level
-        assert levels.s[i, 7] == pytest.approx(last)  # beyond the last day: that day again
+        assert levels.s[i, 1] == pytest.approx(mean[i, 1:4].sum() + z * spread)
+        assert levels.s[i, 7] == pytest.approx(3 * mean[i, 7] + z * np.sqrt(3) * std[i, 7])  # that day again
 
 
 def test_sampled_and_normal_levels_agree_on_large_normal_demand():
@@ -99,30 +166,6 @@ def test_sampled_and_normal_levels_agree_on_large_normal_demand():
     sampled = periodic_review_levels(samples, service_level=0.9)
     formula = normal_levels(np.full((1, 8), 1000.0), np.full((1, 8), 30.0), service_level=0.9)
     np.testing.assert_allclose(sampled.s, formula.s, atol=5)  # standard error of the sampled quantile: about 0.75
-
-
-def test_demand_without_chance_gives_example_3_8():
-    # Example 3.8, K 8, h .225, p 5, D 1300 a year: Q = 310.8125552, of which x = h / (h + p) are backordered.
-    mean = np.full((1, 4), 1300.0 / 1000)  # per thousandth of a year, costs per unit for it
-    costs = {"holding_cost": 0.225 / 1000, "shortage_cost": 5 / 1000, "order_cost": 8}
-    levels = normal_levels(mean, 0 * mean, lead_time=0, **costs)
-    assert (levels.S - levels.s)[0, 0] == pytest.approx(310.8125552, abs=5e-7)
-    assert levels.s[0, 0] == pytest.approx(1.3 - 310.8125552 * 0.225 / 5.225, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {},
-        {"service_level": 0.9, "holding_cost": 1.0, "shortage_cost": 9.0},
-        {"shortage_cost": 9.0},
-        {"service_level": 0.9, "order_cost": 5.0},
-        {"service_level": 1.0},
-    ],
-)
-def test_costs_and_service_level_that_do_not_fit_are_refused(wrong):
-    with pytest.raises(ParameterError):
-        periodic_review_levels(np.ones((1, 5, 3)), **wrong)
 
 
 def test_several_service_levels_at_once_are_each_alone():
@@ -136,3 +179,209 @@ def test_several_service_levels_at_once_are_each_alone():
         np.testing.assert_array_equal(S, alone.S)
     with pytest.raises(ParameterError, match="service_level has rows"):
         periodic_review_levels(samples, service_level=ratios[:, None], holding_cost=1.0, order_cost=5.0)
+
+
+# ---- exact (s, S) ----------------------------------------------------------------------------------------------------
+
+# Zheng & Federgruen (1991), h = 1, p = 9, K = 64: Poisson mean, s of the textbook (order at or below it), S, cost.
+PUBLISHED = np.array(
+    [
+        (10, 6, 40, 35.022), (15, 10, 49, 42.698), (20, 14, 62, 49.173), (21, 15, 65, 50.406), (22, 16, 68, 51.632),
+        (23, 17, 52, 52.757), (24, 18, 54, 53.518), (25, 19, 56, 54.262), (30, 23, 66, 57.819), (35, 28, 77, 61.215),
+        (40, 33, 87, 64.512), (45, 37, 97, 67.776), (50, 42, 108, 70.975), (51, 43, 110, 71.611), (52, 44, 112, 72.246),
+        (55, 47, 118, 74.149), (59, 51, 126, 76.679), (60, 52, 129, 77.306), (61, 52, 131, 77.929),
+        (63, 54, 73, 78.287), (64, 55, 74, 78.402), (65, 56, 75, 78.518), (70, 62, 81, 79.037), (75, 67, 86, 79.554),
+    ]
+)  # fmt: skip
+
+
+def test_all_published_instances_of_zheng_and_federgruen():
+    best = exact_levels(poisson_demand(PUBLISHED[:, 0]), holding_cost=1, shortage_cost=9, order_cost=64)
+    np.testing.assert_array_equal(best.s - 1, PUBLISHED[:, 1])
+    np.testing.assert_array_equal(best.S, PUBLISHED[:, 2])
+    np.testing.assert_allclose(best.cost, PUBLISHED[:, 3], atol=6e-4)
+
+
+def test_example_4_7_and_problem_4_31():
+    best = exact_levels(poisson_demand([6, 4]), holding_cost=[1, 40], shortage_cost=[4, 125], order_cost=[5, 150])
+    assert best.s.tolist() == [4 + 1, 2 + 1] and best.S.tolist() == [10, 7]
+    np.testing.assert_allclose(best.cost, [8.0341116, 223.5748296], atol=5e-8)
+
+
+def test_costs_of_other_levels_in_the_textbook():
+    demand = poisson_demand([6, 6, 4, 4])
+    cost = levels_cost(
+        demand,
+        np.array([4, 6, 4, 2]) + 1,
+        [10, 18, 10, 7],
+        holding_cost=[1, 1, 40, 40],
+        shortage_cost=[4, 4, 125, 125],
+        order_cost=[5, 5, 150, 150],
+    )
+    np.testing.assert_allclose(cost, [8.034111561, 10.193798672, 262.2755613773, 223.5748295670], rtol=1e-9)
+
+
+def stationary_cost(table, s, S, h, p, K, lead_time, review):
+    """Cost per day by the stationary distribution of the position after review, a Markov chain on s ... S."""
+    between = demand_over_days(Demand(table[None]), review).probability[0]
+    states = np.arange(s, S + 1)
+    move = np.zeros((len(states), len(states)))
+    ordering = np.zeros(len(states))
+    for row, position in enumerate(states):
+        for units, chance in enumerate(between):
+            if position - units < s:
+                move[row, -1] += chance
+                ordering[row] += chance * K
+            else:
+                move[row, position - units - s] += chance
+    balance = np.vstack([move.T - np.eye(len(states)), np.ones(len(states))])
+    share = np.linalg.lstsq(balance, np.append(np.zeros(len(states)), 1), rcond=None)[0]
+    daily = ordering / review
+    for days in range(lead_time + 1, lead_time + review + 1):
+        ends = demand_over_days(Demand(table[None]), days).probability[0]
+        net = states[:, None] - np.arange(len(ends))
+        daily += (h * np.maximum(net, 0) + p * np.maximum(-net, 0)) @ ends / review
+    return share @ daily
+
+
+@pytest.mark.parametrize(("lead_time", "review"), [(0, 1), (2, 1), (1, 2)])
+def test_brute_force_over_every_s_and_S_on_small_random_tables(lead_time, review):
+    rng = np.random.default_rng(lead_time + 10 * review)
+    table = rng.dirichlet(np.full(4, 0.6), size=6)
+    h, p, K = rng.uniform(0.5, 2, 6), rng.uniform(2, 12, 6), rng.uniform(0, 6, 6)
+    timing = {"lead_time": lead_time, "review": review}
+    best = exact_levels(Demand(table), holding_cost=h, shortage_cost=p, order_cost=K, **timing)
+    given = levels_cost(Demand(table), best.s, best.S, holding_cost=h, shortage_cost=p, order_cost=K, **timing)
+    np.testing.assert_allclose(given, best.cost, rtol=1e-12)
+    for i in range(6):
+        costs = {
+            (s, S): stationary_cost(table[i], s, S, h[i], p[i], K[i], lead_time, review)
+            for S in range(14)
+            for s in range(max(S - 9, -3), S + 1)
+        }
+        assert best.cost[i] == pytest.approx(min(costs.values()), rel=1e-9)
+        assert costs[best.s[i], best.S[i]] == pytest.approx(best.cost[i], rel=1e-9)
+
+
+def test_without_an_order_cost_the_best_policy_is_base_stock():
+    demand = negative_binomial_demand([0.4, 3.0, 20.0], [0.9, 9.0, 50.0])
+    best = exact_levels(demand, holding_cost=1, shortage_cost=[9, 19, 4], order_cost=0, lead_time=3)
+    base_stock = newsvendor(demand_over_days(demand, 4), 1, [9, 19, 4])
+    np.testing.assert_array_equal(best.S, base_stock.level)
+    np.testing.assert_array_equal(best.s, best.S)
+    np.testing.assert_allclose(best.cost, base_stock.cost)
+
+
+def test_known_demand_is_ordered_for_the_best_number_of_days():
+    # 5 a day, K 64, h 1: an order for n days costs 64 / n + 5 (n - 1) / 2 a day, least for n = 5.
+    five = Demand(np.eye(6)[[5]])
+    best = exact_levels(five, holding_cost=1, shortage_cost=1e4, order_cost=64, lead_time=2)
+    assert best.S.tolist() == [2 * 5 + 25] and 10 < best.s[0] <= 15
+    assert best.cost[0] == pytest.approx(min(64 / n + 5 * (n - 1) / 2 for n in range(1, 20)))
+
+
+def test_item_without_demand_is_never_ordered_and_keeps_what_it_has():
+    demand = poisson_demand([0.0, 6.0])
+    costs = {"holding_cost": 1, "shortage_cost": 4, "order_cost": 5}
+    best = exact_levels(demand, **costs)
+    assert (best.s[0], best.S[0], best.cost[0]) == (0, 0, 0) and best.S[1] == 10
+    np.testing.assert_allclose(levels_cost(demand, [2, 5], [3, 10], **costs), [3, best.cost[1]])
+    assert exact_levels(poisson_demand(0), **costs).S.tolist() == [0]
+    np.testing.assert_allclose(levels_cost(poisson_demand(0), 0, 7, **costs), [7])
+
+
+def test_first_guess_of_the_width_and_the_chunk_do_not_matter(monkeypatch):
+    rng = np.random.default_rng(3)
+    demand = poisson_demand(rng.uniform(0.05, 20, 30))
+    shortage = np.exp(rng.uniform(np.log(0.1), np.log(99), 30))
+    costs = {"holding_cost": 1.0, "shortage_cost": shortage, "order_cost": rng.uniform(0, 900, 30)}
+    best = exact_levels(demand, **costs)
+    narrow = EconomicOrder(np.zeros(30), np.zeros(30))
+    monkeypatch.setattr(policy, "economic_order_with_backorders", lambda *_: narrow)
+    monkeypatch.setattr(policy, "CHUNK", 1)  # every item alone
+    again = exact_levels(demand, **costs)
+    np.testing.assert_array_equal(best.s, again.s)
+    np.testing.assert_array_equal(best.S, again.S)
+    np.testing.assert_allclose(best.cost, again.cost, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("lead_time", "review"), [(3, 1), (1, 4)])
+def test_cost_is_met_by_simulation(lead_time, review):
+    n_items, warm_up, n_days = 1200, 40, 240
+    demand = negative_binomial_demand(np.full(n_items, 2.5), 6.0)
+    costs = Costs(holding=np.array(1.0), shortage=np.array(9.0), order=np.array(30.0))
+    days = {"lead_time": lead_time, "review": review}
+    one = exact_levels(negative_binomial_demand(2.5, 6.0), **COSTS, order_cost=30, **days)
+    asked = demand.sample(np.random.default_rng(7), n_days)
+    timing = {"opening_stock": one.S[0], "lost_sales": False, **days}
+    whole = simulate(asked, one.s[0], one.S[0], **timing)
+    start = simulate(asked[:, :warm_up], one.s[0], one.S[0], **timing)
+    total, before = (cost_parts(run.totals, costs)["total_cost"] for run in (whole, start))
+    daily = (total - before) / (n_days - warm_up)
+    assert daily.mean() == pytest.approx(one.cost[0], abs=3 * daily.std(ddof=1) / np.sqrt(n_items))
+    assert daily.std(ddof=1) / np.sqrt(n_items) < 0.004 * one.cost[0]
+
+
+def test_many_items_may_take_longer_than_one_may():
+    """Ordinary items are solved by the thousand; one item whose search is as long as all of theirs is refused."""
+    costs = {"holding_cost": 1.0, "shortage_cost": 9.0}
+    assert len(exact_levels(poisson_demand(np.full(14_000, 50.0)), order_cost=64.0, **costs).s) == 14_000
+    with pytest.raises(ParameterError, match=r"order_cost and holding_cost: a search over .* units would take"):
+        exact_levels(poisson_demand(5.0), order_cost=1e8, **costs)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"holding_cost": 0}, "holding_cost holds 0"),
+        ({"shortage_cost": -1}, "shortage_cost holds -1"),
+        ({"order_cost": np.nan}, "order_cost holds nan"),
+        ({"order_cost": [1, 2, 3]}, "order_cost has shape"),
+        ({"lead_time": -1}, "lead_time is -1"),
+        ({"review": 0}, "review is 0"),
+    ],
+)
+def test_exact_levels_and_their_cost_refuse_wrong_input_by_name(wrong, named):
+    arguments = COSTS | {"order_cost": 5} | wrong
+    with pytest.raises(ParameterError, match=named):
+        exact_levels(poisson_demand([1, 2]), **arguments)
+    with pytest.raises(ParameterError, match=named):
+        levels_cost(poisson_demand([1, 2]), 1, 2, **arguments)
+
+
+SAMPLES = np.ones((1, 5, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: economic_order_quantity(-8, 0.2, 1300), "order_cost holds -8"),
+        (lambda: economic_order_quantity(1e300, 1, 5), r"order_cost holds 1e\+300"),
+        (lambda: economic_order_quantity(8, 0, 1300), "holding_cost holds 0"),
+        (lambda: economic_order_quantity(8, 0.2, np.nan), "demand_rate"),
+        (lambda: economic_order_quantity([1, 2], [1, 2, 3], 5), r"order_cost \(2,\), holding_cost \(3,\)"),
+        (lambda: economic_order_with_backorders(8, 0.2, 0, 1300), "shortage_cost"),
+        (lambda: order_quantity_cost(0, 8, 0.2, 1300), "quantity"),
+        (lambda: safety_stock(1.0, 1, lead_time=3), "service_level"),
+        (lambda: safety_stock(0.9, -1, lead_time=3), "daily_std"),
+        (lambda: safety_stock(0.9, 1, lead_time=-1), "lead_time"),
+        (lambda: safety_stock(0.9, 1, lead_time=3, review=-1), "review"),
+        (lambda: safety_stock(0.9, 1, lead_time=3, lead_time_std=-1), "lead_time_std"),
+        (lambda: normal_levels(np.ones((1, 3)), -np.ones((1, 3)), service_level=0.9), "std holds -1"),
+        (lambda: normal_levels(np.ones((1, 3)), np.ones((1, 3)), service_level=1.0), "service_level runs from"),
+        (lambda: periodic_review_levels(SAMPLES), "give either service_level or"),
+        (lambda: periodic_review_levels(SAMPLES, service_level=0.9, **COSTS), "give either service_level or"),
+        (lambda: periodic_review_levels(SAMPLES, shortage_cost=9.0), "holding_cost is None"),
+        (lambda: periodic_review_levels(SAMPLES, service_level=0.9, order_cost=5.0), "holding_cost is None"),
+        (lambda: periodic_review_levels(SAMPLES, service_level=1.0), "service_level"),
+        (lambda: periodic_review_levels(-SAMPLES, service_level=0.9), "samples holds -1"),
+        (lambda: periodic_review_levels(SAMPLES, service_level=0.9, lead_time=2.5), "lead_time is 2.5"),
+        (lambda: periodic_review_levels(SAMPLES, service_level=0.9, n_days=10**7), "n_days, lead_time and review"),
+        (lambda: exact_levels(poisson_demand(3), order_cost=1e10, **COSTS), "order_cost and holding_cost: a search"),
+        (lambda: levels_cost(poisson_demand(3), 0, 1e9, order_cost=64, **COSTS), "S - s would take"),
+        (lambda: levels_cost(poisson_demand(1), 5, 3, order_cost=5, **COSTS), "s exceeds S by 2"),
+    ],
+)
+def test_unusable_arguments_are_refused_by_name(call, named):
+    with pytest.raises(ParameterError, match=named):
+        call()

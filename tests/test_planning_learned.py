@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import poisson_demand, poisson_newsvendor
+from bowerbird.inventory.demand import demand_over_days, newsvendor, poisson_demand
 from bowerbird.inventory.policy import levels_cost
-from bowerbird.inventory.simulate import Costs, holding_cost, monte_carlo, ordering_cost, shortage_cost, simulate
+from bowerbird.inventory.simulate import Costs, cost_parts, simulate, simulate_paths
 from bowerbird.planning.learned import LevelRule, rule_inputs, search_levels, soft_cost, train_rule
 
 torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def test_the_soft_cost_is_what_simulate_counts(lead_time, order):
         walk = simulate(demand[:, path], s, S, opening_stock=opening, lead_time=lead_time, lost_sales=False)
         each_day = costs.holding[:, None] * walk.closing_stock + costs.shortage[:, None] * walk.unmet
         before = each_day[:, :lead_time].sum(axis=1)  # no order can help these days
-        hard.append(holding_cost(walk, costs) + shortage_cost(walk, costs) + ordering_cost(walk, costs) - before)
+        hard.append(cost_parts(walk.totals, costs)["total_cost"] - before)
     found = soft(demand, s, S, costs, opening, lead_time).numpy() * (25 - lead_time)
     np.testing.assert_allclose(found, np.mean(hard, axis=0), rtol=1e-5)
 
@@ -100,7 +100,7 @@ def poisson_items(n_items, seed):
     mean, shortage = np.exp(rng.uniform(np.log([0.7, 2]), np.log([30, 40]), (n_items, 2))).T
     samples = rng.poisson(mean[:, None, None], (n_items, 300, 19))
     costs = Costs(np.ones(n_items), shortage, np.zeros(n_items))
-    best = poisson_newsvendor(mean, 1.0, shortage, periods=4).cost
+    best = newsvendor(demand_over_days(poisson_demand(mean), 4), 1.0, shortage).cost
     return mean, costs, samples[:, :, :16], rule_inputs(samples, costs, lead_time=3), best
 
 
@@ -163,7 +163,7 @@ def test_the_search_against_trying_all_levels_where_sales_are_lost():
     costs, rules = Costs(1.0, 6.0, 3.0), {"lead_time": 1, "opening_stock": 2}
     levels = search_levels(samples, costs, max_evaluations=120, seed=2, **rules)
     every = {
-        (s, S): monte_carlo(samples, s, S, costs, **rules)["total_cost"][0]
+        (s, S): cost_parts(simulate_paths(samples, s, S, **rules), costs)["total_cost"].mean()
         for s, S in product(range(9), range(16)) if s <= S
     }  # fmt: skip
     assert every[levels.s[0, 0], levels.S[0, 0]] <= 1.005 * min(every.values())

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, poisson_demand, poisson_newsvendor
+from bowerbird.inventory.demand import Demand, newsvendor, poisson_demand
 from bowerbird.inventory.policy import economic_order_quantity, exact_levels, order_up_to_level
 from bowerbird.inventory.simulate import simulate
 from bowerbird.planning.finite_horizon import finite_horizon
@@ -62,7 +62,7 @@ def test_periodic_levels_order_the_period_demand_and_never_run_out_of_steady_dem
     np.testing.assert_array_equal(levels.s, levels.S)
     walk = simulate(steady, levels.s, levels.S, opening_stock=[30, 55], lead_time=3, review=7)
     np.testing.assert_array_equal(walk.orders[:, 7::7], 70)  # Q = D t
-    assert walk.short.sum() == 0 and walk.closing_stock.min(axis=1).tolist() == [0, 25]
+    assert walk.unmet.sum() == 0 and walk.closing_stock.min(axis=1).tolist() == [0, 25]
 
 
 def test_periodic_levels_look_ahead_over_days_that_differ():
@@ -347,10 +347,10 @@ def test_brute_force_over_every_order_from_every_stock():
 
 def test_the_last_period_alone_is_the_newsvendor():
     best = finite_horizon(poisson_demand([6, 20]), 1, holding_cost=1, shortage_cost=4)
-    newsvendor = poisson_newsvendor(np.array([6, 20]), 1, 4)
-    np.testing.assert_array_equal(best.S[:, 0], newsvendor.level)
+    one_period = newsvendor(poisson_demand([6, 20]), 1, 4)
+    np.testing.assert_array_equal(best.S[:, 0], one_period.level)
     np.testing.assert_array_equal(best.s, best.S)
-    np.testing.assert_allclose(best.cost[:, 0, -best.stock[0]], newsvendor.cost)  # from no stock
+    np.testing.assert_allclose(best.cost[:, 0, -best.stock[0]], one_period.cost)  # from no stock
 
 
 def test_long_horizons_converge_to_the_exact_levels():

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 from peers import peer_seconds
+from scipy.stats import norm
 from timing import row, seconds
 
-from bowerbird.inventory.demand import level_cost, negative_binomial_demand, normal_demand, poisson_demand
-from bowerbird.inventory.policy import exact_levels, exact_reorder_quantity
-from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
+from bowerbird.inventory.demand import Demand, level_cost, negative_binomial_demand, poisson_demand
+from bowerbird.inventory.policy import exact_levels
+from bowerbird.inventory.simulate import simulate_paths
 from bowerbird.planning.finite_horizon import finite_horizon
 from bowerbird.planning.lot_sizing import lot_sizing_plan, wagner_whitin
 from bowerbird.planning.network import Network, genetic_search, network_plan
+from bowerbird.planning.order_quantity import exact_reorder_quantity
 from bowerbird.planning.service import best_service, marginal_analysis
 
 
@@ -53,15 +55,15 @@ def exact_inventory() -> list[dict]:
     rows.append(row("exact (r, Q), LT = 3, an item", ours, f"{peer}, mean 20", theirs))
 
     horizon = {"holding_cost": 1, "shortage_cost": 25, "order_cost": 40}
-    ours = seconds(lambda: finite_horizon(normal_demand(18, 3), 10, **horizon), 3)
+    normal = Demand(np.diff(norm.cdf(np.arange(42) + 0.5, 18, 3), prepend=0)[None])  # rounded to whole units
+    ours = seconds(lambda: finite_horizon(normal, 10, **horizon), 3)
     peer, theirs = peer_seconds("stockpyl", "finite horizon")
     rows.append(row("finite-horizon (s, S), 10 periods, N(18, 3), K = 40", ours, peer, theirs))
     return rows
 
 
 def monte_carlo_walks() -> list[dict]:
-    costs, mean = assumed_costs(), np.random.default_rng(0).uniform(0.2, 8, 200)
-    drawn = PoissonPaths(mean, 1000, 180)
+    mean, size = np.random.default_rng(0).uniform(0.2, 8, 200), {"n_paths": 1000, "n_days": 180}
     given = np.random.default_rng(0).poisson(mean[:100, None, None], (100, 1000, 180)).astype(np.int16)
     few = given[0, :20].tolist()
 
@@ -74,9 +76,10 @@ def monte_carlo_walks() -> list[dict]:
                 pipeline.append(30.0 - position if position < 20 else 0.0)
                 stock = max(stock - units, 0.0)
 
+    drawn = seconds(lambda: simulate_paths(poisson_demand(mean), 20, 30, **size), 3) / 36
     a_million = {
-        "Poisson demand drawn inside": (seconds(lambda: monte_carlo(drawn, 20, 30, costs), 3) / 36, "<= 0.067 s"),
-        "given samples": (seconds(lambda: monte_carlo(given, 20, 30, costs), 3) / 18, "<= 0.025 s"),
+        "Poisson demand drawn inside": (drawn, "<= 0.067 s"),
+        "given samples": (seconds(lambda: simulate_paths(given, 20, 30), 3) / 18, "<= 0.025 s"),
     }
     theirs = seconds(loop, 3) / (20 * 180) * 1e6
     rows = [
@@ -93,11 +96,11 @@ def monte_carlo_memory() -> list[dict]:
     if not Path("/proc/self/status").exists():
         return []
     code = (
-        "import re, time, numpy as np\nfrom bowerbird.inventory.simulate import monte_carlo\n"
-        "from bowerbird.inventory.simulate import PoissonPaths\n"
-        "from bowerbird.inventory.simulate import assumed_costs\n"
-        "paths = PoissonPaths(np.random.default_rng(0).uniform(0.2, 8, 2000), 1000, 180)\n"
-        "start = time.perf_counter(); monte_carlo(paths, 20, 30, assumed_costs()); print(time.perf_counter() - start)\n"
+        "import re, time, numpy as np\nfrom bowerbird.inventory.simulate import simulate_paths\n"
+        "from bowerbird.inventory.demand import poisson_demand\n"
+        "demand = poisson_demand(np.random.default_rng(0).uniform(0.2, 8, 2000))\n"
+        "start = time.perf_counter(); simulate_paths(demand, 20, 30, n_paths=1000, n_days=180)\n"
+        "print(time.perf_counter() - start)\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]) / 1024)"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]

@@ -24,7 +24,7 @@ from bowerbird.files import atomic_path
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.demand import poisson_demand
 from bowerbird.inventory.policy import exact_levels
-from bowerbird.inventory.simulate import PoissonPaths, assumed_costs, monte_carlo
+from bowerbird.inventory.simulate import simulate_paths
 from bowerbird.runs import project_root
 from bowerbird.runs.runner import versions
 
@@ -158,8 +158,8 @@ def levels_cost(panel: Panel) -> float:
 
 
 def simulation_cost(panel: Panel) -> float:
-    paths = PoissonPaths(np.clip(panel.demand[:, -28:].mean(axis=1), 0.1, 60), PATHS, 15)
-    return core_seconds(lambda: monte_carlo(paths, 20, 30, assumed_costs()), 3) / panel.n_series
+    demand = poisson_demand(np.clip(panel.demand[:, -28:].mean(axis=1), 0.1, 60))
+    return core_seconds(lambda: simulate_paths(demand, 20, 30, n_paths=PATHS, n_days=15), 3) / panel.n_series
 
 
 def task_seconds(n: int = 1000) -> float:

@@ -1,15 +1,15 @@
-"""How likely is each whole number of units? Demand as a table of probabilities, the one input the exact methods share.
+"""Uncertain demand as a table of probabilities, and the newsvendor: the best stock level against such demand.
 
-A table comes from a named distribution, from history or sampled forecasts, or from forecast quantiles; tables of single
-days add up to tables over lead time and review by convolution. Every function takes all items at once.
+A table comes from a named distribution, from past days, or from sampled forecasts. Tables of single days add up to
+tables over lead time and review by convolution. Every function takes all items at once.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.stats import nbinom, norm, poisson
+from scipy.stats.sampling import DiscreteGuideTable
 
 from bowerbird.checks import above, at_least, finite, fits, inside, spread_over, together, whole
 from bowerbird.errors import ParameterError
@@ -20,12 +20,21 @@ TAIL = 1e-12
 
 @dataclass(frozen=True)
 class Demand:
-    """Demand of each item: the probability of each whole number of units.
+    """Demand of each item as the probability of each whole number of units.
 
-    Attributes
+    Parameters
     ----------
     probability : array (n_items, n_units)
-        Column d is P(D = d), d = 0, 1, ...; every row sums to 1.
+        Column d holds P(D = d), d = 0, 1, ...; every row sums to 1.
+
+    Raises
+    ------
+    ParameterError
+        If a probability is negative or a row does not sum to 1.
+
+    >>> half = Demand([[0.5, 0.3, 0.2]])
+    >>> half.mean.round(2), half.quantile(0.8)
+    (array([0.7]), array([1]))
     """
 
     probability: np.ndarray
@@ -60,12 +69,11 @@ class Demand:
         # The small subtraction keeps P(D <= 8) = 0.7999...9 at the level 0.8.
         return np.minimum((self.cdf < level[:, None] - TAIL).sum(axis=1), self.probability.shape[1] - 1)
 
-    def sample(self, generator: np.random.Generator, n_days: int) -> np.ndarray:
-        """Independent draws, int (n_items, n_days)."""
-        fits("n_days", len(self.probability) * whole("n_days", n_days))
-        uniform = generator.random((len(self.probability), int(n_days)))
-        columns = [np.searchsorted(cdf, u, side="right") for cdf, u in zip(self.cdf, uniform, strict=True)]
-        return np.minimum(columns, self.probability.shape[1] - 1)
+    def sample(self, generator: np.random.Generator, *shape: int) -> np.ndarray:
+        """Independent draws, int32 (n_items, *shape)."""
+        shape = tuple(whole("shape", n, 1) for n in shape)
+        fits("shape", len(self.probability) * np.prod(shape, dtype=float))
+        return np.array([DiscreteGuideTable(row, random_state=generator).rvs(shape) for row in self.probability])
 
 
 def _normalised(probability: np.ndarray) -> Demand:
@@ -100,9 +108,8 @@ def poisson_demand(mean) -> Demand:
     mean : float or array (n_items,)
         Expected units [lambda], at least 0.
 
-    Returns
-    -------
-    Demand
+    >>> poisson_demand(2.0).probability[0, :3].round(4)
+    array([0.1353, 0.2707, 0.2707])
     """
     mean = _items("mean", at_least("mean", mean))
     units = _units("mean", poisson.isf(TAIL, mean.max()), len(mean))
@@ -119,22 +126,16 @@ def negative_binomial_demand(mean, variance) -> Demand:
     variance : float or array (n_items,)
         Variance of the units, above the mean.
 
-    Returns
-    -------
-    Demand
-
     Raises
     ------
     ParameterError
         If a variance is not above its mean; demand is then Poisson, or narrower.
+
+    Failures before the 4th head of a fair coin have mean 4 and variance 8; none with probability 1/16.
+
+    >>> negative_binomial_demand(4, 8).probability[0, :2].round(4)
+    array([0.0625, 0.125 ])
     """
-    mean, size, chance = (column[:, None] for column in negative_binomial_parameters(mean, variance))
-    units = _units("mean and variance", nbinom.isf(TAIL, size, chance).max(), len(mean))
-    return _normalised(nbinom.pmf(units, size, chance))
-
-
-def negative_binomial_parameters(mean, variance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, size [r] and chance [q] of the negative binomial with a given mean and variance, each (n_items,)."""
     mean = _items("mean", above("mean", mean), at_least("variance", variance))
     variance = spread_over("variance", at_least("variance", variance), mean.shape)
     if not (variance > mean).all():
@@ -142,46 +143,27 @@ def negative_binomial_parameters(mean, variance) -> tuple[np.ndarray, np.ndarray
             f"variance {variance[variance <= mean][0]:g} is not above the mean {mean[variance <= mean][0]:g}; "
             "take Poisson demand where they are equal"
         )
-    # q = mu / variance,  r = mu^2 / (variance - mu)
-    return mean, mean**2 / (variance - mean), mean / variance
-
-
-def normal_demand(mean, std) -> Demand:
-    """Normal demand rounded to whole units; what would be negative counts as 0.
-
-    Parameters
-    ----------
-    mean, std : float or array (n_items,)
-        Mean and standard deviation [mu, sigma]; the latter above 0.
-
-    Returns
-    -------
-    Demand
-    """
-    mean = _items("mean", at_least("mean", mean), above("std", std))
-    std = spread_over("std", above("std", std), mean.shape)
-    units = _units("mean and std", np.ceil((mean + norm.isf(TAIL) * std).max()), len(mean))
-    # P(D = d) = Phi((d + 1/2 - mu) / sigma) - Phi((d - 1/2 - mu) / sigma)
-    cdf = norm.cdf(units + 0.5, mean[:, None], std[:, None])
-    return _normalised(np.diff(cdf, axis=1, prepend=0))
+    # r = mu^2 / (variance - mu),  q = mu / variance
+    size, chance = (mean**2 / (variance - mean))[:, None], (mean / variance)[:, None]
+    units = _units("mean and variance", nbinom.isf(TAIL, size, chance).max(), len(mean))
+    return _normalised(nbinom.pmf(units, size, chance))
 
 
 def sampled_demand(samples: np.ndarray) -> Demand:
-    """Demand as seen: the share of each number of units among past days, or among sampled forecasts.
+    """The share of each number of units among past days, or among sampled forecasts.
 
     Parameters
     ----------
     samples : array (n_items, n_samples)
         Whole units, not negative, no NaN.
 
-    Returns
-    -------
-    Demand
-
     Raises
     ------
     ParameterError
         If the samples are empty, negative, NaN or not whole.
+
+    >>> sampled_demand([[0, 3, 0, 1]]).probability
+    array([[0.5 , 0.25, 0.  , 0.25]])
     """
     samples = at_least("samples", samples)
     if samples.ndim != 2 or samples.size == 0 or not (samples == np.floor(samples)).all():
@@ -194,72 +176,8 @@ def sampled_demand(samples: np.ndarray) -> Demand:
     return Demand(counts / n_samples)
 
 
-def quantile_demand(levels, quantiles: np.ndarray) -> Demand:
-    """Demand whose distribution passes through forecast quantiles, rounded to whole units.
-
-    Between two quantiles the distribution function is a straight line, below the first it comes straight from 0 units,
-    and beyond the last it follows the exponential tail through the last two.
-
-    Parameters
-    ----------
-    levels : array (n_levels,)
-        Probabilities of the quantiles, rising, in (0, 1), at least two.
-    quantiles : array (n_items, n_levels)
-        Units not exceeded with those probabilities, not negative, not falling along a row.
-
-    Returns
-    -------
-    Demand
-
-    Raises
-    ------
-    ParameterError
-        If levels or quantiles are out of range or out of order.
-    """
-    levels, quantiles = inside("levels", levels), at_least("quantiles", quantiles)
-    if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
-        raise ParameterError(f"levels are {levels}; give at least two, rising, inside (0, 1)")
-    if (
-        quantiles.ndim != 2
-        or not len(quantiles)
-        or quantiles.shape[1] != len(levels)
-        or (np.diff(quantiles, axis=1) < 0).any()
-    ):
-        raise ParameterError(f"quantiles, shape {quantiles.shape}: give (n_items, {len(levels)}), each row sorted")
-    last = quantiles[:, -1:]
-    # 1 - F(x) = (1 - tau_n) exp(-(x - q_n) / scale), with the scale at which it also passes through (q_n-1, tau_n-1)
-    scale = (last - quantiles[:, -2:-1]) / np.log((1 - levels[-2]) / (1 - levels[-1])) + 1e-9
-    largest = np.ceil((last + scale * np.log((1 - levels[-1]) / TAIL)).max())
-    edges = _units("quantiles", largest, len(quantiles)) + 0.5
-    tail = 1 - (1 - levels[-1]) * np.exp(-np.maximum(edges - last, 0) / scale)
-    known = np.concatenate([[0.0], levels])
-    within = np.array([np.interp(edges, np.append(0.0, row), known) for row in quantiles])
-    return _normalised(np.diff(np.where(edges > last, tail, within), axis=1, prepend=0))
-
-
-def total_demand(days: Sequence[Demand]) -> Demand:
-    """Demand summed over days that may differ, independent of each other.
-
-    Parameters
-    ----------
-    days : sequence of Demand
-        One a day, all of the same items; at least one.
-
-    Returns
-    -------
-    Demand
-    """
-    if len(days) == 0 or len({len(day.probability) for day in days}) > 1:
-        raise ParameterError("days is empty, or its tables differ in the number of items; give one table a day")
-    n_units = sum(day.probability.shape[1] - 1 for day in days) + 1
-    fits("days", len(days) * len(days[0].probability) * n_units)
-    # The transform of a sum's distribution is the product of the transforms.
-    transform = np.prod([np.fft.rfft(day.probability, n_units) for day in days], axis=0)
-    return _normalised(np.fft.irfft(transform, n_units))
-
-
 def demand_over_days(demand: Demand, days: int) -> Demand:
-    """Demand summed over days that are alike and independent; over lead time + review for a protection interval.
+    """Demand summed over days that are alike and independent, as over lead time and review.
 
     Parameters
     ----------
@@ -268,62 +186,37 @@ def demand_over_days(demand: Demand, days: int) -> Demand:
     days : int
         Number of days, at least 0; over no days demand is 0.
 
-    Returns
-    -------
-    Demand
+    >>> demand_over_days(Demand([[0.5, 0.5]]), 2).probability
+    array([[0.25, 0.5 , 0.25]])
     """
     days = whole("days", days)
     if days == 1:
         return demand
     n_units = days * (demand.probability.shape[1] - 1) + 1
     fits("days", len(demand.probability) * n_units)
+    # The transform of a sum's distribution is the product of the transforms.
     return _normalised(np.fft.irfft(np.fft.rfft(demand.probability, n_units) ** days, n_units))
 
 
-def demand_over_random_days(demand: Demand, days_probability) -> Demand:
-    """Demand over a number of days that is itself random, as under a lead time that varies.
-
-    Parameters
-    ----------
-    demand : Demand
-        Demand of one day.
-    days_probability : array (n_days,) or (n_items, n_days)
-        P(the interval lasts k days), k = 0, 1, ...; rows sum to 1. Independent of demand.
-
-    Returns
-    -------
-    Demand
-    """
-    chances = Demand(np.atleast_2d(finite("days_probability", days_probability))).probability
-    n_items, n_days = len(demand.probability), chances.shape[1]
-    chances = spread_over("days_probability", chances, (n_items, n_days))
-    fits("days_probability", n_days * n_items * n_days * demand.probability.shape[1])
-    sums = [demand_over_days(demand, days).probability for days in range(n_days)]
-    # P(D = d) = sum over k of P(k days) P(D_1 + ... + D_k = d)
-    mixture = np.zeros((n_items, sums[-1].shape[1]))
-    for days, table in enumerate(sums):
-        mixture[:, : table.shape[1]] += chances[:, days : days + 1] * table
-    return _normalised(mixture)
+def check_samples(samples) -> np.ndarray:
+    """Sampled demand (n_items, n_paths, n_days) as an array, refused if a value is negative, NaN or masked."""
+    at_least("samples", samples)
+    samples = np.asarray(samples)  # integers stay integers
+    if samples.ndim != 3 or 0 in samples.shape:
+        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_paths, n_days), none of them 0")
+    return samples
 
 
 @dataclass(frozen=True)
 class Newsvendor:
-    """The best level and its expected cost.
-
-    Attributes
-    ----------
-    level : float or array
-        Units in stock before demand [S].
-    cost : float or array
-        Expected holding and shortage cost at that level.
-    """
+    """The best level [S], units in stock before demand, and its expected holding and shortage cost."""
 
     level: np.ndarray
     cost: np.ndarray
 
 
 def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
-    """The probability of no shortage at which holding one unit more costs as much as it saves.
+    """The probability of no shortage at which one unit more costs as much as it saves.
 
     Parameters
     ----------
@@ -344,50 +237,24 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     Source
     ------
     Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
+
+    >>> float(critical_ratio(1.0, 9.0))
+    0.9
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
     together(holding_cost=holding_cost, shortage_cost=shortage_cost)
     return shortage_cost / (shortage_cost + holding_cost)
 
 
-def normal_shortage(level, mean, std) -> np.ndarray:
-    """Expected units short of a level under normal demand, E[(D - y)+].
-
-    Parameters
-    ----------
-    level, mean, std : float or array
-        Units before demand [y]; mean and standard deviation of demand [mu, sigma], the latter above 0.
-
-    Returns
-    -------
-    float or array
-
-    Source
-    ------
-    The standard normal loss function; Snyder & Shen, appendix C.
-    """
-    std = above("std", std)
-    together(level=level, mean=mean, std=std)
-    z = (finite("level", level) - finite("mean", mean)) / std
-    # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
-    return std * (norm.pdf(z) - z * norm.sf(z))
-
-
-def normal_newsvendor(mean, std, holding_cost, shortage_cost, *, periods: int = 1) -> Newsvendor:
-    """Best level against normal demand, summed over several periods.
+def normal_newsvendor(mean, std, holding_cost, shortage_cost) -> Newsvendor:
+    """Best level against normal demand.
 
     Parameters
     ----------
     mean, std : float or array
-        Mean and standard deviation of one period's demand [mu, sigma].
+        Mean and standard deviation of demand [mu, sigma].
     holding_cost, shortage_cost : float or array
-        Cost per unit and period [h, p].
-    periods : int
-        Periods the level must last; lead time + review for a base-stock level.
-
-    Returns
-    -------
-    Newsvendor
+        Cost per unit left over and per unit short [h, p].
 
     Raises
     ------
@@ -396,115 +263,20 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost, *, periods: int = 
 
     Source
     ------
-    Snyder & Shen, examples 4.3 (one period) and 4.4 (base stock, periods = 4 + 1).
+    Snyder & Shen, example 4.3.
+
+    >>> best = normal_newsvendor(50, 8, 0.18, 0.70)
+    >>> round(float(best.level), 4), round(float(best.cost), 4)
+    (56.604, 1.9976)
     """
     z = norm.ppf(critical_ratio(holding_cost, shortage_cost))
     together(mean=mean, std=std, costs=z)
-    periods = whole("periods", periods, 1)
-    spread = np.sqrt(periods) * at_least("std", std)
-    # S = mu L + z sigma sqrt(L),  cost = (h + p) phi(z) sigma sqrt(L)
-    level = periods * at_least("mean", mean) + z * spread
-    cost = (np.asarray(holding_cost) + np.asarray(shortage_cost)) * norm.pdf(z) * spread
-    return Newsvendor(level, cost)
+    mean, std = at_least("mean", mean), at_least("std", std)
+    # S = mu + z sigma,  cost = (h + p) phi(z) sigma
+    return Newsvendor(mean + z * std, (np.asarray(holding_cost) + np.asarray(shortage_cost)) * norm.pdf(z) * std)
 
 
-def poisson_newsvendor(mean, holding_cost, shortage_cost, *, periods: int = 1) -> Newsvendor:
-    """Best whole-number level against Poisson demand, summed over several periods.
-
-    Parameters
-    ----------
-    mean : float or array
-        Mean of one period's demand [lambda].
-    holding_cost, shortage_cost : float or array
-        Cost per unit and period [h, p].
-    periods : int
-        Periods the level must last.
-
-    Returns
-    -------
-    Newsvendor; level is the smallest S with P(demand <= S) >= p / (p + h).
-
-    Source
-    ------
-    Snyder & Shen, section 4.3 (discrete demand).
-    """
-    total = whole("periods", periods, 1) * at_least("mean", mean)
-    ratio = critical_ratio(holding_cost, shortage_cost)
-    together(mean=total, costs=ratio)
-    level = poisson.ppf(ratio, total)
-    # E[(S - D)+] = sum_{d<S} P(D <= d) = S P(D <= S) - lambda P(D <= S - 1)
-    left_over = level * poisson.cdf(level, total) - total * poisson.cdf(level - 1, total)
-    # E[(D - S)+] = lambda - S + E[(S - D)+]
-    short = total - level + left_over
-    return Newsvendor(level, np.asarray(holding_cost) * left_over + np.asarray(shortage_cost) * short)
-
-
-def negative_binomial_newsvendor(mean, variance, holding_cost, shortage_cost, *, periods: int = 1) -> Newsvendor:
-    """Best whole-number level against negative binomial demand, summed over several independent periods.
-
-    Parameters
-    ----------
-    mean, variance : float or array
-        Mean and variance of one period's demand, variance above mean.
-    holding_cost, shortage_cost : float or array
-        Cost per unit and period [h, p].
-    periods : int
-        Periods the level must last.
-
-    Returns
-    -------
-    Newsvendor; level is the smallest S with P(demand <= S) >= p / (p + h).
-
-    Source
-    ------
-    Snyder & Shen, section 4.3 (discrete demand).
-    """
-    ratio = critical_ratio(holding_cost, shortage_cost)
-    mean, size, chance = negative_binomial_parameters(mean, variance)
-    together(mean=mean, costs=ratio)
-    periods = whole("periods", periods, 1)
-    total, size = periods * mean, periods * size  # the sum of such demands keeps its chance
-    level = nbinom.ppf(ratio, size, chance)
-    # E[(S - D)+] = S P(D <= S) - mu P(D' <= S - 1), with one more in the size of D'
-    left_over = level * nbinom.cdf(level, size, chance) - total * nbinom.cdf(level - 1, size + 1, chance)
-    short = total - level + left_over
-    return Newsvendor(level, np.asarray(holding_cost) * left_over + np.asarray(shortage_cost) * short)
-
-
-def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray:
-    """Expected cost of any whole level [G(y)], good or bad, against any table of demand.
-
-    Parameters
-    ----------
-    demand : Demand
-        Demand of the time the level must last, n_items rows.
-    level : int, array (n_items,), or array (n_items, n_levels)
-        Units in stock before demand [y], of either sign.
-    holding_cost, shortage_cost : float or array (n_items,)
-        Cost per unit left over and per unit short [h, p].
-
-    Returns
-    -------
-    array (n_items,), or (n_items, n_levels) if the levels are.
-    """
-    n_items, n_units = demand.probability.shape
-    finite("level", level)
-    levels = np.asarray(level) if np.ndim(level) == 2 else spread_over("level", level, (n_items,))[:, None]
-    h, p = (
-        spread_over(name, above(name, cost), (n_items,))[:, None]
-        for name, cost in (("holding_cost", holding_cost), ("shortage_cost", shortage_cost))
-    )
-    # E[(y - D)+] = sum_{d<y} P(D <= d); beyond the table every further level is left over whole.
-    left_over_at = np.pad(np.cumsum(demand.cdf, axis=1), ((0, 0), (1, 0)))  # (n_items, n_units + 1)
-    inside = np.clip(levels, 0, n_units).astype(np.int64)
-    left_over = np.take_along_axis(left_over_at, inside, axis=1) + np.maximum(levels - n_units, 0)
-    # E[(D - y)+] = mu - y + E[(y - D)+]
-    short = demand.mean[:, None] - levels + left_over
-    cost = h * left_over + p * short
-    return cost if np.ndim(level) == 2 else cost[:, 0]
-
-
-def table_newsvendor(demand: Demand, holding_cost, shortage_cost) -> Newsvendor:
+def newsvendor(demand: Demand, holding_cost, shortage_cost) -> Newsvendor:
     """Best whole-number level against any table of demand.
 
     Parameters
@@ -517,13 +289,21 @@ def table_newsvendor(demand: Demand, holding_cost, shortage_cost) -> Newsvendor:
     Returns
     -------
     Newsvendor; level, int (n_items,), is the smallest S with P(demand <= S) >= p / (p + h).
+
+    Source
+    ------
+    Snyder & Shen, section 4.3 (discrete demand).
+
+    >>> best = newsvendor(poisson_demand(6.0), 1, 4)
+    >>> best.level, best.cost.round(4)
+    (array([8]), array([3.5701]))
     """
     level = demand.quantile(critical_ratio(holding_cost, shortage_cost))
     return Newsvendor(level, level_cost(demand, level, holding_cost, shortage_cost))
 
 
 def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
-    """Best level against a sampled demand distribution: the smallest sample that enough of the samples do not exceed.
+    """Best level against sampled demand: the smallest sample that enough of the samples do not exceed.
 
     Parameters
     ----------
@@ -540,6 +320,9 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     ------
     ParameterError
         If a service level is not inside (0, 1), or a sample is NaN, infinite or masked.
+
+    >>> sample_newsvendor(np.array([[7, 1, 9, 3, 5]]), 0.8)
+    array([7])
     """
     service_level = inside("service_level", service_level)
     finite("samples", samples)
@@ -552,3 +335,41 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     rank = np.ceil(service_level * samples.shape[1] - 1e-9).astype(int) - 1  # counted from 0
     ordered = np.partition(samples, np.unique(rank), axis=1)
     return np.take_along_axis(ordered, np.atleast_2d(rank).T, axis=1).T.reshape(rank.shape)
+
+
+def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray:
+    """Expected cost of any whole level [G(y)] against any table of demand.
+
+    Parameters
+    ----------
+    demand : Demand
+        Demand of the time the level must last, n_items rows.
+    level : int, array (n_items,), or array (n_items, n_levels)
+        Units in stock before demand [y], of either sign.
+    holding_cost, shortage_cost : float or array (n_items,)
+        Cost per unit left over and per unit short [h, p].
+
+    Returns
+    -------
+    array (n_items,), or (n_items, n_levels) if the levels are.
+
+    A coin decides between no unit and two; at level 1 a unit is left over or short, each half of the time.
+
+    >>> level_cost(Demand([[0.5, 0.0, 0.5]]), 1, 1.0, 9.0)
+    array([5.])
+    """
+    n_items, n_units = demand.probability.shape
+    finite("level", level)
+    levels = np.asarray(level) if np.ndim(level) == 2 else spread_over("level", level, (n_items,))[:, None]
+    h, p = (
+        spread_over(name, above(name, cost), (n_items,))[:, None]
+        for name, cost in (("holding_cost", holding_cost), ("shortage_cost", shortage_cost))
+    )
+    # E[(y - D)+] = sum_{d<y} P(D <= d); beyond the table every further level is left over whole.
+    left_over_at = np.pad(np.cumsum(demand.cdf, axis=1), ((0, 0), (1, 0)))  # (n_items, n_units + 1)
+    inside = np.clip(levels, 0, n_units).astype(np.int64)
+    left_over = np.take_along_axis(left_over_at, inside, axis=1) + np.maximum(levels - n_units, 0)
+    # E[(D - y)+] = mu - y + E[(y - D)+]
+    short = demand.mean[:, None] - levels + left_over
+    cost = h * left_over + p * short
+    return cost if np.ndim(level) == 2 else cost[:, 0]

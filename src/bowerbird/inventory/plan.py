@@ -1,4 +1,4 @@
-"""The contest's last table: s and S of every item and day, and the walk they lead to if the forecast comes true."""
+"""The contest's last table: s and S of every item and day, and the orders they lead to if the forecast comes true."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,12 @@ def whole_units(mean: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    int64 array (n_items, n_days); rounding day by day would make 0.4 a day into nothing at all.
+    int64 array (n_items, n_days)
+
+    Rounding day by day would make 0.4 a day into nothing at all.
+
+    >>> whole_units(np.full((1, 5), 0.4))
+    array([[0, 1, 0, 1, 0]])
     """
     mean = at_least("mean", mean)
     if mean.ndim != 2:
@@ -34,13 +39,12 @@ def replenishment_plan(
     samples: np.ndarray,
     forecast_mean: np.ndarray,
     *,
+    service_level,
     opening_stock=5,
     lead_time: int = 3,
     review: int = 1,
-    lost_sales: bool = True,
-    **service,
 ) -> pd.DataFrame:
-    """The replenishment plan: levels from the forecast's distribution, walked through the expected demand.
+    """The replenishment plan: levels from the forecast's distribution, simulated on the expected demand.
 
     Parameters
     ----------
@@ -52,14 +56,12 @@ def replenishment_plan(
         Sampled daily demand from the first day of the plan on.
     forecast_mean : array (n_items, n_days)
         Expected daily demand.
+    service_level : float or array (n_items,)
+        Critical ratio p / (p + h), in (0, 1).
     opening_stock : int or array (n_items,)
         On hand before the first day.
     lead_time, review : int
         Days from order to arrival [LT] and between reviews [NRT].
-    lost_sales : bool
-        Whether demand not met is lost; otherwise it is backordered.
-    **service
-        service_level, or holding_cost and shortage_cost [h, p], and order_cost [K], as in `periodic_review_levels`.
 
     Returns
     -------
@@ -74,6 +76,15 @@ def replenishment_plan(
     Source
     ------
     Table 4 of the contest's semi-final.
+
+    Two units a day for sure: with one day to order, four must be in stock or on order.
+
+    >>> item = pd.DataFrame({"seller_no": ["s"], "product_no": ["p"], "warehouse_no": ["w"]})
+    >>> two = np.full((1, 3), 2.0)
+    >>> plan = replenishment_plan(item, pd.date_range("2023-05-16", periods=3), two[:, None], two, service_level=0.9,
+    ...                           opening_stock=3, lead_time=1)
+    >>> plan[["S", "opening_stock", "arrivals", "order", "closing_stock"]].to_numpy().tolist()
+    [[4, 3, 0, 1, 1], [4, 1, 1, 2, 0], [4, 0, 2, 2, 0]]
     """
     shape = (len(series), len(dates))
     if np.shape(forecast_mean) != shape or len(samples) != shape[0]:
@@ -82,18 +93,18 @@ def replenishment_plan(
             f"{shape[0]} series and {shape[1]} dates need {shape} and ({shape[0]}, n_samples, horizon)"
         )
     timing = {"lead_time": lead_time, "review": review}
-    levels = periodic_review_levels(samples, n_days=len(dates), **timing, **service)
+    levels = periodic_review_levels(samples, n_days=len(dates), service_level=service_level, **timing)
     demand = whole_units(forecast_mean)
-    walk = simulate(demand, levels.s, levels.S, opening_stock=opening_stock, lost_sales=lost_sales, **timing)
+    run = simulate(demand, levels.s, levels.S, opening_stock=opening_stock, **timing)
     plan = series.loc[series.index.repeat(len(dates)), list(SERIES_KEY)].reset_index(drop=True)
     plan["date"] = np.tile(dates.to_numpy(), len(series))
     columns = {
         "s": levels.s,
         "S": levels.S,
-        "opening_stock": walk.opening_stock,
-        "arrivals": walk.arrivals,
+        "opening_stock": run.opening_stock,
+        "arrivals": run.arrivals,
         "forecast_demand": demand,
-        "order": walk.orders,
-        "closing_stock": walk.closing_stock,
+        "order": run.orders,
+        "closing_stock": run.closing_stock,
     }
     return plan.assign(**{name: units.reshape(-1).astype(np.int64) for name, units in columns.items()})

@@ -15,9 +15,9 @@ from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
-from bowerbird.operation import forecasts, page, pseudonyms, stock
+from bowerbird.inventory.simulate import Stock
+from bowerbird.operation import forecasts, page, pseudonyms
 from bowerbird.operation.delivery import Delivery
-from bowerbird.operation.stock import Stock
 from bowerbird.operation.store import Rules, Store, create_store
 from bowerbird.planning.alerts import demand_alerts, stock_alerts
 
@@ -66,24 +66,35 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     """Book the day's arrivals and sales, set s and S for the next morning, and order."""
     rules, age, rows = Rules.of(store), forecasts.days_run(store, day), np.arange(len(store.series))
     if age == 0:
-        shelf = stock.opening(len(rows), rules.opening_stock, rules.lead_time)
+        stock = Stock(np.full(len(rows), float(rules.opening_stock)), rules.lead_time * [np.zeros(len(rows))])
     else:
-        expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
-        shelf, booked = stock.serve(Stock(**store.recall_arrays("stock")), store.demand_of(day), expected)
-        store.insert("stock", date=day, row=rows, **vars(booked))
+        stock = Stock(**store.recall_arrays("stock"))
+        book(store, day, stock)
     timing = {"lead_time": rules.lead_time, "review": rules.review}
     forecast = forecasts.forecast_after(store, day)
     paths = forecasts.sample_paths(forecast, rules, rules.lead_time + 2 * rules.review)
     levels = periodic_review_levels(paths, n_days=1, service_level=rules.service_level, **timing)
-    s, S, position = levels.s[:, 0], levels.S[:, 0], shelf.position
+    s, S, position = levels.s[:, 0], levels.S[:, 0], stock.position
     quantity = np.zeros(len(rows))
     if age % rules.review == 0:
         least = s.copy()
         least[store.on_hold["row"]] = 0  # no order before a person has looked
-        shelf, quantity = stock.order(shelf, least, S)
+        quantity = np.where(position < least, np.ceil(S - position), 0.0)
+    stock.order(quantity)
     about = {"reorder_point": s, "order_up_to": S, "position": position, "quantity": quantity}
     store.insert("orders", date=forecast.dates[0], row=rows, **about)
-    store.remember("stock", vars(shelf))
+    store.remember("stock", {"on_hand": stock.on_hand, "on_order": np.array(stock.on_order)})
+
+
+def book(store: Store, day: pd.Timestamp, stock: Stock) -> None:
+    """Book the day's arrivals and sales; where demand is unknown, the forecast leaves the shelf and sales are NaN."""
+    demand = store.demand_of(day)
+    expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
+    unknown, opening = np.isnan(demand), stock.on_hand
+    arrivals, sales = stock.serve(np.where(unknown, expected, demand), lost_sales=True)
+    sales = np.where(unknown, np.nan, sales)
+    booked = {"opening": opening, "arrivals": arrivals, "sales": sales, "short": demand - sales}
+    store.insert("stock", date=day, row=np.arange(len(demand)), closing=stock.on_hand, **booked)
 
 
 def alert(store: Store, day: pd.Timestamp) -> None:
@@ -94,10 +105,11 @@ def alert(store: Store, day: pd.Timestamp) -> None:
     rules, panel = Rules.of(store), store.panel()
     about = {"lead_time": rules.lead_time, "review": rules.review, "shortage_cost": rules.shortage_cost}
     seen = demand_alerts(panel.series, panel.dates, panel.demand, **about)
-    shelf = Stock(**store.recall_arrays("stock"))  # with the morning's order as the last that is on its way
+    stock = store.recall_arrays("stock")  # with the morning's order as the last that is on its way
     forecast = forecasts.forecast_after(store, day)
     paths = forecasts.sample_paths(forecast, rules)
-    ahead = stock_alerts(panel.series, forecast.dates[0], paths, shelf.on_hand, arrivals=shelf.on_order, **about)
+    on_hand, arrivals = stock["on_hand"], stock["on_order"].T
+    ahead = stock_alerts(panel.series, forecast.dates[0], paths, on_hand, arrivals=arrivals, **about)
     table = pd.concat([seen[seen["date"] == day], ahead], ignore_index=True)
     table = table.sort_values("worth", ascending=False, kind="stable")
     keys = list(SERIES_KEY)

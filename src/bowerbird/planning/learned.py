@@ -19,16 +19,9 @@ from scipy.stats import norm
 from bowerbird import sbo
 from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.demand import check_samples, critical_ratio
 from bowerbird.inventory.policy import Levels
-from bowerbird.inventory.simulate import (
-    Costs,
-    SamplePaths,
-    check_policy,
-    holding_cost,
-    ordering_cost,
-    shortage_cost,
-    walk_totals,
-)
+from bowerbird.inventory.simulate import Costs, cost_parts, simulate_paths
 
 HIDDEN, PATHS_A_STEP, LEARNING_RATE = 16, 32, 0.03
 SOFTNESS = 0.3, 0.1  # first and last width of the gate, in shares of sqrt(2 K D / h)
@@ -165,7 +158,8 @@ def _textbook_cost(inputs: RuleInputs) -> np.ndarray:
     """Daily cost of each item by the normal newsvendor and the economic order quantity, (n_items,)."""
     costs, std = inputs.costs, inputs.std.mean(axis=1)
     # (h + p) phi(z) sigma + sqrt(2 K D h)
-    uncertain = (costs.holding + costs.shortage) * norm.pdf(norm.ppf(costs.critical_ratio)) * std
+    z = norm.ppf(critical_ratio(costs.holding, costs.shortage))
+    uncertain = (costs.holding + costs.shortage) * norm.pdf(z) * std
     return uncertain + costs.holding * inputs.quantity.mean(axis=1)
 
 
@@ -184,35 +178,32 @@ def search_levels(
     Samples are (n_items, n_paths, n_days) of daily demand; the rest is as in `simulate`. SBO tries `max_evaluations`
     candidates for each item.
     """
-    paths = SamplePaths(samples)
-    n_items, _, n_days = paths.shape
-    check_policy(0, 0, opening_stock, lead_time, 1, (n_items, n_days))
+    samples = check_samples(samples)
+    n_items = len(samples)
     opening_stock = spread_over("opening_stock", opening_stock, (n_items,))
     above("holding of costs", costs.holding)
     each = [spread_over("costs", cost, (n_items,)) for cost in (costs.holding, costs.shortage, costs.order)]
-    rules = {"lead_time": lead_time, "lost_sales": lost_sales}
+    rules = {"lead_time": whole("lead_time", lead_time), "lost_sales": lost_sales}
     s, S = np.empty((2, n_items, 1), np.int64)
     for i in range(n_items):
-        demand = paths.part(slice(i, i + 1), slice(None)).draw(None)  # (n_days, 1, n_paths)
-        one = Costs(*(cost[i : i + 1] for cost in each))
-        objective = partial(_mean_cost, demand, one, opening_stock[i : i + 1], rules)
-        space = _space(demand, one, lead_time + 1)
+        one = Costs(*(cost[i] for cost in each))
+        objective = partial(_mean_cost, samples[i : i + 1], one, rules | {"opening_stock": opening_stock[i]})
+        space = _space(samples[i].T, one, lead_time + 1)
         evaluate, tuned = sbo.one_by_one(objective), sbo.VARIANTS["tuned"]
         best = sbo.minimize(evaluate, space, tuned, max_evaluations=max_evaluations, seed=seed)
         s[i], S[i] = best.x["s"], best.x["s"] + best.x["Q"]
     return Levels(s, S)
 
 
-def _mean_cost(demand, costs: Costs, opening_stock, rules: dict, candidate: dict) -> float:
+def _mean_cost(samples, costs: Costs, rules: dict, candidate: dict) -> float:
     """Mean cost over all paths of a candidate {s, Q}."""
-    s = np.full((len(demand), 1), float(candidate["s"]))
-    total = walk_totals(demand, s, s + candidate["Q"], opening_stock, **rules)
-    return sum(float(cost(total, costs).mean()) for cost in (holding_cost, shortage_cost, ordering_cost))
+    totals = simulate_paths(samples, candidate["s"], candidate["s"] + candidate["Q"], **rules)
+    return float(cost_parts(totals, costs)["total_cost"].mean())
 
 
 def _space(demand: np.ndarray, costs: Costs, protection: int) -> sbo.Space:
     """Where the best levels can lie: s up to what the worst protection interval asked for, Q up to thrice the EOQ."""
     totals = np.concatenate([np.zeros((1, *demand.shape[1:])), demand.cumsum(axis=0, dtype=float)])
     worst = (totals[protection:] - totals[:-protection]).max() if len(totals) > protection else totals[-1].max()
-    economic = np.sqrt(2 * costs.order[0] * demand.mean() / costs.holding[0])  # Q = sqrt(2 K D / h)
+    economic = np.sqrt(2 * costs.order * demand.mean() / costs.holding)  # Q = sqrt(2 K D / h)
     return {"s": sbo.Integer(0, int(np.ceil(worst))), "Q": sbo.Integer(0, int(np.ceil(3 * economic)))}

@@ -1,3 +1,5 @@
+"""The worth of forecasts in stock, against slow loops and hand-worked numbers; the scorecard of a plan."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,12 +8,24 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.inventory.simulate import holding_cost
+from bowerbird.inventory.simulate import Costs, cost_parts, simulate
 from bowerbird.seeds import stream
-from bowerbird.studies import inventory as forecast_worth
-from bowerbird.studies.inventory import PERFECT, at_equal_service, error_paths, past_errors, saving, worth_of_forecasts
+from bowerbird.studies import inventory as study
+from bowerbird.studies.inventory import (
+    PERFECT,
+    at_equal_service,
+    compare,
+    cost_at_fill_rate,
+    error_paths,
+    pareto_front,
+    past_errors,
+    saving,
+    scorecard,
+    worth_of_forecasts,
+)
 
 ORIGINS, HORIZON = (30, 40, 50), 10
+OPTIONS = {"horizon": HORIZON, "opening_stock": 5, "lead_time": 3, "review": 1}
 
 
 def panel(n_series=60, seed=0) -> Panel:
@@ -34,20 +48,22 @@ def forecasts(panel: Panel) -> dict:
     return found
 
 
-def test_errors_of_a_perfect_past_are_none_and_paths_then_the_forecast_itself():
+def test_errors_of_a_perfect_past_are_none_and_paths_then_the_forecast_itself(monkeypatch):
+    monkeypatch.setattr(study, "NEIGHBOURS", 7)
     whole = panel()
     past = past_errors(whole, forecasts(whole), "truth", (30, 40), HORIZON)
     assert past[1].shape == (2 * 60, HORIZON) and not past[1].any()
     point = np.random.default_rng(1).gamma(2, 3, (60, HORIZON))
-    paths = error_paths(point, np.ones(60), past, 7)
+    paths = error_paths(point, np.ones(60), past)
     np.testing.assert_array_equal(paths, np.repeat(point[:, None], 7, axis=1))
 
 
-def test_a_series_borrows_whole_error_paths_of_series_like_it():
+def test_a_series_borrows_whole_error_paths_of_series_like_it(monkeypatch):
+    monkeypatch.setattr(study, "NEIGHBOURS", 3)
     level = np.array([1.0, 2.0, 4.0, 100.0, 200.0, 400.0])
     error = np.arange(6.0)[:, None] + np.arange(3) / 10  # which series' path, and which day of it
     at = np.array([2.0, 210.0])
-    paths = error_paths(np.full((2, 3), 50.0), at, (level, error), 3)
+    paths = error_paths(np.full((2, 3), 50.0), at, (level, error))
     relative = (paths - 50.0) / at[:, None, None]
     assert {tuple(path) for path in relative[0].round(6)} == {tuple((error[k]).round(6)) for k in (0, 1, 2)}
     assert {tuple(path) for path in relative[1].round(6)} == {tuple((error[k]).round(6)) for k in (3, 4, 5)}
@@ -58,11 +74,12 @@ def test_nothing_after_the_origin_changes_a_method_s_levels():
     """Other days to come: the walk changes, what was ordered for the first days does not."""
     whole = panel()
     other = Panel(whole.series, whole.dates, np.where(np.arange(60) < 50, whole.demand, 3 * whole.demand + 1))
-    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.9,)}
+    options = {"methods": ["mean"], "origins": ORIGINS} | OPTIONS
     made = forecasts(whole)
-    one, two = (worth_of_forecasts(p, made, **options).set_index(["method", "origin"]) for p in (whole, other))
-    pd.testing.assert_series_equal(one.loc[("mean", 40)], two.loc[("mean", 40)])
-    assert one.loc[("mean", 50), "fill_rate"] != two.loc[("mean", 50), "fill_rate"]
+    tables = [worth_of_forecasts(p, made, **options) for p in (whole, other)]
+    one, two = (table[table["method"] == "mean"].set_index("origin") for table in tables)
+    pd.testing.assert_frame_equal(one.loc[[40]], two.loc[[40]])
+    assert (one.loc[50, "fill_rate"] != two.loc[50, "fill_rate"]).all()
     past = past_errors(whole, made, "mean", (30, 40), HORIZON), past_errors(other, made, "mean", (30, 40), HORIZON)
     np.testing.assert_array_equal(past[0][1], past[1][1])
 
@@ -70,11 +87,8 @@ def test_nothing_after_the_origin_changes_a_method_s_levels():
 @pytest.mark.parametrize("lost_sales", [True, False])
 def test_a_better_forecast_needs_less_stock_and_foresight_least(lost_sales):
     whole = panel(200)
-    table = worth_of_forecasts(
-        whole, forecasts(whole), ["mean", "noisy"], ORIGINS,
-        horizon=HORIZON, lost_sales=lost_sales, ratios=(0.05, 0.2, 0.5, 0.8, 0.95, 0.99),
-    )  # fmt: skip
-    assert len(table) == 3 * 2 * 6 and set(table["origin"]) == {40, 50}
+    table = worth_of_forecasts(whole, forecasts(whole), ["mean", "noisy"], ORIGINS, **OPTIONS, lost_sales=lost_sales)
+    assert len(table) == 3 * 2 * len(study.RATIOS) and set(table["origin"]) == {40, 50}
     rising = table[table["method"] == "mean"].groupby("origin")["fill_rate"].apply(lambda f: f.is_monotonic_increasing)
     assert rising.all()
     stock = at_equal_service(table, 0.9).set_index("method")["mean_stock"]
@@ -87,9 +101,7 @@ def test_a_better_forecast_needs_less_stock_and_foresight_least(lost_sales):
 def test_own_paths_take_part():
     whole = panel()
     actual = {origin: whole.demand[:, None, origin : origin + HORIZON] for origin in ORIGINS}
-    table = worth_of_forecasts(
-        whole, forecasts(whole), [], ORIGINS, {"mine": actual}, horizon=HORIZON, ratios=(0.9,), lost_sales=False
-    )
+    table = worth_of_forecasts(whole, forecasts(whole), [], ORIGINS, {"mine": actual}, **OPTIONS, lost_sales=False)
     both = table.set_index(["method", "origin"])["shortage_cost"]
     assert both["mine"].tolist() == both[PERFECT].tolist()
 
@@ -102,7 +114,7 @@ def test_a_series_with_an_unknown_day_is_left_out():
     holed, few = Panel(whole.series, whole.dates, demand), whole.select(np.arange(50))
     made = forecasts(whole)
     less = {key: Forecast(mean_point(made, key.method, key.origin, HORIZON)[:50]) for key in made}
-    options = {"methods": ["mean"], "origins": ORIGINS, "horizon": HORIZON, "ratios": (0.5, 0.9)}
+    options = {"methods": ["mean"], "origins": ORIGINS} | OPTIONS
     one, other = worth_of_forecasts(holed, made, **options), worth_of_forecasts(few, less, **options)
     pd.testing.assert_frame_equal(one, other)
 
@@ -112,40 +124,35 @@ def test_days_that_no_series_knows_are_refused():
     demand = whole.demand.copy()
     demand[:, 57] = np.nan
     with pytest.raises(ParameterError, match="origins hold 50: no series has 10 known days after it"):
-        worth_of_forecasts(Panel(whole.series, whole.dates, demand), forecasts(whole), ["mean"], ORIGINS, horizon=10)
+        worth_of_forecasts(Panel(whole.series, whole.dates, demand), forecasts(whole), ["mean"], ORIGINS, **OPTIONS)
     with pytest.raises(ParameterError, match=r"origins \[50\]: no series has 10 known days"):
         past_errors(Panel(whole.series, whole.dates, demand), forecasts(whole), "mean", [50], 10)
 
 
-def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series():
+def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series(monkeypatch):
+    monkeypatch.setattr(study, "DRAWS", 40)
     whole = panel()
     made = forecasts(whole)
-    saved, low, high = saving(whole, made, "mean", "noisy", ORIGINS, 0.85, n_draws=40, seed=5, horizon=HORIZON)
-    table = worth_of_forecasts(whole, made, ["mean", "noisy"], ORIGINS, horizon=HORIZON)
+    saved, low, high = saving(whole, made, "mean", "noisy", ORIGINS, 0.85, seed=5, **OPTIONS)
+    table = worth_of_forecasts(whole, made, ["mean", "noisy"], ORIGINS, **OPTIONS)
     cost = at_equal_service(table, 0.85).set_index("method")["holding_cost"]
     assert saved == pytest.approx(1 - cost["mean"] / cost["noisy"])
 
-    options = (ORIGINS, None, HORIZON, forecast_worth.RATIOS, 5, {"lead_time": 3, "review": 1}, True, 1.0)
-    walks = list(forecast_worth._walks(whole, made, ["mean", "noisy"], *options))
+    simulated = list(study._simulations(whole, made, ["mean", "noisy"], ORIGINS, **OPTIONS))
     draws = stream(5, "08/bootstrap").multinomial(60, np.full(60, 1 / 60), 40)
     slow = []
     for counts in draws:
         series = np.repeat(np.arange(60), counts)
         rows = [
-            {"method": method, "origin": origin, "holding_cost": holding_cost(walk, costs)[series].sum(),
-             "fill_rate_after_lead_time": walk.sales[series, 3:].sum() / walk.demand[series, 3:].sum(),
-             "mean_stock": np.nan, "turnover_days": np.nan}
-            for method, origin, _, _, walk, costs in walks if method != PERFECT
+            {"method": method, "origin": origin, "mean_stock": 0.0, "turnover_days": 0.0,
+             "holding_cost": cost_parts(run.totals, costs)["holding_cost"][series].sum(),
+             "fill_rate_after_lead_time": run.sales[series, 3:].sum() / run.demand[series, 3:].sum()}
+            for method, origin, _, _, run, costs in simulated if method != PERFECT
         ]  # fmt: skip
-        rows = pd.DataFrame(rows).fillna(0.0)
-        cost = at_equal_service(rows, 0.85).set_index("method")["holding_cost"]
+        cost = at_equal_service(pd.DataFrame(rows), 0.85).set_index("method")["holding_cost"]
         slow.append(1 - cost["mean"] / cost["noisy"])
     assert (low, high) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])))
-
-
-def test_a_method_saves_nothing_against_itself():
-    whole = panel(20)
-    assert saving(whole, forecasts(whole), "mean", "mean", ORIGINS, 0.8, 30, horizon=HORIZON) == (0, 0, 0)
+    assert saving(whole, made, "mean", "mean", ORIGINS, 0.8, seed=0, **OPTIONS) == (0, 0, 0)
 
 
 def test_stock_between_two_ratios_by_hand():
@@ -159,11 +166,54 @@ def test_stock_between_two_ratios_by_hand():
     assert found.loc["b"].isna().all()
 
 
-def test_one_origin_is_too_few():
+def test_origins_too_few_or_too_near_are_refused():
     with pytest.raises(ParameterError, match="origins is"):
-        worth_of_forecasts(panel(), {}, ["mean"], (30,))
-
-
-def test_origins_too_near_are_refused_in_words():
+        worth_of_forecasts(panel(), {}, ["mean"], (30,), **OPTIONS)
     with pytest.raises(ParameterError, match=r"origins is \[40, 50, 65\]: none lies horizon = 15 days before 50"):
-        worth_of_forecasts(None, {}, [], [40, 50, 65], horizon=15)
+        worth_of_forecasts(None, {}, [], [40, 50, 65], **OPTIONS | {"horizon": 15})
+
+
+# ---- the scorecard --------------------------------------------------------------------------------------------------
+
+
+def test_hand_worked_card():
+    # Sales 2 3 0 4 1, closing stock 3 0 0 1 0, orders of 5 on days 0 and 2.
+    demand, costs = np.array([[2, 3, 2, 4, 1]]), Costs(holding=1.0, shortage=7.0, order=4.0)
+    card = scorecard(simulate(demand, 6, 10), costs, actual=demand, forecast=[[2, 2, 2, 2, 2]])
+    expected = {
+        ("accuracy", "1-WMAPE"): 1 - (0 + 1 + 0 + 2 + 1) / 12,
+        ("accuracy", "bias"): (10 - 12) / 12,
+        ("accuracy", "RMSE"): np.sqrt((1 + 4 + 1) / 5),
+        ("turnover", "turnover_days"): (5 + 0) / 2 * 5 / 10,
+        ("turnover", "turns_a_year"): 365 / 1.25,
+        ("turnover", "mean_stock"): 4 / 5,
+        ("turnover", "orders"): 2,
+        ("cost", "holding_cost"): 4,
+        ("cost", "shortage_cost"): 7 * 2,
+        ("cost", "ordering_cost"): 4 * 2,
+        ("cost", "total_cost"): 26,
+        ("cost", "cost_per_unit"): 26 / 12,
+        ("satisfaction", "fill_rate"): 10 / 12,
+        ("satisfaction", "cycle_service"): 1,  # the short day lies before the first possible arrival
+        ("satisfaction", "units_short"): 2,
+    }
+    assert list(card) == list(expected)
+    assert card == pytest.approx(expected)
+    assert compare({"plan": card}).loc["plan", ("cost", "total_cost")] == 26
+
+
+def test_pareto_front_by_hand():
+    cost = [10, 12, 12, 15, 9, 20, 10]
+    fill = [0.80, 0.90, 0.85, 0.90, 0.80, 0.95, 0.80]
+    np.testing.assert_array_equal(pareto_front(cost, fill), [False, True, False, False, True, True, False])
+
+
+def test_cost_at_equal_fill_rate():
+    cost, fill = [10, 16, 30, 40], [0.8, 0.9, 0.85, 0.95]  # the third plan is beaten by the second
+    assert [cost_at_fill_rate(cost, fill, wanted) for wanted in (0.85, 0.9, 0.925, 0.5)] == pytest.approx(
+        [13, 16, 28, 10]
+    )
+    assert np.isnan(cost_at_fill_rate(cost, fill, 0.96))
+    for cost, fill in [([1, 2], [1]), ([1, np.nan], [1, 1]), ([[1]], [[1]])]:
+        with pytest.raises(ParameterError, match="cost"):
+            pareto_front(cost, fill)

@@ -1,0 +1,182 @@
+"""Order quantities beyond the economic one: finite production, discounts, and the (r, Q) policy.
+
+The (r, Q) policy: stock is watched all the time, and Q units are ordered when the position falls to r, as textbooks
+say; in `inventory.simulate` that is s = r + 1. Demand not met waits.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from bowerbird.checks import above, at_least, finite, fits, spread_over, together
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.demand import Demand, level_cost, normal_newsvendor
+from bowerbird.inventory.policy import EconomicOrder, economic_order_quantity, economic_order_with_backorders
+
+
+def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -> np.ndarray:
+    """Document 003's formula with its labels: Q = sqrt(2 C D / H), C "unit stock cost", H "unit shortage cost".
+
+    The labels are wrong: C must be the cost of an order and H the cost of holding a unit.
+    """
+    together(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
+    numerator = 2 * at_least("stock_cost", stock_cost) * at_least("demand_rate", demand_rate)
+    return np.sqrt(numerator / above("shortage_cost", shortage_cost))
+
+
+def economic_production_quantity(order_cost, holding_cost, demand_rate, production_rate) -> EconomicOrder:
+    """The best batch [Q] when it arrives bit by bit, at a production rate [mu] above the demand rate [D]."""
+    demand_rate, production_rate = at_least("demand_rate", demand_rate), above("production_rate", production_rate)
+    together(demand_rate=demand_rate, production_rate=production_rate)
+    if not (production_rate > demand_rate).all():
+        short = np.max(demand_rate - production_rate)
+        raise ParameterError(f"production_rate falls {short:g} short of demand_rate; it must be above it")
+    # Stock peaks at Q (1 - D / mu): a unit of Q costs that share of h.
+    return economic_order_quantity(order_cost, holding_cost * (1 - demand_rate / production_rate), demand_rate)
+
+
+def _prices(breakpoints, unit_costs) -> tuple[np.ndarray, np.ndarray]:
+    """Price list as arrays (n_prices,), checked."""
+    breakpoints, unit_costs = at_least("breakpoints", breakpoints), above("unit_costs", unit_costs)
+    if breakpoints.ndim != 1 or not breakpoints.size or breakpoints.shape != unit_costs.shape:
+        raise ParameterError(
+            f"breakpoints has shape {breakpoints.shape} and unit_costs {unit_costs.shape}; give one breakpoint a price"
+        )
+    if breakpoints[0] != 0 or (np.diff(breakpoints) <= 0).any():
+        raise ParameterError(f"breakpoints are {breakpoints}; start at 0 and let them rise")
+    if (np.diff(unit_costs) >= 0).any():
+        raise ParameterError(f"unit_costs are {unit_costs}; each must lie below the one before")
+    return breakpoints, unit_costs
+
+
+def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
+    """The best order quantity when a large order makes every unit of it cheaper (Snyder & Shen, example 3.6).
+
+    Price c_j holds from b_j units on; holding costs the share `holding_rate` [i] of a unit's price per unit of time.
+    The cost includes the units' price.
+    """
+    breakpoints, unit_costs = _prices(breakpoints, unit_costs)
+    holding = above("holding_rate", holding_rate) * unit_costs
+    order_cost, demand_rate = above("order_cost", order_cost), above("demand_rate", demand_rate)
+    # Below its breakpoint a price cannot be had. Past the next one the lower price costs less anyway.
+    quantity = np.maximum(economic_order_quantity(order_cost, holding, demand_rate).quantity, breakpoints)
+    # c D + K D / Q + i c Q / 2
+    cost = unit_costs * demand_rate + order_cost * demand_rate / quantity + holding * quantity / 2
+    return EconomicOrder(quantity[cost.argmin()], cost.min())
+
+
+def incremental_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
+    """The best order quantity when only the units beyond a breakpoint are cheaper (Snyder & Shen, example 3.7).
+
+    Arguments as in `all_units_discount`; the cost includes the units' price.
+    """
+    breakpoints, unit_costs = _prices(breakpoints, unit_costs)
+    rate = above("holding_rate", holding_rate)
+    # At price j an order of Q units pays e_j + c_j Q, with e_j = sum_{i<j} c_i (b_i+1 - b_i) - c_j b_j
+    #                                                           = sum_{i<=j} b_i (c_i-1 - c_i)
+    extra = np.cumsum(breakpoints * -np.diff(unit_costs, prepend=unit_costs[:1]))
+    order = economic_order_quantity(order_cost + extra, rate * unit_costs, demand_rate)
+    # What Q really pays is the least of these lines, so the least of their minima is the minimum.
+    cost = unit_costs * demand_rate + rate * extra / 2 + order.cost
+    return EconomicOrder(order.quantity[cost.argmin()], cost.min())
+
+
+@dataclass(frozen=True)
+class ReorderQuantity:
+    """An (r, Q) policy: the position at which an order is placed [r] and the units an order [Q], (n_items,)."""
+
+    reorder_point: np.ndarray
+    quantity: np.ndarray
+
+
+def exact_reorder_quantity(
+    lead_time_demand: Demand, *, demand_rate, holding_cost, shortage_cost, order_cost
+) -> ReorderQuantity:
+    """The whole (r, Q) of least expected cost per unit of time, exact if units are asked for one at a time.
+
+    The position passes r + 1 ... r + Q evenly, so with G(y) the holding and shortage cost per unit of time of lead-time
+    demand met from position y,
+
+        cost(r, Q) = (K D + sum_{y = r+1 ... r+Q} G(y)) / Q
+
+    The best Q positions are the Q cheapest ones. They lie side by side, as G falls and then rises; so G is sorted, and
+    the best Q is read off one running sum (Federgruen & Zheng, Operations Research 40, 1992; Snyder & Shen, example
+    5.8).
+    """
+    n_items, n_units = lead_time_demand.probability.shape
+    per_cycle = _per_cycle(n_items, demand_rate, order_cost)[:, None]  # K D
+    costs = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
+    width = np.ceil(np.max(economic_order_with_backorders(order_cost, *costs, demand_rate).quantity)) + 2
+    while True:
+        cells = n_items * (n_units + 2 * width)
+        fits(f"order_cost and holding_cost: a search over {width:,.0f} units", cells)
+        positions = np.arange(-int(width), n_units + int(width))
+        G = level_cost(lead_time_demand, np.broadcast_to(positions, (n_items, len(positions))), *costs)
+        order = np.argsort(G, axis=1, kind="stable")
+        cheapest_first = np.take_along_axis(G, order, axis=1)
+        cost = (per_cycle + np.cumsum(cheapest_first, axis=1)) / np.arange(1, len(positions) + 1)
+        quantity = cost.argmin(axis=1) + 1
+        # Positions left out cost more than both ends; what costs more than the mean cannot lower the mean.
+        if (np.minimum(G[:, 0], G[:, -1]) >= cost.min(axis=1)).all():
+            break
+        width *= 2
+    lowest = np.minimum.accumulate(order, axis=1)[np.arange(n_items), quantity - 1]
+    return ReorderQuantity(positions[lowest] - 1, quantity)
+
+
+def reorder_quantity_cost(
+    reorder_point, quantity, lead_time_demand: Demand, *, demand_rate, holding_cost, shortage_cost, order_cost
+) -> np.ndarray:
+    """Exact expected cost per unit of time of any whole (r, Q), (n_items,), with the demand of a lead time."""
+    shape = lead_time_demand.probability.shape[:1]
+    quantity = spread_over("quantity", at_least("quantity", quantity, 1), shape)[:, None]
+    reorder_point = spread_over("reorder_point", finite("reorder_point", reorder_point), shape)[:, None]
+    fits("quantity", quantity.size * quantity.max())
+    steps = np.arange(1, quantity.max() + 1)
+    G = level_cost(lead_time_demand, reorder_point + steps, holding_cost, shortage_cost)  # (n_items, largest Q)
+    return (_per_cycle(shape[0], demand_rate, order_cost) + (G * (steps <= quantity)).sum(axis=1)) / quantity[:, 0]
+
+
+def _per_cycle(n_items: int, demand_rate, order_cost) -> np.ndarray:
+    """K D, (n_items,)."""
+    return spread_over("order_cost", at_least("order_cost", order_cost), (n_items,)) * spread_over(
+        "demand_rate", above("demand_rate", demand_rate), (n_items,)
+    )
+
+
+def normal_shortage(level, mean, std) -> np.ndarray:
+    """Expected units short of a level under normal demand, E[(D - y)+] (Snyder & Shen, appendix C)."""
+    z = (level - np.asarray(mean)) / above("std", std)
+    # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
+    return std * (norm.pdf(z) - z * norm.sf(z))
+
+
+def normal_reorder_point(quantity, *, mean, std, holding_cost, shortage_cost) -> np.ndarray:
+    """The best reorder point for a given quantity under normal lead-time demand (Snyder & Shen, example 5.2)."""
+    quantity = above("quantity", quantity)
+    # G(r + Q) - G(r) = h Q + (h + p) (n(r + Q) - n(r)) rises with r; its zero lies where r is below and r + Q above y*.
+    high = normal_newsvendor(mean, std, holding_cost, shortage_cost).level
+    low = high - quantity
+    for _ in range(100):  # bisection, to the last digit
+        middle = (low + high) / 2
+        less_short = normal_shortage(middle, mean, std) - normal_shortage(middle + quantity, mean, std)
+        rises = holding_cost * quantity > (holding_cost + shortage_cost) * less_short
+        low, high = np.where(rises, low, middle), np.where(rises, middle, high)
+    return high[()]
+
+
+def eoq_with_safety_stock(*, demand_rate, mean, std, holding_cost, shortage_cost, order_cost) -> ReorderQuantity:
+    """The common approximation: Q of known demand and r of the newsvendor, set apart (Snyder & Shen, example 5.5)."""
+    quantity = economic_order_quantity(order_cost, holding_cost, demand_rate).quantity
+    return ReorderQuantity(normal_newsvendor(mean, std, holding_cost, shortage_cost).level, quantity)
+
+
+def eoq_with_backorders(*, demand_rate, mean, std, holding_cost, shortage_cost, order_cost) -> ReorderQuantity:
+    """The better approximation: Q of known demand that may wait, then the best r for that Q (Zheng 1992; example 5.4).
+
+    Its cost is at most 1/8 above the best.
+    """
+    quantity = economic_order_with_backorders(order_cost, holding_cost, shortage_cost, demand_rate).quantity
+    costs = {"holding_cost": holding_cost, "shortage_cost": shortage_cost}
+    return ReorderQuantity(normal_reorder_point(quantity, mean=mean, std=std, **costs), quantity)

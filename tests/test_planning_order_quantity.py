@@ -1,0 +1,201 @@
+"""Production, discounts and the (r, Q) policy, against textbook values, grids and every customer followed."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from bowerbird.errors import ParameterError
+from bowerbird.inventory.demand import Demand, poisson_demand
+from bowerbird.inventory.policy import EconomicOrder, economic_order_quantity
+from bowerbird.planning import order_quantity as module
+from bowerbird.planning.order_quantity import (
+    all_units_discount,
+    economic_order_quantity_as_printed,
+    economic_production_quantity,
+    eoq_with_backorders,
+    eoq_with_safety_stock,
+    exact_reorder_quantity,
+    incremental_discount,
+    normal_reorder_point,
+    normal_shortage,
+    reorder_quantity_cost,
+)
+
+PRICES = {"breakpoints": [0, 400, 800], "unit_costs": [0.75, 0.72, 0.68]}  # examples 3.5 to 3.7
+EXAMPLE_5_1 = {
+    "demand_rate": 1300, "mean": 1300 / 12, "std": 150 / np.sqrt(12),
+    "holding_cost": 0.225, "shortage_cost": 7.5, "order_cost": 8,
+}  # fmt: skip
+EXAMPLE_5_8 = {"demand_rate": 1.5, "holding_cost": 20, "shortage_cost": 150, "order_cost": 100}
+PROBLEM_5_2 = {"demand_rate": 12, "holding_cost": 4, "shortage_cost": 28, "order_cost": 4}
+
+
+def test_examples_3_6_and_3_7_discounts():
+    order = all_units_discount(8, 0.3, 1300, **PRICES)
+    assert order.quantity == 800 and order.cost == pytest.approx(978.60)
+    order = incremental_discount(8, 0.3, 1300, **PRICES)
+    assert (order.quantity, order.cost) == pytest.approx((304.04678003, 1043.41052551))
+
+
+def test_discounts_against_every_quantity_on_a_grid():
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        K, rate, demand = rng.uniform(1, 300), rng.uniform(0.1, 0.4), rng.uniform(300, 3000)
+        breakpoints = np.append(0, np.cumsum(rng.integers(20, 400, 3)))
+        unit_costs = 10 * np.cumprod(rng.uniform(0.85, 0.99, 4))
+        quantities = np.arange(1.0, 12_000)
+        level = np.searchsorted(breakpoints, quantities, side="right") - 1
+        at_each_price = np.clip(quantities[:, None] - breakpoints, 0, np.append(np.diff(breakpoints), np.inf))
+        for rule, paid in (
+            (all_units_discount, unit_costs[level] * quantities),
+            (incremental_discount, at_each_price @ unit_costs),
+        ):
+            # A unit in stock costs its share of what the order was paid with.
+            cost = (K + paid) * demand / quantities + rate * paid / 2
+            order = rule(K, rate, demand, breakpoints, unit_costs)
+            assert cost.min() * (1 - 1e-4) < order.cost <= cost.min() + 1e-9
+            assert abs(order.quantity - quantities[cost.argmin()]) <= 1
+
+
+def test_problem_3_22_finite_production():
+    order = economic_production_quantity(4, 0.08, 80, 110)
+    assert (order.quantity, order.cost) == pytest.approx((171.2697677, 3.7367949), abs=5e-8)
+
+
+def test_document_003_labels_the_costs_wrongly():
+    # Printed: C is the cost of a unit in stock, H that of a unit short. On example 3.8 its order is 29 times too small,
+    # and it grows with the cost of stock, where it should fall.
+    printed = economic_order_quantity_as_printed(0.225, 5, 1300)
+    assert printed == pytest.approx(10.8167, abs=5e-5)
+    assert economic_order_quantity_as_printed(4 * 0.225, 5, 1300) == pytest.approx(2 * printed)
+    assert economic_order_quantity(8, 4 * 0.225, 1300).quantity == pytest.approx(304.04678 / 2)
+    # With the right costs in its place the printed formula is the right one.
+    assert economic_order_quantity_as_printed(8, 0.225, 1300) == pytest.approx(304.0467800)
+
+
+# ---- (r, Q) ----------------------------------------------------------------------------------------------------------
+
+
+def test_normal_shortage_by_integration():
+    for level, mean, std in ((50.0, 50.0, 8.0), (56.6, 50.0, 8.0), (-3.0, 2.0, 0.5)):
+        units = np.linspace(mean - 10 * std, mean + 10 * std, 200_001)
+        expected = np.trapezoid(np.maximum(units - level, 0) * norm.pdf(units, mean, std), units)
+        assert normal_shortage(level, mean, std) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_example_5_8_and_costs_of_other_policies():
+    best = exact_reorder_quantity(poisson_demand(1.5 * 2), **EXAMPLE_5_8)
+    assert (best.reorder_point[0], best.quantity[0]) == (3, 5)
+    cost = reorder_quantity_cost([3, 8], [5, 12], poisson_demand([3, 3]), **EXAMPLE_5_8)
+    np.testing.assert_allclose(cost, [107.9235806331498, 242.5281637662021])
+    cost = reorder_quantity_cost([6, 3], [7, 9], poisson_demand([6, 6]), **PROBLEM_5_2)
+    np.testing.assert_allclose(cost, [28.241312842169155, 34.264154469469503])
+
+
+@pytest.mark.parametrize(("quantity", "point"), [(318, 127.7880348670), (150, 147.1949581741), (750, 99.8537733962)])
+def test_example_5_2_reorder_point_for_a_quantity(quantity, point):
+    lead_time_demand = {name: EXAMPLE_5_1[name] for name in ("mean", "std", "holding_cost", "shortage_cost")}
+    assert normal_reorder_point(quantity, **lead_time_demand) == pytest.approx(point, abs=1e-5)
+
+
+@pytest.mark.parametrize("shortage_cost", [0.02, 2, 200])
+def test_best_reorder_point_costs_as_much_as_the_top_of_the_cycle(shortage_cost):
+    point = normal_reorder_point(25, mean=30, std=7, holding_cost=2, shortage_cost=shortage_cost)
+    ends = np.array([point, point + 25])
+    cost = 2 * (ends - 30) + (2 + shortage_cost) * normal_shortage(ends, 30, 7)  # G(r) = G(r + Q)
+    assert cost[0] == pytest.approx(cost[1])
+
+
+def test_examples_5_4_and_5_5_approximations():
+    order = eoq_with_backorders(**EXAMPLE_5_1)
+    assert order.reorder_point == pytest.approx(128.6378144, abs=1e-5)
+    assert order.quantity == pytest.approx(308.5737801, abs=5e-8)
+    order = eoq_with_safety_stock(**EXAMPLE_5_1)
+    assert order.reorder_point == pytest.approx(190.3369966, abs=5e-8)
+    assert order.quantity == pytest.approx(304.0467800, abs=5e-8)
+
+
+def test_brute_force_over_every_r_and_Q_on_small_random_tables():
+    rng = np.random.default_rng(0)
+    table = rng.dirichlet(np.full(7, 0.6), size=20)
+    rate, h, p, K = rng.uniform(0.2, 3, 20), rng.uniform(0.5, 3, 20), rng.uniform(1, 15, 20), rng.uniform(0, 9, 20)
+    costs = {"demand_rate": rate, "holding_cost": h, "shortage_cost": p, "order_cost": K}
+    best = exact_reorder_quantity(Demand(table), **costs)
+    again = reorder_quantity_cost(best.reorder_point, best.quantity, Demand(table), **costs)
+    units = np.arange(7)
+    for i in range(20):
+        G = {y: table[i] @ (h[i] * np.maximum(y - units, 0) + p[i] * np.maximum(units - y, 0)) for y in range(-20, 35)}
+        slow = {
+            (r, Q): (K[i] * rate[i] + sum(G[y] for y in range(r + 1, r + Q + 1))) / Q
+            for r in range(-12, 9)
+            for Q in range(1, 20)
+        }
+        assert again[i] == pytest.approx(min(slow.values()))
+        assert slow[best.reorder_point[i], best.quantity[i]] == pytest.approx(again[i])
+
+
+def test_large_orders_at_little_shortage_cost_reach_far_below_zero():
+    costs = {"demand_rate": 5.0, "holding_cost": 1.0, "shortage_cost": 0.2, "order_cost": 400.0}
+    best = exact_reorder_quantity(poisson_demand(10), **costs)
+    assert best.reorder_point[0] < -100
+    nearby = [
+        reorder_quantity_cost(best.reorder_point[0] + dr, best.quantity[0] + dQ, poisson_demand(10), **costs)[0]
+        for dr in (-1, 0, 1)
+        for dQ in (-1, 0, 1)
+    ]
+    assert nearby[4] == pytest.approx(min(nearby))
+
+
+def test_first_guess_of_the_width_does_not_matter(monkeypatch):
+    costs = {"demand_rate": [0.1, 30.0], "holding_cost": 1.0, "shortage_cost": [0.3, 40.0], "order_cost": [1.0, 900.0]}
+    best = exact_reorder_quantity(poisson_demand([1, 60]), **costs)
+    narrow = EconomicOrder(np.zeros(2), np.zeros(2))
+    monkeypatch.setattr(module, "economic_order_with_backorders", lambda *_: narrow)
+    again = exact_reorder_quantity(poisson_demand([1, 60]), **costs)
+    np.testing.assert_array_equal(best.reorder_point, again.reorder_point)
+    np.testing.assert_array_equal(best.quantity, again.quantity)
+
+
+def test_cost_is_met_by_following_every_customer():
+    r, Q, rate, lead_time = 3, 5, 1.5, 2.0
+    generator = np.random.default_rng(4)
+    n_runs, n_customers = 150, 900
+    wanted = np.cumsum(generator.exponential(1 / rate, (n_runs, n_customers)), axis=1)  # one unit each
+    # From position r + Q every Q-th customer brings it to r and orders Q: the j-th order comes with customer j Q.
+    ordered = wanted[:, Q - 1 :: Q]
+    arrival = ordered + lead_time
+    # Unit k of the supply (r + Q at the start, then the orders in turn) meets customer k: whichever is early waits.
+    ready = np.concatenate([np.zeros((n_runs, r + Q)), np.repeat(arrival, Q, axis=1)], axis=1)[:, :n_customers]
+    held, waited = np.maximum(wanted - ready, 0), np.maximum(ready - wanted, 0)
+    late = slice(100, n_customers)
+    per_unit = (20 * held + 150 * waited)[:, late].mean(axis=1) + 100 / Q
+    cost, error = rate * per_unit.mean(), rate * per_unit.std(ddof=1) / np.sqrt(n_runs)
+    assert cost == pytest.approx(107.9235806, abs=3 * error) and error < 0.6
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: economic_production_quantity(8, 0.2, 1300, 1000), "production_rate falls 300 short"),
+        (lambda: economic_production_quantity(8, 0.2, np.nan, 2000), "demand_rate holds nan"),
+        (lambda: all_units_discount(0, 0.3, 1300, [0], [2]), "order_cost holds 0"),
+        (lambda: all_units_discount(8, 0.3, 1300, [1, 400], [2, 1]), "breakpoints"),
+        (lambda: all_units_discount(8, 0.3, 1300, [0, 400, 400], [3, 2, 1]), "breakpoints"),
+        (lambda: incremental_discount(8, 0.3, 1300, [0, 400], [1, 2]), "unit_costs"),
+        (lambda: incremental_discount(8, 0.3, 1300, [0, 400], [1]), r"breakpoints has shape \(2,\)"),
+        (lambda: incremental_discount(8, 0, 1300, [0, 400], [2, 1]), "holding_rate"),
+        (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": 0}), "demand_rate"),
+        (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"holding_cost": 0}), "holding_cost"),
+        (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"order_cost": -1}), "order_cost"),
+        (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": [1, 2]}), "demand_rate has"),
+        (
+            lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": 1e9, "order_cost": 1e9}),
+            "a search over",
+        ),
+        (lambda: reorder_quantity_cost(3, 0, poisson_demand(3), **EXAMPLE_5_8), "quantity holds 0"),
+        (lambda: eoq_with_backorders(**EXAMPLE_5_1 | {"std": 0}), "std holds 0"),
+    ],
+)
+def test_unusable_arguments_are_refused_by_name(call, named):
+    with pytest.raises(ParameterError, match=named):
+        call()
