@@ -9,7 +9,7 @@ from bowerbird.errors import ParameterError
 
 def test_good_values_come_back_as_floats_of_the_same_shape():
     for check in (at_least, above):
-        values = check("price", [[1, 2], [3, 4]], 0)
+        values = check("price", [[1, 2], [3, 4]])
         assert values.dtype == float and values.tolist() == [[1, 2], [3, 4]]
     assert at_least("price", 0) == 0 and at_least("price", -2, -2) == -2
 

@@ -53,12 +53,11 @@ def at_least(name: str, values, least: float = 0.0, endless: bool = False) -> np
     return values
 
 
-def above(name: str, values, least: float = 0.0) -> np.ndarray:
-    """As `at_least`, with the least value itself, and what lies within 1e-100 of 0, not allowed."""
+def above(name: str, values) -> np.ndarray:
+    """As `finite`, and all above 0, by 1e-100 or more."""
     values = finite(name, values)
-    wrong = (values <= least) | (np.abs(values) < SMALLEST)
-    if wrong.any():
-        raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give values above {least:g}")
+    if (wrong := values < SMALLEST).any():
+        raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give values above 0")
     return values
 
 
