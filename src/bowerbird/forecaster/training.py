@@ -1,5 +1,6 @@
 """How the forecaster learns, from every day of every series at once; how it forecasts; how it is kept."""
 
+import copy
 import io
 import json
 import pickle
@@ -86,7 +87,7 @@ def fit(
         Seeds initial weights, dropout, batch order and the mixture.
     device : torch.device or str
     after_epoch : callable, optional
-        Called as after_epoch(epoch, forecaster so far) after every epoch of each network; True stops it there.
+        Called as after_epoch(epoch, forecaster of this network) after every epoch; True stops its training.
 
     Returns
     -------
@@ -109,14 +110,14 @@ def fit(
     """
     check_days(panel, settings)
     forecaster = begin(panel, settings, clusters_of(panel, settings, seed), device)
-    settings = forecaster.settings
-    data = forecaster.gather(panel)
-    weights = origin_weights(panel, settings)
+    data, weights = forecaster.gather(panel), origin_weights(panel, settings)
     with own_randomness(forecaster.device):
+        networks, losses = [], []
         for member in range(settings.members):
             network = initial_network(forecaster, data, seed, member)
-            forecaster = _with(forecaster, network, data, weights, settings.epochs, after_epoch)
-    return forecaster
+            losses.append(_train(forecaster, network, data, weights, settings.epochs, after_epoch))
+            networks.append(network)
+    return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
 
 
 def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int = 0) -> Forecaster:
@@ -137,16 +138,16 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     -------
     Forecaster
     """
-    tuned = replace(forecaster, networks=(), losses=())
     slower = replace(forecaster.settings, learning_rate=forecaster.settings.learning_rate / 10)
     data, weights = forecaster.gather(panel), origin_weights(panel, slower)
+    networks, losses = [], []
     with own_randomness(forecaster.device):
         for member, network in enumerate(forecaster.networks):
             torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
-            copy = Network(slower).to(forecaster.device)
-            copy.load_state_dict(network.state_dict())
-            tuned = _with(replace(tuned, settings=slower), copy, data, weights, epochs)
-    return replace(tuned, settings=forecaster.settings)
+            tuned = copy.deepcopy(network).train()
+            losses.append(_train(replace(forecaster, settings=slower), tuned, data, weights, epochs))
+            networks.append(tuned)
+    return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
 
 
 def check_days(panel: Panel, settings: Settings) -> None:
@@ -204,26 +205,9 @@ def own_randomness(device: torch.device):
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _with(forecaster, network, data: Inputs, weights, epochs: int, after_epoch=None) -> Forecaster:
-    """The forecaster with one more network, trained."""
-    losses: list[float] = []
-
-    def so_far() -> Forecaster:
-        networks, past = (*forecaster.networks, network), (*forecaster.losses, tuple(losses))
-        return replace(forecaster, networks=networks, losses=past)
-
-    for epoch, loss in enumerate(_epochs(network, data, weights, forecaster.settings, epochs), 1):
-        losses.append(loss)
-        network.eval()
-        if after_epoch is not None and after_epoch(epoch, so_far()):
-            break
-        network.train()
-    network.eval()
-    return so_far()
-
-
-def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Settings, epochs: int):
-    """Train, yielding the mean loss of each epoch."""
+def _train(forecaster, network: Network, data: Inputs, weights: np.ndarray, epochs: int, after_epoch=None):
+    """Train one network of the forecaster; the mean loss of each epoch, as a tuple."""
+    settings, losses = forecaster.settings, []
     n_series, n_days = data.demand.shape
     origins = slice(settings.warm_up, n_days - settings.horizon)
     targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
@@ -255,7 +239,14 @@ def _epochs(network: Network, data: Inputs, weights: np.ndarray, settings: Setti
                     f"give a smaller learning_rate than {settings.learning_rate:g}"
                 )
             total += value * len(rows)
-        yield total / n_series
+        losses.append(total / n_series)
+        if after_epoch is not None:
+            network.eval()
+            if after_epoch(epoch, replace(forecaster, networks=(network,))):
+                break
+            network.train()
+    network.eval()
+    return tuple(losses)
 
 
 def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, settings: Settings):
