@@ -13,12 +13,10 @@ import pytest
 from test_cli import call
 from test_evaluation import SHORT
 from test_evaluation import panel as ladder_panel
-from test_forecaster_tuning import SMALL, panel_of
 
 from bowerbird import cluster, sbo
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import make_forecasts, simple_methods
-from bowerbird.forecaster.tuning import tune
 from bowerbird.inventory.demand import poisson_demand
 from bowerbird.inventory.simulate import simulate_paths
 
@@ -164,31 +162,18 @@ def killed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["search", "networks"])
-def test_a_worker_killed_in_the_middle_changes_no_bit(monkeypatch, killed, kind):
-    if kind == "search":
-
-        def search(executor):
-            return sbo.minimize(sbo.spread(slow_bowl, executor), SPACE, FIVE, max_evaluations=20, seed=1)
-
-        alone = searched(None)
-    else:
-
-        def search(executor):
-            return tune(panel_of(70), SMALL, n_bowers=4, max_evaluations=8, seed=1, executor=executor)[1]
-
-        alone = search(None).history
+def test_a_worker_killed_in_the_middle_changes_no_bit(monkeypatch, killed):
     address, kill_one, dead = killed
     monkeypatch.setenv(cluster.VARIABLE, address)
     with cluster.executor() as pool, distributed.Client(address, set_as_default=False) as client:
         killer = threading.Thread(target=kill_one, args=(client,), daemon=True)
         killer.start()
-        shared = search(executor=pool).history
+        shared = sbo.minimize(sbo.spread(slow_bowl, pool), SPACE, FIVE, max_evaluations=20, seed=1).history
         killer.join(timeout=5)
         assert len(dead) == 1
         with pytest.raises(ProcessLookupError):
             os.kill(dead[0], 0)
-    pd.testing.assert_frame_equal(shared, alone, check_exact=True)
+    pd.testing.assert_frame_equal(shared, searched(None), check_exact=True)
 
 
 def threads(_) -> int:

@@ -32,7 +32,7 @@ def design_matrix(n_days: int, degree: int) -> np.ndarray:
            [ 1.,  0.,  0.],
            [ 1.,  1.,  1.]])
     """
-    # Eq. (2): X = [1, x, x^2, ..., x^p]; the paper prints n_i x p for its size, without the column of ones
+    # Eq. (2): X = [1, x, x^2, ..., x^p]; the paper prints its size as n_i x p, with the ones it is n_i x (p + 1)
     return np.vander(np.linspace(-1, 1, n_days), degree + 1, increasing=True)
 
 
@@ -42,7 +42,7 @@ def squared_distances(curves: np.ndarray, x: np.ndarray, coefficients: np.ndarra
 
 
 def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, float]:
-    """The E-step: which cluster is responsible for which curve?
+    """The E-step: the responsibility of every cluster for every curve.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def m_step(curves, x, w, eq9: str = "corrected") -> tuple[np.ndarray, np.ndarray
     normal = np.einsum("kt,tp,tq->kpq", days, x, x)
     right = w.T @ np.where(seen, curves, 0.0) @ x
     coefficients = np.einsum("kpq,kq->kp", np.linalg.pinv(normal, rcond=SINGULAR, hermitian=True), right)
-    # Eq. (9): sigma_k^2 = sum_i w_ik ||y_i - X_i beta_k||^2 / sum_i w_ik n_i; printed with sum_i w_ik alone below
+    # Eq. (9): sigma_k^2 = sum_i w_ik ||y_i - X_i beta_k||^2 / sum_i w_ik n_i; printed over sum_i w_ik
     squared = (w * squared_distances(curves, x, coefficients)).sum(axis=0)
     size = days.sum(axis=1) if eq9 == "corrected" else mass
     variances = squared / np.where(mass > 0, size, 1.0)

@@ -19,7 +19,7 @@ from bowerbird.code import code_digest
 from bowerbird.data.panel import Panel
 from bowerbird.files import digest, read_record, write_record
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Space, decode, limits, one_by_one
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, with_sliders
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, new_figure, with_sliders
 
 WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0, "Griewank": 600.0}
 """Customary limits: each coordinate from minus this to this."""
@@ -147,14 +147,12 @@ TUNING = {
 
 
 LINES = {
-    "SBO": (BLUE, "-"),
     "SBO, tuned": (BLUE, "-"),
     "SBO, paper": (SKY, "--"),
     "random search": (GREY, "-"),
     "TPE": (ORANGE, "-."),
     "CMA-ES": (GREEN, ":"),
     "Gaussian process": (PURPLE, "--"),
-    "differential evolution": (RED, "-"),
 }
 """Method -> colour and dashes."""
 
