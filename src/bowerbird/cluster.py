@@ -1,6 +1,6 @@
 """Who does the work: this process, several processes here, or a Dask cluster; the bits are the same.
 
-Whatever takes an `executor` runs on a cluster: SBO's candidates (`tuning.tune`) and the ladder's forecasts
+Whatever takes an `executor` runs on a cluster, such as SBO's candidates (`tuning.tune`) and the ladder's forecasts
 (`ladder.make_forecasts`). Every piece brings its own random numbers and results are taken in order. So neither the
 number of workers nor the death of one changes a bit: Dask gives the lost pieces to another.
 

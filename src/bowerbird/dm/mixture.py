@@ -135,6 +135,7 @@ def m_step(curves, x, w, eq9: str = "corrected") -> tuple[np.ndarray, np.ndarray
 LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 / LARGEST, may leave the range of floats
 FLOOR = 1e-10  # least variance of a cluster, relative to the variance of all values
 SHORT_RUNS, SHORT_ITERATIONS = 10, 8  # of small EM
+ENOUGH = 20_000  # curves; of more, a random sample chooses the start
 
 
 class DegenerateClusterWarning(UserWarning):
@@ -325,6 +326,8 @@ class PolynomialRegressionMixture:
     def _start(self, data: Statistics, rng: np.random.Generator) -> tuple:
         """Parameters to begin with."""
         k, runs = self.n_components, []
+        if len(data) > ENOUGH:
+            data = data.take(np.sort(rng.choice(len(data), ENOUGH, replace=False)))
         if self.init == "random":
             return data.m_step(np.eye(k)[rng.integers(k, size=len(data))], self.eq9)
         for _ in range(SHORT_RUNS):
