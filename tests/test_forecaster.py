@@ -455,11 +455,11 @@ def test_importance_finds_what_is_read_and_nothing_else():
     panel = growing()
     origin = 83
     forecaster = fit(panel.until(origin), replace(LEARNING, context=True))
-    rows = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:], repeats=4)
+    rows = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:])
     by = rows.set_index("input")["loss of 1-WMAPE"]
     assert rows["loss of 1-WMAPE"].is_monotonic_decreasing
     assert by["last days"] > 0.01 and by["last days"] > by["others of warehouse"]
-    again = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:], repeats=4)
+    again = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:])
     pd.testing.assert_frame_equal(rows, again)
 
 

@@ -127,21 +127,21 @@ def stack(demand, horizon: int) -> np.ndarray:
     return np.maximum(forecasts @ stack_weights(demand), 0)
 
 
-def stack_weights(demand, parts=STACKED) -> np.ndarray:
+def stack_weights(demand) -> np.ndarray:
     """Weights that were best over the last five stretches of 15 days, drawn a little towards equal ones (n_parts,)."""
     demand = np.asarray(demand, dtype=float)
-    equal = np.full(len(parts), 1 / len(parts))
-    actual, forecasts = [np.empty(0)], [np.empty((0, len(parts)))]
+    equal = np.full(len(STACKED), 1 / len(STACKED))
+    actual, forecasts = [np.empty(0)], [np.empty((0, len(STACKED)))]
     for origin, days in past_stretches(demand, 5, 28):
         known = ~np.isnan(days)
         actual.append(days[known])
-        forecasts.append(np.column_stack([part(demand[:, :origin], VALIDATION_DAYS)[known] for part in parts]))
+        forecasts.append(np.column_stack([part(demand[:, :origin], VALIDATION_DAYS)[known] for part in STACKED]))
     if not np.concatenate(actual).any():  # the past is too short, or empty
         return equal
     return least_absolute_weights(np.concatenate(forecasts), np.concatenate(actual), equal, shrinkage=0.03)
 
 
-def least_absolute_weights(forecasts, actual, prior, shrinkage: float, n_iterations: int = 60) -> np.ndarray:
+def least_absolute_weights(forecasts, actual, prior, shrinkage: float) -> np.ndarray:
     """Weights w (n_parts,) that make sum |y - X w| small: least squares, reweighted by 1 / |y - X w|.
 
     X is `forecasts` (n_rows, n_parts), y is `actual` (n_rows,). `shrinkage` [lambda] draws w to the prior v, in mean
@@ -151,7 +151,7 @@ def least_absolute_weights(forecasts, actual, prior, shrinkage: float, n_iterati
         raise ParameterError(f"shrinkage is {shrinkage}; give a number from 0")
     smallest = 0.01 * np.abs(actual).mean()  # an exact forecast must not weigh infinitely
     weights = prior.copy()
-    for _ in range(n_iterations):
+    for _ in range(60):
         row_weights = 1 / np.maximum(np.abs(actual - forecasts @ weights), smallest)  # (n_rows,)
         weighted = forecasts * row_weights[:, None]
         normal = weighted.T @ forecasts  # (n_parts, n_parts)

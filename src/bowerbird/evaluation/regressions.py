@@ -129,11 +129,11 @@ def _others(series: pd.DataFrame, known: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _same_weekday(known: np.ndarray, steps: np.ndarray, weeks: int = 4) -> np.ndarray:
+def _same_weekday(known: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Mean of the last four days of the weekday to come; (n_series, n_steps)."""
     means = np.full((len(known), len(steps)), np.nan)  # NaN where none of the four is known
     for column, step in enumerate(steps):
-        days = np.arange((step - 1) % 7 - 7, -known.shape[1] - 1, -7)[:weeks]  # counted from the end
+        days = np.arange((step - 1) % 7 - 7, -known.shape[1] - 1, -7)[:4]  # counted from the end
         seen = np.count_nonzero(~np.isnan(known[:, days]), axis=1)
         means[:, column] = _share(np.nan_to_num(known[:, days]), seen)
     return means

@@ -45,13 +45,13 @@ class LSTMCell(nn.Module):
         Numbers of a day [x_t].
     hidden_size : int
         Width of hidden state and cell state [h_t, C_t].
-    reading : {"corrected", "printed"}
+    equations : {"corrected", "printed"}
         "printed" follows eqs 12, 15 and 17 to the letter: the cell state then never reaches the output.
 
     Raises
     ------
     ParameterError
-        `reading` is another word.
+        `equations` is another word.
 
     Source
     ------
@@ -68,11 +68,11 @@ class LSTMCell(nn.Module):
     (1.0, 0.3808)
     """
 
-    def __init__(self, input_size: int, hidden_size: int, reading: str = "corrected"):
+    def __init__(self, input_size: int, hidden_size: int, equations: str = "corrected"):
         super().__init__()
-        if reading not in ("corrected", "printed"):
-            raise ParameterError(f"reading is {reading!r}; choose 'corrected' or 'printed'")
-        self.reading = reading
+        if equations not in ("corrected", "printed"):
+            raise ParameterError(f"equations is {equations!r}; choose 'corrected' or 'printed'")
+        self.equations = equations
         self.forget = nn.Linear(hidden_size + input_size, hidden_size)  # W_f, b_f
         self.input = nn.Linear(hidden_size + input_size, hidden_size)  # W_i, b_i
         self.candidate = nn.Linear(hidden_size + input_size, hidden_size)  # W_c, b_c
@@ -80,7 +80,7 @@ class LSTMCell(nn.Module):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Advance one day."""
-        printed = self.reading == "printed"
+        printed = self.equations == "printed"
         sigmoid = printed_sigmoid if printed else torch.sigmoid  # Eq. (12): 1 / (1 + e^-x)
         tanh = printed_tanh if printed else torch.tanh  # Eq. (15): (1 - e^-2x) / (1 + e^-2x)
         h, c = state
@@ -109,12 +109,11 @@ def unroll(cell: LSTMCell, x: Tensor) -> Tensor:
     return torch.stack(outputs, dim=1)
 
 
-def from_torch(lstm: nn.LSTM, layer: int = 0) -> LSTMCell:
-    """The same cell with the weights of one layer of a `torch.nn.LSTM`."""
-    weight = torch.cat([getattr(lstm, f"weight_hh_l{layer}"), getattr(lstm, f"weight_ih_l{layer}")], dim=1)
-    bias = getattr(lstm, f"bias_hh_l{layer}") + getattr(lstm, f"bias_ih_l{layer}")
-    input_size = getattr(lstm, f"weight_ih_l{layer}").shape[1]
-    cell = LSTMCell(input_size, lstm.hidden_size).to(weight)  # its device and precision
+def from_torch(lstm: nn.LSTM) -> LSTMCell:
+    """The same cell with the weights of the first layer of a `torch.nn.LSTM`."""
+    weight = torch.cat([lstm.weight_hh_l0, lstm.weight_ih_l0], dim=1)
+    bias = lstm.bias_hh_l0 + lstm.bias_ih_l0
+    cell = LSTMCell(lstm.input_size, lstm.hidden_size).to(weight)  # its device and precision
     with torch.no_grad():  # torch stacks its gates in the order input, forget, candidate, output
         for gate, w, b in zip(("input", "forget", "candidate", "output"), weight.chunk(4), bias.chunk(4), strict=True):
             getattr(cell, gate).weight.copy_(w)
@@ -164,8 +163,10 @@ class Settings:
 
     Examples
     --------
-    >>> Settings(hidden_size=32).hidden_size
-    32
+    Training needs more days than the warm-up and the horizon.
+
+    >>> Settings().warm_up + Settings().horizon
+    43
     """
 
     cell: str = "lstm"

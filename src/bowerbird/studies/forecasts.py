@@ -16,8 +16,9 @@ KINDS = {
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 
-def ladder(table: pd.DataFrame, lowest: float = 0.4):
+def ladder(table: pd.DataFrame):
     """1 - WMAPE of every method under each protocol with its 95 % interval, and its bias under the last protocol."""
+    lowest = 0.4  # left end of the axis; a lower score stands at the edge with its number
     protocols = list(table["protocol"].unique())
     bound = table[table["kind"] == "hindsight"].set_index("protocol")["1-WMAPE"]
     rows = table[table["kind"] != "hindsight"]

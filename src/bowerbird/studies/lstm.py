@@ -13,7 +13,7 @@ from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
 
 
-def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 60):
+def fans(panel: Panel, forecast: Forecast, rows: list[int]):
     """Recent demand of some series, the forecast with its 80 % interval, and actual demand where known."""
     n_columns = min(3, len(rows))
     n_rows = -(-len(rows) // n_columns)
@@ -23,7 +23,7 @@ def fans(panel: Panel, forecast: Forecast, rows: list[int], history_days: int = 
     for axis in axes.flat[len(rows) :]:
         axis.set_visible(False)
     for axis, row in zip(axes.flat, rows, strict=False):
-        past = slice(max(0, origin - history_days), origin)
+        past = slice(max(0, origin - 60), origin)
         axis.plot(panel.dates[past], panel.demand[row, past], color=GREY, lw=0.9, label="demand")
         known = panel.demand[row, origin : origin + len(forecast.dates)]
         axis.plot(forecast.dates[: len(known)], known, "o", ms=3, color=RED, label="actual demand")
@@ -48,9 +48,7 @@ def calibration(levels: np.ndarray, coverage: np.ndarray):
     return figure
 
 
-def permutation_importance(
-    forecaster: Forecaster, panel: Panel, actual: np.ndarray, *, repeats: int = 3, seed: int = 0
-) -> pd.DataFrame:
+def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
     """Loss of 1 - WMAPE when a group of inputs is swapped between series at random (Breiman, 2001), largest first."""
     data = forecaster.gather(panel)
     last = slice(panel.n_days - 1, panel.n_days)
@@ -60,7 +58,7 @@ def permutation_importance(
     for name in dict.fromkeys(data.names):
         columns = _columns(data, name)
         lost = []
-        for _ in range(repeats):
+        for _ in range(3):
             daily = data.daily.clone()
             daily[:, :, columns] = daily[torch.tensor(rng.permutation(panel.n_series))][:, :, columns]
             point = pooled(forecaster, replace(data, daily=daily), last)[2][:, 0]
