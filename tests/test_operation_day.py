@@ -59,8 +59,7 @@ def undisturbed(forecaster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
     write_deliveries(PANEL, folder / "in", PANEL.dates[KNOWN])
-    with open_store(folder / "store") as store:
-        outcomes = receive(store, folder / "in")
+    outcomes = take(folder)
     return folder, outcomes
 
 
@@ -69,6 +68,12 @@ def received(undisturbed, tmp_path):
     """A copy of the undisturbed store and its files."""
     shutil.copytree(undisturbed[0], tmp_path / "copy")
     return tmp_path / "copy"
+
+
+def take(folder, **how):
+    """Take in what lies in the folder; what became of each file."""
+    with open_store(folder / "store") as store:
+        return receive(store, folder / "in", **how)
 
 
 def content(folder):
@@ -130,8 +135,7 @@ def test_a_day_delivered_again_changes_nothing(received):
     before = content(received)
     table = pd.read_csv(received / "in" / "2023-05-01.csv")
     table.iloc[::-1].to_csv(received / "in" / "again.csv", index=False, encoding="utf-8-sig")
-    with open_store(received / "store") as store:
-        assert [outcome.status for outcome in receive(store, received / "in")] == ["held already"] * 7
+    assert [outcome.status for outcome in take(received)] == ["held already"] * 7
     assert_same(before, content(received))
 
 
@@ -161,17 +165,14 @@ def test_broken_off_at_any_step_it_goes_on_to_the_same_content(begun, undisturbe
     broken = 0
     for step in (1, 2, 3, 4, 1, 3, 2, 4, 1, 2):
         calls["left"] = step
-        with open_store(begun / "store") as store:
-            try:
-                receive(store, begun / "in")
-            except Killed:
-                broken += 1
+        try:
+            take(begun)
+        except Killed:
+            broken += 1
     assert broken == 10
     calls["left"] = 0
-    with open_store(begun / "store") as store:
-        receive(store, begun / "in")
-    folder, _ = undisturbed
-    assert_same(content(begun), content(folder))
+    take(begun)
+    assert_same(content(begun), content(undisturbed[0]))
 
 
 def test_another_content_for_a_held_day_is_set_aside(received):
@@ -179,8 +180,7 @@ def test_another_content_for_a_held_day_is_set_aside(received):
     table = pd.read_csv(received / "in" / "2023-05-02.csv")
     table.loc[7, "qty"] += 1
     table.to_csv(received / "in" / "corrected.csv", index=False)
-    with open_store(received / "store") as store:
-        outcome = next(o for o in receive(store, received / "in") if o.status == "quarantined")
+    outcome = next(o for o in take(received) if o.status == "quarantined")
     name = "/".join(PANEL.series.loc[7, list(SERIES_KEY)])
     assert f"{name!r} has {table.loc[7, 'qty']} on 2023-05-02, the store holds" in outcome.reason
     assert not (received / "in" / "corrected.csv").exists()
@@ -225,8 +225,7 @@ def test_days_that_never_came_are_closed_when_asked(begun):
         demand = store.panel().demand
         assert np.isnan(demand[:, KNOWN + 1 : KNOWN + 3]).all() and store.value("SELECT count(*) FROM days") == N_DAYS
     late = write_deliveries(PANEL.until(KNOWN + 2), begun / "in", "2023-05-01")[0]
-    with open_store(begun / "store") as store:
-        assert next(o.status for o in receive(store, begun / "in") if o.file == late.name) == "quarantined"
+    assert next(o.status for o in take(begun) if o.file == late.name) == "quarantined"
 
 
 @pytest.mark.parametrize(("days", "status"), [(7, "taken in"), (8, "waits")])
@@ -234,8 +233,7 @@ def test_a_week_is_the_longest_gap_closed(begun, days, status):
     shutil.rmtree(begun / "in")
     later = replace(PANEL, dates=PANEL.dates + pd.Timedelta(days=days)).until(KNOWN + 1)
     write_deliveries(later, begun / "in", later.dates[-1])
-    with open_store(begun / "store") as store:
-        (outcome,) = receive(store, begun / "in", close_gaps=True)
+    (outcome,) = take(begun, close_gaps=True)
     assert outcome.status == status
     if status == "waits":
         assert outcome.reason == (
@@ -257,8 +255,7 @@ def mistyped(begun):
     demand = PANEL.demand.copy()
     demand[3, KNOWN + 1] = MISTYPED
     write_deliveries(replace(PANEL, demand=demand).until(KNOWN + 2), begun / "in", "2023-05-01")
-    with open_store(begun / "store") as store:
-        return begun, receive(store, begun / "in")
+    return begun, take(begun)
 
 
 def rest(folder):
@@ -283,8 +280,7 @@ def test_a_quantity_far_outside_is_unknown_and_orders_wait(mistyped, undisturbed
         assert np.isnan(store.demand_of(pd.Timestamp("2023-05-01"))[3])
         assert [o.status for o in receive(store, folder / "in")] == ["held already"] * 3
     rest(folder)
-    with open_store(folder / "store") as store:
-        receive(store, folder / "in")
+    take(folder)
     assert (orders(folder, 3)["2023-05-02":] == 0).all()
     assert orders(undisturbed[0], 3)["2023-05-02":].sum() > 0
     others = [row for row in range(10) if row != 3]
@@ -344,8 +340,7 @@ def test_a_new_product_waits_or_is_left_out(begun):
 def test_a_day_before_the_store_began_is_set_aside(received):
     early = replace(PANEL, dates=PANEL.dates - pd.Timedelta(days=365)).until(1)
     write_deliveries(early, received / "in")
-    with open_store(received / "store") as store:
-        outcome = next(o for o in receive(store, received / "in") if o.file == "2022-03-01.csv")
+    outcome = next(o for o in take(received) if o.file == "2022-03-01.csv")
     assert outcome.status == "quarantined" and "is before the store's first day, 2023-03-01" in outcome.reason
 
 

@@ -50,7 +50,7 @@ of the worth of all.</p>{% endif %}
 {% if loop.index0 % 4 == 0 %}<text x="{{ 28 * loop.index0 + 2 }}" y="122" font-size="10" fill="#555">
 {{ bar.date[5:] }}</text>{% endif %}
 {% endfor %}<polyline fill="none" stroke="#0173b2" stroke-width="2.5" points="{{ line }}"/></svg>
-<h2>How good were the forecasts of the next day?</h2>
+<h2>Accuracy of the forecasts one day ahead</h2>
 {{ table(methods, "", "No forecast of this store has met its day yet.") }}
 <h2>Set aside</h2>{{ table(quarantine, "", "No file was refused.") }}
 </body></html>
