@@ -114,8 +114,8 @@ def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, dema
     return economic_order_quantity(order_cost, np.asarray(holding_cost) * ratio, demand_rate)
 
 
-def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.0, lead_time_std=0.0) -> np.ndarray:
-    """Stock on top of expected demand against uncertain demand and lead times; normal demand, independent days.
+def safety_stock(service_level, daily_std, *, lead_time, review=0) -> np.ndarray:
+    """Stock on top of expected demand that a service level takes, for normal demand and independent days.
 
     Parameters
     ----------
@@ -124,11 +124,7 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.
     daily_std : float or array
         Standard deviation of a day's demand [sigma].
     lead_time, review : float or array
-        Mean days from order to arrival [LT], and days between reviews [NRT]; 0 if stock is watched all the time.
-    daily_mean : float or array
-        Mean of a day's demand [mu]; matters where lead times vary.
-    lead_time_std : float or array
-        Standard deviation of the lead time, days [sigma_L].
+        Days from order to arrival [LT], and between reviews [NRT]; the latter 0 if stock is watched all the time.
 
     Returns
     -------
@@ -149,26 +145,21 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0, daily_mean=0.
     49.35
     """
     service_level = inside("service_level", service_level)
-    together(
-        service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review, daily_mean=daily_mean,
-        lead_time_std=lead_time_std,
-    )  # fmt: skip
+    together(service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review)
     days = at_least("lead_time", lead_time) + at_least("review", review)
-    # z sqrt((LT + NRT) sigma^2 + mu^2 sigma_L^2)
-    variance = (
-        days * at_least("daily_std", daily_std) ** 2
-        + (at_least("daily_mean", daily_mean) * at_least("lead_time_std", lead_time_std)) ** 2
-    )
-    return norm.ppf(service_level) * np.sqrt(variance)
+    # z sigma sqrt(LT + NRT)
+    return norm.ppf(service_level) * at_least("daily_std", daily_std) * np.sqrt(days)
 
 
-def order_up_to_level(service_level, daily_mean, daily_std, *, lead_time, review=0, lead_time_std=0.0) -> np.ndarray:
+def order_up_to_level(service_level, daily_mean, daily_std, *, lead_time, review=0) -> np.ndarray:
     """Expected demand over lead time and review period, and safety stock on top; with review = 0 the reorder point.
 
     Parameters
     ----------
-    service_level, daily_mean, daily_std, lead_time, review, lead_time_std
+    service_level, daily_std, lead_time, review
         As in `safety_stock`.
+    daily_mean : float or array
+        Mean of a day's demand [mu].
 
     Source
     ------
@@ -177,10 +168,8 @@ def order_up_to_level(service_level, daily_mean, daily_std, *, lead_time, review
     >>> round(float(order_up_to_level(0.70 / 0.88, 50, 8, lead_time=4, review=1)), 4)
     264.7669
     """
-    stock = safety_stock(
-        service_level, daily_std, lead_time=lead_time, review=review, daily_mean=daily_mean, lead_time_std=lead_time_std
-    )
-    return np.asarray(daily_mean) * (np.asarray(lead_time) + review) + stock
+    safety = safety_stock(service_level, daily_std, lead_time=lead_time, review=review)
+    return np.asarray(daily_mean) * (np.asarray(lead_time) + review) + safety
 
 
 @dataclass(frozen=True)
@@ -233,9 +222,7 @@ def periodic_review_levels(
     *,
     lead_time: int = 3,
     review: int = 1,
-    service_level=None,
-    holding_cost=None,
-    shortage_cost=None,
+    service_level,
     order_cost=0.0,
     n_days: int | None = None,
 ) -> Levels:
@@ -260,13 +247,11 @@ def periodic_review_levels(
         distribution, independent of the days before: the samples of the last day in another order.
     lead_time, review : int
         Days from order to arrival [LT] and between reviews [NRT].
-    service_level : float or array (n_items,) or (n_levels, 1 or n_items), optional
-        Least probability that a day ends without a shortage, if every review orders up to s; several at once, in rows,
-        where an order costs nothing.
-    holding_cost, shortage_cost : float or array (n_items,), optional
-        Cost per unit and day [h, p]; in place of a service level, which is then p / (p + h).
+    service_level : float or array (n_items,) or (n_levels, 1 or n_items)
+        Critical ratio p / (p + h): the least probability that a day ends without a shortage, if every review orders up
+        to s. Several at once, in rows, where an order costs nothing.
     order_cost : float or array (n_items,)
-        Fixed cost of an order [K]; needs holding_cost.
+        Fixed cost of an order, in units of the cost of holding one unit for a day [K / h].
     n_days : int, optional
         Length of the plan; the horizon by default.
 
@@ -277,8 +262,7 @@ def periodic_review_levels(
     Raises
     ------
     ParameterError
-        If costs and service level are missing, both given, or out of range, order_cost meets several service levels, or
-        samples are negative, NaN, infinite or masked.
+        If an argument is out of range, order_cost meets several service levels, or samples are negative, NaN or masked.
 
     Source
     ------
@@ -290,8 +274,8 @@ def periodic_review_levels(
     >>> periodic_review_levels(paths, lead_time=1, service_level=0.8, n_days=1).s
     array([[7]])
     """
-    ratio = _service_level(service_level, holding_cost, shortage_cost, order_cost)
-    if ratio.ndim > 1 and np.any(np.asarray(order_cost) > 0):
+    ratio, order_cost = inside("service_level", service_level), at_least("order_cost", order_cost)
+    if ratio.ndim > 1 and (order_cost > 0).any():
         raise ParameterError("order_cost is above 0 and service_level has rows; give one service level an item")
     samples = check_samples(samples)
     n_items, n_samples, horizon = samples.shape
@@ -299,7 +283,7 @@ def periodic_review_levels(
     lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
     # A day costs some 100,000 steps beside the samples
     fits("n_days, lead_time and review", (n_items * n_samples + 1e5) * n_days * (lead_time + review), 1e11)
-    ratio = spread_over("service_level or costs", ratio, (*ratio.shape[:-1], n_items) if ratio.ndim > 1 else (n_items,))
+    ratio = spread_over("service_level", ratio, (*ratio.shape[:-1], n_items) if ratio.ndim > 1 else (n_items,))
     beyond = max(n_days + lead_time + review - 1 - horizon, 0)
     last = samples[:, :, -1]
     days = np.concatenate([samples, *(np.roll(last, j, axis=1)[:, :, None] for j in range(1, beyond + 1))], axis=2)
@@ -311,29 +295,15 @@ def periodic_review_levels(
         demand = until[:, :, lead_time:].reshape(n_items, -1)  # until the end of each day that the order must serve
         best = np.ceil(sample_newsvendor(demand, ratio)).astype(np.int64)
         quantity = np.ones(n_items, np.int64)
-        if np.any(np.asarray(order_cost) > 0):
+        if (order_cost > 0).any():
             # Q = sqrt(2 K D / h x (p + h) / p) - (NRT - 1) D / 2
             daily_mean = until[:, :, -1].mean(axis=1) / (lead_time + review)
-            economic = np.sqrt(2 * np.asarray(order_cost) * daily_mean / (np.asarray(holding_cost) * ratio))
+            economic = np.sqrt(2 * order_cost * daily_mean / ratio)
             quantity = np.maximum(np.round(economic - (review - 1) / 2 * daily_mean), 1).astype(np.int64)
             best = _cheapest_window(demand, ratio, best, quantity)
         s[..., day] = best
         S[..., day] = best + quantity - 1
     return Levels(np.maximum(s, 0), np.maximum(S, 0))
-
-
-def _service_level(service_level, holding_cost, shortage_cost, order_cost) -> np.ndarray:
-    """The service level asked for, or the one that the two costs make cheapest."""
-    if (service_level is None) == (shortage_cost is None):
-        raise ParameterError("give either service_level or holding_cost and shortage_cost")
-    if holding_cost is None and (shortage_cost is not None or np.any(np.asarray(order_cost) > 0)):
-        raise ParameterError("holding_cost is None; shortage_cost and order_cost need it")
-    at_least("order_cost", order_cost)
-    if shortage_cost is None:
-        if holding_cost is not None:
-            above("holding_cost", holding_cost)
-        return inside("service_level", service_level)
-    return critical_ratio(holding_cost, shortage_cost)
 
 
 def _cheapest_window(demand: np.ndarray, ratio: np.ndarray, best: np.ndarray, quantity: np.ndarray) -> np.ndarray:
