@@ -18,6 +18,7 @@ from functools import partial
 from itertools import accumulate
 from numbers import Real
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 import pandas as pd
@@ -461,9 +462,9 @@ def _description(space: Space) -> str:
 
 
 def _lasting_name(value) -> str:
-    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '<')}"
-    if "<" not in name:
-        return name  # a function of a module
+    named = isinstance(value, FunctionType | BuiltinFunctionType | type) and value.__module__
+    if named and "<" not in value.__qualname__:
+        return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, set | frozenset):
         return repr(sorted(map(repr, value)))
     if " at 0x" in (text := repr(value)):

@@ -62,10 +62,10 @@ gradient, {gradient:,} bytes a shard and step. The rest is a map: s, S and the f
 iteration of EM over all shards, beside {em_work:.2f} s of work on {cores:,} cores.
 {bound}
 
-**What is there, and what is missing.** `cluster.executor` carries SBO's candidates and the ladder's forecasts, and
-loses no bit when a worker dies. Not built: EM over shards, whose statistics, {per_curve:,} bytes a curve, must be
-gathered where the curves lie; reading in shards, one training on several GPUs, and a store of many files for daily
-operation.
+**What is there, and what is missing.** `cluster.executor` carries SBO's candidates, the ladder's forecasts and the
+simulation's paths, and loses no bit when a worker dies. Not built: EM over shards, whose statistics, {per_curve:,}
+bytes a curve, must be gathered where the curves lie; reading in shards, one training on several GPUs, and a store of
+many files for daily operation.
 """
 BOUND = {
     True: "The scheduler bounds it, not arithmetic; larger shards or a tree of sums cure that.",
