@@ -29,7 +29,7 @@ from bowerbird.evaluation.ladder import (
     recent_distribution,
     simple_methods,
 )
-from bowerbird.evaluation.levels import LEVELS, PERIODS, accuracy_by_level, hierarchy, levels_study, reconcile
+from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
 from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
@@ -132,14 +132,6 @@ def test_an_interrupted_run_resumes(tmp_path):
     make_forecasts(panel(), [Method("m", resumed)], SHORT, tmp_path)
     assert [call[0] for call in resumed.calls] == [70]
     assert not list(tmp_path.rglob(".*"))  # nothing half-written is left
-
-
-def test_quantiles_are_kept(tmp_path):
-    methods = [Method("median 21", median21)]
-    made, again = (make_forecasts(panel(), methods, SHORT, tmp_path) for _ in range(2))
-    for key in made:
-        assert again[key].levels == made[key].levels == (0.1, 0.25, 0.5, 0.75, 0.9)
-        np.testing.assert_array_equal(again[key].values, made[key].values)
 
 
 @pytest.mark.drill("The same bits with any number of workers, and after a stop")
@@ -261,16 +253,6 @@ def test_no_weights_beat_those_fitted_in_hindsight():
         scores.append(ladder_table(whole, one, [some], n_draws=2)["1-WMAPE"].item())
     assert row["weights in hindsight"] > max(scores) - 1e-3  # reweighted least squares comes close to the optimum
     assert row["weights in hindsight"] < max(scores) + 0.05
-
-
-def test_missing_days_are_left_out():
-    data = panel()
-    gaps = data.demand.copy()
-    gaps[3, 62:65] = np.nan
-    data = replace(data, demand=gaps)
-    made = make_forecasts(data, [Method("mean 14", mean14)], SHORT)
-    table = ladder_table(data, made, SHORT)
-    assert np.isfinite(table[["1-WMAPE", "low", "high", "1-WMAPE of totals"]].to_numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -396,15 +378,6 @@ def test_whole_weeks_only_and_unknown_days_in_neither_sum():
     pd.testing.assert_frame_equal(found, accuracy_by_level(SERIES, *zeroed))
 
 
-def test_bias_is_the_same_at_every_level():
-    actual, forecast = np.random.default_rng(1).poisson(4, (2, 4, 14)).astype(float)
-    found = accuracy_by_level(SERIES, actual, forecast)
-    assert found["bias"].to_numpy() == pytest.approx(found["bias"][0])
-    assert found["nodes"].tolist()[::3] == [4, 3, 2, 2, 1]
-    total = found.query("level == 'total' and period == 'horizon'").iloc[0]
-    assert total["1-WMAPE"] == pytest.approx(1 - abs(total["bias"]))  # one number: nothing is left to cancel
-
-
 def test_mint_is_the_closed_form():
     pytest.importorskip("hierarchicalforecast")
     tree = hierarchy(SERIES)
@@ -475,14 +448,6 @@ TABLE = pd.DataFrame([
     {"protocol": p, "method": m, "kind": k, "1-WMAPE": s, "low": s - 0.03, "high": s + 0.03, "bias": s - 0.6}
     for p in ("P15", "P25", "R") for m, (k, s) in METHODS.items()
 ])  # fmt: skip
-DIFFERENCES = pd.DataFrame([
-    {"protocol": p, "method": "SBO-LSTM", "other": o, "difference": d, "low": d - 0.01, "high": d + 0.01}
-    for p in ("P15", "R") for o, d in (("SES(.1)", 0.03), ("LightGBM L1", 0.002), ("median 21", -0.02))
-])  # fmt: skip
-BY_LEVEL = pd.DataFrame([
-    {"method": m, "level": level, "period": p, "1-WMAPE": 0.5 + 0.08 * k + shift, "bias": 5 * shift}
-    for m, shift in (("SES(.1)", 0.0), ("median 21", -0.02)) for k, level in enumerate(LEVELS) for p in PERIODS
-])  # fmt: skip
 
 
 def test_points_stand_at_their_scores_in_order_of_the_last_protocol():
@@ -493,15 +458,3 @@ def test_points_stand_at_their_scores_in_order_of_the_last_protocol():
     expected = [max(METHODS[name][1], 0.4) for name in names]  # zero stands at the left edge
     np.testing.assert_allclose(np.asarray(points)[:, 0], expected)
     assert next(line.get_xdata()[0] for line in figure.axes[2].lines if line.get_linestyle() == "--") == 0.66
-
-
-def test_only_a_difference_beyond_chance_is_coloured():
-    figure = figures.differences(DIFFERENCES)
-    colours = figure.axes[0].collections[-1].get_facecolors()[:, :3]
-    expected = [figures.RED, figures.GREY, figures.GREEN]  # from below: median 21, LightGBM L1, SES(.1)
-    np.testing.assert_allclose(colours, np.array(expected), atol=0.01)
-
-
-def test_the_bias_stands_beside_the_levels():
-    bars = figures.levels(BY_LEVEL).axes[-1].patches
-    assert [bar.get_width() for bar in bars] == pytest.approx([0.0, -0.1])

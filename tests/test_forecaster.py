@@ -38,7 +38,7 @@ from bowerbird.forecaster.lstm import (
 )
 from bowerbird.forecaster.training import origin_weights
 from bowerbird.metrics import one_minus_wmape
-from bowerbird.studies.lstm import explain, permutation_importance
+from bowerbird.studies.lstm import explain
 
 SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
 ORIGIN = 60
@@ -408,13 +408,6 @@ def test_pinball_loss_is_least_at_the_quantile():
     assert pinball_loss(torch.tensor(5.0), torch.tensor(2.0), 0.5).item() == 3.0  # the absolute error
 
 
-def test_a_higher_quantile_is_a_higher_forecast(panel):
-    low, high = (
-        predict(fit(panel.until(ORIGIN), replace(SMALL, epochs=10, point_quantile=q)), panel) for q in (0.3, 0.7)
-    )
-    assert high.point.sum() > 1.1 * low.point.sum()
-
-
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_saved_forecaster_forecasts_the_same_bits(panel, cell, tmp_path):
     forecaster = fit(panel.until(ORIGIN), replace(SMALL, cell=cell, epochs=1, members=2))
@@ -449,18 +442,6 @@ def growing(n_series=40, n_days=90):
     rng = np.random.default_rng(5)
     level = np.exp(np.cumsum(rng.choice([0, 0.6, -0.6], (n_series, n_days), p=[0.94, 0.03, 0.03]), axis=1))
     return panel_of(rng.poisson(20 * level))
-
-
-def test_importance_finds_what_is_read_and_nothing_else():
-    panel = growing()
-    origin = 83
-    forecaster = fit(panel.until(origin), replace(LEARNING, context=True))
-    rows = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:])
-    by = rows.set_index("input")["loss of 1-WMAPE"]
-    assert rows["loss of 1-WMAPE"].is_monotonic_decreasing
-    assert by["last days"] > 0.01 and by["last days"] > by["others of warehouse"]
-    again = permutation_importance(forecaster, panel.until(origin), panel.demand[:, origin:])
-    pd.testing.assert_frame_equal(rows, again)
 
 
 def test_an_explanation_says_by_how_many_units():
@@ -550,15 +531,6 @@ def test_the_written_out_cell_is_torchs(dtype, tolerance):
     assert ours.dtype == dtype
     np.testing.assert_allclose(ours.detach(), hidden.detach(), rtol=0, atol=tolerance)
     np.testing.assert_allclose(ours[:, -1].detach(), last_h[0].detach(), rtol=0, atol=tolerance)
-
-
-def test_gradients_are_torchs():
-    lstm, x = torch_lstm(dtype=torch.float64), sequence(dtype=torch.float64)
-    cell = from_torch(lstm)
-    lstm(x)[0].square().sum().backward()
-    unroll(cell, x).square().sum().backward()
-    of_x, of_h = lstm.weight_ih_l0.grad.chunk(4)[2], lstm.weight_hh_l0.grad.chunk(4)[2]  # candidate
-    np.testing.assert_allclose(cell.candidate.weight.grad, torch.cat([of_h, of_x], dim=1), rtol=1e-10)
 
 
 def test_hand_worked_day():

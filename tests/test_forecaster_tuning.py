@@ -128,7 +128,7 @@ def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypa
 def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(long_panel, fitted):
     options = {"n_bowers": 2, "max_evaluations": 4}
     best, result = tune(long_panel, SMALL, seed=1, **options)
-    assert len(fitted) == 4
+    assert len(fitted) == 4 and result.value == validation_loss(long_panel, best, seed=1)
     assert np.isfinite(result.history["value"]).all() and (result.history["failure"] == "").all()
     assert all(in_space(forecaster.settings) for _, forecaster in fitted)
     again, same = tune(long_panel, SMALL, seed=1, **options)
@@ -138,11 +138,6 @@ def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(long_panel,
     assert not other.history["value"].equals(result.history["value"])
     stopped = tune(long_panel, SMALL, seed=1, target=result.history["value"].max() + 0.01, **options)[1]
     assert (stopped.stopped, stopped.n_evaluations) == ("target", 2)  # after the first generation
-
-
-def test_validation_loss_is_what_the_search_minimises(long_panel):
-    best, result = tune(long_panel, SMALL, n_bowers=2, max_evaluations=2, seed=1)
-    assert result.value == validation_loss(long_panel, best, seed=1)
 
 
 def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
