@@ -364,7 +364,7 @@ def test_every_whole_number_and_choice_is_as_likely():
         (lambda: search(mixed, MIXED, target=np.nan), "target is nan"),
         (lambda: minimize(lambda xs: [1.0], MIXED), "returned 1 losses for 15 candidates"),
         (lambda: search(mixed, {"act": Choice([lambda x: x])}, checkpoint="search.json"), "a checkpoint cannot name"),
-        (lambda: search(mixed, {"act": Choice([object()])}, checkpoint="search.json"), "a checkpoint cannot name"),
+        (lambda: search(mixed, {"act": Choice([{object()}])}, checkpoint="search.json"), "a checkpoint cannot name"),
         (lambda: search(mixed, MIXED, checkpoint="."), "checkpoint . is a folder"),
     ],
 )

@@ -465,9 +465,8 @@ def _lasting_name(value) -> str:
     named = isinstance(value, FunctionType | BuiltinFunctionType | type) and value.__module__
     if named and "<" not in value.__qualname__:
         return f"{value.__module__}.{value.__qualname__}"
-    if isinstance(value, set | frozenset):
-        return repr(sorted(map(repr, value)))
-    if " at 0x" in (text := repr(value)):
+    text = repr(sorted(map(repr, value)) if isinstance(value, set | frozenset) else value)
+    if " at 0x" in text:
         raise ParameterError(
             f"space holds {text}, which a checkpoint cannot name; give a function of a module, a text or a number"
         )
