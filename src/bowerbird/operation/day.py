@@ -21,8 +21,6 @@ from bowerbird.operation.delivery import Delivery
 from bowerbird.operation.store import Rules, Store, create_store
 from bowerbird.planning.alerts import demand_alerts, stock_alerts
 
-ALERT_COLUMNS = ("kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
-
 
 def begin(
     folder: Path | str, panel: Panel, forecaster: Forecaster, rules: Rules = Rules(), key: bytes | None = None
@@ -114,9 +112,9 @@ def alert(store: Store, day: pd.Timestamp) -> None:
     table = table.sort_values("worth", ascending=False, kind="stable")
     keys = list(SERIES_KEY)
     rows = pd.MultiIndex.from_frame(panel.series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
-    columns = {name: table[name].to_numpy() for name in ALERT_COLUMNS}
     if len(table):
-        store.insert("alerts", date=day, number=np.arange(len(table)), row=rows, **columns)
+        what = {name: table[name].to_numpy() for name in table.columns.drop([*keys, "date"])}
+        store.insert("alerts", date=day, number=np.arange(len(table)), row=rows, **what)
 
 
 # Each called as step(store, day) in a transaction of its own, in this order

@@ -22,7 +22,7 @@ from bowerbird.files import sweep
 from bowerbird.operation.delivery import FILL_GAPS, Delivery
 
 FILE_NAME = "store.duckdb"
-FORMAT = 2
+FORMAT = 3
 
 TABLES = """
 CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
