@@ -237,7 +237,7 @@ def periodic_review_levels(
       s to S = s + Q - 1 are the cheapest in a row: G(s) = G(s + Q). Between two reviews the position falls on, which
       lends an order (NRT - 1) / 2 days' demand.
 
-    For steady demand this costs at most 3 % more than `exact_levels` at daily reviews, 6 % at weekly ones. Demand not
+    For steady demand this costs at most 4 % more than `exact_levels` at daily reviews, 6 % at weekly ones. Demand not
     met is taken to wait. Where it is lost, the levels err upwards.
 
     Parameters

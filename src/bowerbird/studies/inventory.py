@@ -60,10 +60,10 @@ def sawtooth_with_sliders(demand: np.ndarray, s: int, S: int, name: str, opening
 
     def draw(reorder_point, least_order, lead_time):
         levels = [np.full((1, len(demand)), level, float) for level in (reorder_point, reorder_point + least_order)]
-        walk = simulate(demand[None], *levels, opening_stock=opening_stock, lead_time=lead_time)
-        filled, n_orders = walk.sales.sum() / max(demand.sum(), 1), (walk.orders > 0).sum()
-        happened = f"fill rate {filled:.0%}, mean stock {walk.closing_stock.mean():.0f}, orders {n_orders}"
-        return sawtooth(walk, 0, Levels(*levels), f"{name}, {happened}")
+        run = simulate(demand[None], *levels, opening_stock=opening_stock, lead_time=lead_time)
+        filled, n_orders = run.sales.sum() / max(demand.sum(), 1), (run.orders > 0).sum()
+        happened = f"fill rate {filled:.0%}, mean stock {run.closing_stock.mean():.0f}, orders {n_orders}"
+        return sawtooth(run, 0, Levels(*levels), f"{name}, {happened}")
 
     high = int(3 * max(S, demand.max(), 1))
     ranges = {"reorder_point": (s, 0, high), "least_order": (S - s, 0, high)}
