@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from bowerbird.checks import above, at_least, finite, finite_or_missing, fits, inside, spread_over, together, whole
+from bowerbird.checks import (
+    above,
+    at_least,
+    check_shapes,
+    check_size,
+    finite,
+    finite_or_missing,
+    probabilities,
+    spread_over,
+    whole,
+)
 from bowerbird.errors import ParameterError
 
 
@@ -16,7 +26,7 @@ def test_good_values_come_back_as_floats_of_the_same_shape():
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e16, "a", None, 1j, [1, [2]], np.ma.masked_array([1.0], [True])])
 def test_what_is_no_usable_number_is_named(wrong):
-    for check in (finite, at_least, above, inside):
+    for check in (finite, at_least, above, probabilities):
         with pytest.raises(ParameterError, match=r"^price "):
             check("price", wrong)
 
@@ -58,9 +68,9 @@ def test_sizes_and_shapes_are_named():
     np.testing.assert_array_equal(spread_over("price", [[1], [2]], (2, 2)), [[1, 1], [2, 2]])
     with pytest.raises(ParameterError, match=r"price has shape \(2,\).*\(3,\)"):
         spread_over("price", [1, 2], (3,))
-    fits("mean", 1000)
+    check_size("mean", 1000)
     with pytest.raises(ParameterError, match=r"mean would take 1e\+09 cells"):
-        fits("mean", 1e9)
-    together(mean=np.ones((2, 3)), std=1.0)
+        check_size("mean", 1e9)
+    check_shapes(mean=np.ones((2, 3)), std=1.0)
     with pytest.raises(ParameterError, match=r"mean \(2,\), std \(3,\)"):
-        together(mean=[1, 2], std=[1, 2, 3])
+        check_shapes(mean=[1, 2], std=[1, 2, 3])

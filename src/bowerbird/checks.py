@@ -61,7 +61,7 @@ def above(name: str, values) -> np.ndarray:
     return values
 
 
-def inside(name: str, values) -> np.ndarray:
+def probabilities(name: str, values) -> np.ndarray:
     """Probabilities as floats, each inside (0, 1)."""
     values = finite(name, values)
     if not ((values > 0) & (values < 1)).all():
@@ -89,12 +89,12 @@ def spread_over(name: str, values, shape: tuple[int, ...]) -> np.ndarray:
         raise ParameterError(f"{name} has shape {np.shape(values)}; give one value, or what fits {shape}") from None
 
 
-def one(name: str, value) -> float:
-    """A single number that is checked already, as a float."""
+def single_number(name: str, value) -> float:
+    """The float in a value of one element that was checked before; an array of more is refused."""
     return float(spread_over(name, value, ()))
 
 
-def together(**values) -> None:
+def check_shapes(**values) -> None:
     """Raise a ParameterError unless the shapes of the named arguments fit each other."""
     try:
         np.broadcast_shapes(*map(np.shape, values.values()))
@@ -103,8 +103,8 @@ def together(**values) -> None:
         raise ParameterError(f"shapes do not fit: {shapes}; give one value, or as many of each") from None
 
 
-def fits(name: str, n_cells: float, most: float = MOST_CELLS) -> None:
-    """Raise a ParameterError if the tables that the named arguments ask for are too large to be made."""
+def check_size(name: str, n_cells: float, most: float = MOST_CELLS) -> None:
+    """Raise a ParameterError if the tables that an argument asks for are too large to be made."""
     if not n_cells <= most:
         raise ParameterError(
             f"{name} would take {n_cells:.3g} cells to compute, above {most:.3g}; count in larger units or periods, or "

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import nbinom, norm, poisson
 from scipy.stats.sampling import DiscreteGuideTable
 
-from bowerbird.checks import above, at_least, finite, fits, inside, spread_over, together, whole
+from bowerbird.checks import above, at_least, check_shapes, check_size, finite, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
 
 TAIL = 1e-12
@@ -65,14 +65,14 @@ class Demand:
 
     def quantile(self, level) -> np.ndarray:
         """The smallest units that demand stays at or below with probability `level` in (0, 1), int (n_items,)."""
-        level = spread_over("level", inside("level", level), self.probability.shape[:1])
+        level = spread_over("level", probabilities("level", level), self.probability.shape[:1])
         # The small subtraction keeps P(D <= 8) = 0.7999...9 at the level 0.8.
         return np.minimum((self.cdf < level[:, None] - TAIL).sum(axis=1), self.probability.shape[1] - 1)
 
     def sample(self, generator: np.random.Generator, *shape: int) -> np.ndarray:
         """Independent draws, int32 (n_items, *shape)."""
         shape = tuple(whole("shape", n, 1) for n in shape)
-        fits("shape", len(self.probability) * np.prod(shape, dtype=float))
+        check_size("shape", len(self.probability) * np.prod(shape, dtype=float))
         return np.array([DiscreteGuideTable(row, random_state=generator).rvs(shape) for row in self.probability])
 
 
@@ -96,7 +96,7 @@ def _items(name: str, values: np.ndarray, others: np.ndarray | float = 0.0) -> n
 
 def _units(name: str, largest: float, n_items: int) -> np.ndarray:
     """0, 1, ... up to the largest whole number that a table must hold, and one more."""
-    fits(name, n_items * (largest + 2))
+    check_size(name, n_items * (largest + 2))
     return np.arange(largest + 2)
 
 
@@ -170,7 +170,7 @@ def sampled_demand(samples: np.ndarray) -> Demand:
         raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples) of whole units, none negative")
     n_items, n_samples = samples.shape
     n_units = int(samples.max()) + 1
-    fits("samples", n_items * n_units)
+    check_size("samples", n_items * n_units)
     cells = samples.astype(np.int64) + n_units * np.arange(n_items)[:, None]
     counts = np.bincount(cells.reshape(-1), minlength=n_items * n_units).reshape(n_items, n_units)
     return Demand(counts / n_samples)
@@ -193,7 +193,7 @@ def demand_over_days(demand: Demand, days: int) -> Demand:
     if days == 1:
         return demand
     n_units = days * (demand.probability.shape[1] - 1) + 1
-    fits("days", len(demand.probability) * n_units)
+    check_size("days", len(demand.probability) * n_units)
     # The transform of a sum's distribution is the product of the transforms.
     return _normalised(np.fft.irfft(np.fft.rfft(demand.probability, n_units) ** days, n_units))
 
@@ -242,7 +242,7 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     0.9
     """
     holding_cost, shortage_cost = above("holding_cost", holding_cost), above("shortage_cost", shortage_cost)
-    together(holding_cost=holding_cost, shortage_cost=shortage_cost)
+    check_shapes(holding_cost=holding_cost, shortage_cost=shortage_cost)
     return shortage_cost / (shortage_cost + holding_cost)
 
 
@@ -270,7 +270,7 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost) -> Newsvendor:
     (56.604, 1.9976)
     """
     z = norm.ppf(critical_ratio(holding_cost, shortage_cost))
-    together(mean=mean, std=std, costs=z)
+    check_shapes(mean=mean, std=std, costs=z)
     mean, std = at_least("mean", mean), at_least("std", std)
     # S = mu + z sigma,  cost = (h + p) phi(z) sigma
     return Newsvendor(mean + z * std, (np.asarray(holding_cost) + np.asarray(shortage_cost)) * norm.pdf(z) * std)
@@ -324,7 +324,7 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     >>> sample_newsvendor(np.array([[7, 1, 9, 3, 5]]), 0.8)
     array([7])
     """
-    service_level = inside("service_level", service_level)
+    service_level = probabilities("service_level", service_level)
     finite("samples", samples)
     samples = np.asarray(samples)
     if samples.ndim != 2 or 0 in samples.shape:

@@ -12,7 +12,17 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from bowerbird.checks import MOST_STEPS, above, at_least, finite, fits, inside, spread_over, together, whole
+from bowerbird.checks import (
+    MOST_STEPS,
+    above,
+    at_least,
+    check_shapes,
+    check_size,
+    finite,
+    probabilities,
+    spread_over,
+    whole,
+)
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import (
     Demand,
@@ -52,7 +62,7 @@ def order_quantity_cost(quantity, order_cost, holding_cost, demand_rate) -> np.n
     69.725
     """
     quantity = above("quantity", quantity)
-    together(quantity=quantity, order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
+    check_shapes(quantity=quantity, order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
     # K D / Q + h Q / 2
     ordering = at_least("order_cost", order_cost) * at_least("demand_rate", demand_rate) / quantity
     return ordering + at_least("holding_cost", holding_cost) * quantity / 2
@@ -85,7 +95,7 @@ def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOr
     """
     order_cost, demand_rate = at_least("order_cost", order_cost), at_least("demand_rate", demand_rate)
     holding_cost = above("holding_cost", holding_cost)
-    together(order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
+    check_shapes(order_cost=order_cost, holding_cost=holding_cost, demand_rate=demand_rate)
     # Q = sqrt(2 K D / h),  cost = sqrt(2 K D h) = h Q
     quantity = np.sqrt(2 * order_cost * demand_rate / holding_cost)
     return EconomicOrder(quantity, holding_cost * quantity)
@@ -144,8 +154,8 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0) -> np.ndarray
     >>> round(float(safety_stock(0.95, 15, lead_time=4)), 2)
     49.35
     """
-    service_level = inside("service_level", service_level)
-    together(service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review)
+    service_level = probabilities("service_level", service_level)
+    check_shapes(service_level=service_level, daily_std=daily_std, lead_time=lead_time, review=review)
     days = at_least("lead_time", lead_time) + at_least("review", review)
     # z sigma sqrt(LT + NRT)
     return norm.ppf(service_level) * at_least("daily_std", daily_std) * np.sqrt(days)
@@ -204,9 +214,9 @@ def normal_levels(mean: np.ndarray, std: np.ndarray, *, lead_time: int = 3, revi
     if mean.ndim != 2 or not mean.size:
         raise ParameterError(f"mean, shape {mean.shape}: give (n_items, n_days), none of them 0")
     variance = np.square(spread_over("std", at_least("std", std), mean.shape))
-    z = norm.ppf(spread_over("service_level", inside("service_level", service_level), mean.shape[:1]))[:, None]
+    z = norm.ppf(spread_over("service_level", probabilities("service_level", service_level), mean.shape[:1]))[:, None]
     days = whole("lead_time", lead_time) + whole("review", review, 1)
-    fits("lead_time and review", mean.size * float(days), 1e7)
+    check_size("lead_time and review", mean.size * float(days), 1e7)
     # The sums over the next LT + NRT days take the place of mu (LT + NRT) and sigma^2 (LT + NRT).
     beyond = ((0, 0), (0, days - 1))
     mean, variance = (
@@ -274,7 +284,7 @@ def periodic_review_levels(
     >>> periodic_review_levels(paths, lead_time=1, service_level=0.8, n_days=1).s
     array([[7]])
     """
-    ratio, order_cost = inside("service_level", service_level), at_least("order_cost", order_cost)
+    ratio, order_cost = probabilities("service_level", service_level), at_least("order_cost", order_cost)
     if ratio.ndim > 1 and (order_cost > 0).any():
         raise ParameterError("order_cost is above 0 and service_level has rows; give one service level an item")
     samples = check_samples(samples)
@@ -282,7 +292,7 @@ def periodic_review_levels(
     n_days = whole("n_days", horizon if n_days is None else n_days, 1)
     lead_time, review = whole("lead_time", lead_time), whole("review", review, 1)
     # A day costs some 100,000 steps beside the samples
-    fits("n_days, lead_time and review", (n_items * n_samples + 1e5) * n_days * (lead_time + review), 1e11)
+    check_size("n_days, lead_time and review", (n_items * n_samples + 1e5) * n_days * (lead_time + review), 1e11)
     ratio = spread_over("service_level", ratio, (*ratio.shape[:-1], n_items) if ratio.ndim > 1 else (n_items,))
     beyond = max(n_days + lead_time + review - 1 - horizon, 0)
     last = samples[:, :, -1]
@@ -384,8 +394,8 @@ def exact_levels(
     while len(left):
         steps = 12 * width[left] * (width[left] + n_units)  # for each S and s, some passes
         searched = f"order_cost and holding_cost: a search over {width[left].max():,.0f} units"
-        fits(searched, steps.max(), MOST_STEPS)
-        fits(f"{searched} for {len(left)} items", steps.sum(), MOST_STEPS_OF_ALL)
+        check_size(searched, steps.max(), MOST_STEPS)
+        check_size(f"{searched} for {len(left)} items", steps.sum(), MOST_STEPS_OF_ALL)
         left = left[np.argsort(width[left], kind="stable")]
         found = []
         for rows in np.split(left, range(CHUNK, len(left), CHUNK)):
@@ -492,8 +502,8 @@ def levels_cost(
     if not (s <= S).all():
         raise ParameterError(f"s exceeds S by {np.max(s - S):g}; every reorder point must be at most its S")
     steps = int((S - s).max(initial=0)) + 1
-    fits("S - s", n_items * float(steps) * n_units, MOST_STEPS)
-    fits("S - s", n_items * float(steps))
+    check_size("S - s", n_items * float(steps) * n_units, MOST_STEPS)
+    check_size("S - s", n_items * float(steps))
     below = np.arange(steps)  # j
     G = _review_cost(_ends(demand, lead_time, review), S[:, None] - below, h, p)
     cost = G[:, 0].copy()

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, finite, fits, inside, spread_over, whole
+from bowerbird.checks import above, at_least, check_size, finite, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, check_samples
 from bowerbird.seeds import streams
@@ -75,7 +75,7 @@ def assumed_costs(service_level=0.95, price=1.0) -> Costs:
     (0.3, 2.7)
     """
     holding = ASSUMED_HOLDING_RATE * above("price", price)
-    service_level = inside("service_level", service_level)
+    service_level = probabilities("service_level", service_level)
     return Costs(holding, holding * service_level / (1 - service_level), 0.0)
 
 
@@ -300,7 +300,7 @@ def simulate_paths(
     else:
         parts = check_samples(demand)
         shape = parts.shape
-    fits("items, n_paths and n_days", np.prod(shape, dtype=float), 1e10)  # a few minutes
+    check_size("items, n_paths and n_days", np.prod(shape, dtype=float), 1e10)  # a few minutes
     s, S, opening_stock = _policy(s, S, opening_stock, lead_time, review, (shape[0], shape[2]))
     step = max(BLOCK // shape[1], 1)
     blocks = [slice(first, first + step) for first in range(0, shape[0], step)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import MOST_STEPS, above, at_least, fits, spread_over, whole
+from bowerbird.checks import MOST_STEPS, above, at_least, check_size, spread_over, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, level_cost
 
@@ -41,8 +41,8 @@ def finite_horizon(demand: Demand, n_periods: int, *, holding_cost, shortage_cos
     low, high = -n_units * min(n_periods, 4), n_units * min(n_periods, 4)
     for _ in range(12):  # the grid of stocks is made wider until it holds every s and S
         name, cells = f"order_cost and n_periods: a grid of {high - low:,} units", n_items * n_periods * (high - low)
-        fits(name, cells)
-        fits(name, cells * n_units, MOST_STEPS)
+        check_size(name, cells)
+        check_size(name, cells * n_units, MOST_STEPS)
         result = _solve(np.arange(low, high + 1), demand, n_periods, h, p, K)
         low_enough, high_enough = result.s.min() > low, result.S.max() < high
         if low_enough and high_enough:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, vstack
 
-from bowerbird.checks import at_least, one, spread_over
+from bowerbird.checks import at_least, single_number, spread_over
 from bowerbird.errors import ParameterError
 
 
@@ -148,7 +148,8 @@ def lot_sizing_plan(
     n_items, n_days = demand.shape
     p = spread_over("lost_sale_cost", at_least("lost_sale_cost", lost_sale_cost), (n_items,))
     capacity = spread_over("capacity", at_least("capacity", capacity, endless=True), (n_days,))
-    gap, time_limit = one("gap", at_least("gap", gap)), one("time_limit", at_least("time_limit", time_limit))
+    gap = single_number("gap", at_least("gap", gap))
+    time_limit = single_number("time_limit", at_least("time_limit", time_limit))
 
     # x: an arc (i, s, t) wherever an order of day s can meet demand of day t for less than it costs to lose it.
     s, t = np.triu_indices(n_days)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from bowerbird.checks import above, at_least, finite, fits, spread_over, together
+from bowerbird.checks import above, at_least, check_shapes, check_size, finite, spread_over
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, level_cost, normal_newsvendor
 from bowerbird.inventory.policy import EconomicOrder, economic_order_quantity, economic_order_with_backorders
@@ -20,7 +20,7 @@ def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -
 
     The labels are wrong: C must be the cost of an order and H the cost of holding a unit.
     """
-    together(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
+    check_shapes(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
     numerator = 2 * at_least("stock_cost", stock_cost) * at_least("demand_rate", demand_rate)
     return np.sqrt(numerator / above("shortage_cost", shortage_cost))
 
@@ -28,7 +28,7 @@ def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -
 def economic_production_quantity(order_cost, holding_cost, demand_rate, production_rate) -> EconomicOrder:
     """The best batch [Q] when it arrives bit by bit, at a production rate [mu] above the demand rate [D]."""
     demand_rate, production_rate = at_least("demand_rate", demand_rate), above("production_rate", production_rate)
-    together(demand_rate=demand_rate, production_rate=production_rate)
+    check_shapes(demand_rate=demand_rate, production_rate=production_rate)
     if not (production_rate > demand_rate).all():
         short = np.max(demand_rate - production_rate)
         raise ParameterError(f"production_rate falls {short:g} short of demand_rate; it must be above it")
@@ -110,7 +110,7 @@ def exact_reorder_quantity(
     width = np.ceil(np.max(economic_order_with_backorders(order_cost, *costs, demand_rate).quantity)) + 2
     while True:
         cells = n_items * (n_units + 2 * width)
-        fits(f"order_cost and holding_cost: a search over {width:,.0f} units", cells)
+        check_size(f"order_cost and holding_cost: a search over {width:,.0f} units", cells)
         positions = np.arange(-int(width), n_units + int(width))
         G = level_cost(lead_time_demand, np.broadcast_to(positions, (n_items, len(positions))), *costs)
         order = np.argsort(G, axis=1, kind="stable")
@@ -132,7 +132,7 @@ def reorder_quantity_cost(
     shape = lead_time_demand.probability.shape[:1]
     quantity = spread_over("quantity", at_least("quantity", quantity, 1), shape)[:, None]
     reorder_point = spread_over("reorder_point", finite("reorder_point", reorder_point), shape)[:, None]
-    fits("quantity", quantity.size * quantity.max())
+    check_size("quantity", quantity.size * quantity.max())
     steps = np.arange(1, quantity.max() + 1)
     G = level_cost(lead_time_demand, reorder_point + steps, holding_cost, shortage_cost)  # (n_items, largest Q)
     return (_per_cycle(shape[0], demand_rate, order_cost) + (G * (steps <= quantity)).sum(axis=1)) / quantity[:, 0]

@@ -13,7 +13,7 @@ from scipy.sparse import block_array, eye_array, kron
 from scipy.special import gammaln
 from scipy.stats import poisson
 
-from bowerbird.checks import above, at_least, finite, fits, one, spread_over, whole
+from bowerbird.checks import above, at_least, check_size, finite, single_number, spread_over, whole
 from bowerbird.errors import ParameterError
 
 
@@ -67,9 +67,10 @@ def fixed_price(n_units: int, time_left: float, *, scale: float, sensitivity: fl
 
 def _season(n_units, time_left, scale, sensitivity) -> tuple[int, float, float, float]:
     n_units = whole("n_units", n_units)
-    fits("n_units", n_units)
-    time_left, scale = one("time_left", at_least("time_left", time_left)), one("scale", above("scale", scale))
-    return n_units, time_left, scale, one("sensitivity", above("sensitivity", sensitivity))
+    check_size("n_units", n_units)
+    time_left = single_number("time_left", at_least("time_left", time_left))
+    scale, sensitivity = above("scale", scale), above("sensitivity", sensitivity)
+    return n_units, time_left, single_number("scale", scale), single_number("sensitivity", sensitivity)
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,12 @@ def markdown_plan(n_units: int, prices: np.ndarray, mean_demand: np.ndarray, *, 
     Source: Gallego & van Ryzin 1994, section 5, with discrete periods and falling prices.
     """
     prices, mean_demand = finite("prices", prices), at_least("mean_demand", mean_demand)
-    n_units, salvage = whole("n_units", n_units), one("salvage", finite("salvage", salvage))
+    n_units, salvage = whole("n_units", n_units), single_number("salvage", finite("salvage", salvage))
     if prices.ndim != 1 or not prices.size or not (np.diff(prices) < 0).all():
         raise ParameterError(f"prices is {prices.tolist()}; give a falling ladder of at least one price")
     if mean_demand.shape[1:] != prices.shape or not len(mean_demand):
         raise ParameterError(f"mean_demand, shape {mean_demand.shape}: give (n_periods, {prices.size})")
-    fits("n_units", float(n_units + 1) ** 2)
+    check_size("n_units", float(n_units + 1) ** 2)
     n_periods, n_prices = mean_demand.shape
     units = np.arange(n_units + 1)
 

@@ -5,7 +5,7 @@ The rules of levels give `Levels` for `simulate`: a position below s is raised t
 
 import numpy as np
 
-from bowerbird.checks import MOST_STEPS, above, at_least, fits, inside, spread_over, whole
+from bowerbird.checks import MOST_STEPS, above, at_least, check_size, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.policy import Levels, order_up_to_level
 
@@ -56,7 +56,7 @@ def dynamic_levels(demand: np.ndarray, *, window: int, lead_time: int, service_l
     if demand.ndim != 2:
         raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
     n_items, n_days = demand.shape
-    service_level = spread_over("service_level", inside("service_level", service_level), (n_items,))
+    service_level = spread_over("service_level", probabilities("service_level", service_level), (n_items,))
     window, lead_time = whole("window", window, 2), whole("lead_time", lead_time)
     level = np.zeros((n_items, n_days))
     if n_days > window:
@@ -84,8 +84,8 @@ def _over_next_days(daily_mean: np.ndarray, days: int) -> np.ndarray:
     daily_mean = at_least("daily_mean", daily_mean)
     if daily_mean.ndim != 2 or not daily_mean.size:
         raise ParameterError(f"daily_mean, shape {daily_mean.shape}: give (n_items, n_days), none of them 0")
-    fits("days", len(daily_mean) * (daily_mean.shape[1] + days))
-    fits("days", daily_mean.size * days, MOST_STEPS)
+    check_size("days", len(daily_mean) * (daily_mean.shape[1] + days))
+    check_size("days", daily_mean.size * days, MOST_STEPS)
     longer = np.pad(daily_mean, ((0, 0), (0, days - 1)), mode="edge")
     # The small subtraction keeps six days of 7/6, 7.000000000000001, at 7 when they are rounded up.
     return np.lib.stride_tricks.sliding_window_view(longer, days, axis=1).sum(axis=2) - 1e-9

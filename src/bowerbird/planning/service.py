@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, fits, one, spread_over
+from bowerbird.checks import above, at_least, check_size, single_number, spread_over
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand
 
@@ -55,7 +55,7 @@ def marginal_analysis(demand: Demand, *, budget: float, cost=1.0) -> ServicePlan
     `cost` is the money of a unit [w], one for all or (n_items,). Source: B. Fox, Management Science 13 (1966) 210-216;
     G. Dantzig, Operations Research 5 (1957) 266-277 (the bound).
     """
-    gains, budget = _gains(demand), one("budget", at_least("budget", budget))
+    gains, budget = _gains(demand), single_number("budget", at_least("budget", budget))
     cost = spread_over("cost", above("cost", cost), gains.shape[:1])
     # Falling gain / cost; an item's units stay in their order, as sorting is stable and its gains fall.
     order = np.argsort(-(gains / cost[:, None]), axis=None, kind="stable")
@@ -80,12 +80,12 @@ def marginal_analysis(demand: Demand, *, budget: float, cost=1.0) -> ServicePlan
 
 def best_service(demand: Demand, *, budget: int, cost=1) -> ServicePlan:
     """The stock with the most expected sales, by dynamic programming over the budget; budget and costs are whole."""
-    gains, budget = _gains(demand), one("budget", at_least("budget", budget))
+    gains, budget = _gains(demand), single_number("budget", at_least("budget", budget))
     cost = spread_over("cost", above("cost", cost), gains.shape[:1])
     for name, numbers in (("budget", np.array([budget])), ("cost", cost)):
         if (numbers % 1).any():
             raise ParameterError(f"{name} holds {numbers[numbers % 1 > 0][0]:g}; give whole numbers of a smaller unit")
-    fits("budget", (budget + 1) * len(cost))
+    check_size("budget", (budget + 1) * len(cost))
     budget, cost = int(budget), cost.astype(int)
     best = np.zeros(budget + 1)  # f_i(b): most sales of the items so far within b
     chosen = np.zeros((len(cost), budget + 1), int)
