@@ -4,7 +4,6 @@ Give a file its name once it is whole (write `x.part`, rename it to `x.csv`): a 
 looks cut off, and is refused as such.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,12 +31,6 @@ class Delivery:
     checksum: str = ""  # SHA-256 of the file's bytes
     # Names, by row of the file, of series that the store does not know; their quantities are not in `demand`
     unknown: pd.Series = field(default_factory=lambda: pd.Series(dtype=str))
-
-    @property
-    def content(self) -> str:
-        """Checksum of day and demand, whatever the file's format or order of rows."""
-        demand = np.asarray(self.demand, dtype="<f8").tobytes()
-        return hashlib.sha256(self.date.isoformat().encode() + demand).hexdigest()
 
 
 def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[Path]:

@@ -27,7 +27,7 @@ FORMAT = 3
 TABLES = """
 CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE TABLE memory (name VARCHAR PRIMARY KEY, content BLOB);
-CREATE TABLE days (date DATE PRIMARY KEY, file VARCHAR, checksum VARCHAR, content VARCHAR);
+CREATE TABLE days (date DATE PRIMARY KEY, file VARCHAR, checksum VARCHAR);
 CREATE TABLE demand (date DATE, row INTEGER, qty DOUBLE);
 CREATE TABLE steps (date DATE, step VARCHAR, PRIMARY KEY (date, step));
 CREATE TABLE forecasts (origin DATE, date DATE, row INTEGER, mean DOUBLE, dispersion DOUBLE, point DOUBLE, zero DOUBLE);
@@ -165,8 +165,7 @@ class Store:
 
     def add_day(self, delivery: Delivery) -> None:
         """Write a day's row and demand; call it inside a transaction."""
-        about = {"file": delivery.file, "checksum": delivery.checksum, "content": delivery.content}
-        self.insert("days", date=[delivery.date], **about)
+        self.insert("days", date=[delivery.date], file=delivery.file, checksum=delivery.checksum)
         self.insert("demand", date=delivery.date, row=np.arange(len(delivery.demand)), qty=delivery.demand)
 
     def fact(self, name: str):
