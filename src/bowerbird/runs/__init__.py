@@ -5,6 +5,6 @@ that are not up to date, `kernel` is the process they run in, `pages` makes inde
 `report` copies what is worth keeping to reports/.
 """
 
-from bowerbird.runs.stage import IN_JUPYTER, Stage, project_root, read_tables, run_folder
+from bowerbird.runs.stage import Stage, project_root, read_tables, run_folder
 
-__all__ = ["IN_JUPYTER", "Stage", "project_root", "read_tables", "run_folder"]
+__all__ = ["Stage", "project_root", "read_tables", "run_folder"]

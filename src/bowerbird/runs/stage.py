@@ -30,8 +30,6 @@ from bowerbird.files import (
     write_record,
 )
 
-IN_JUPYTER = "JPY_SESSION_NAME"  # set by a Jupyter server in the kernels that it starts for a reader
-
 
 def project_root() -> Path:
     """The checkout the package was installed from, or the current folder where there is none."""

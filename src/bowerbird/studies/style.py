@@ -7,8 +7,7 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from IPython.display import display
 
-from bowerbird.runs import IN_JUPYTER
-
+IN_JUPYTER = "JPY_SESSION_NAME"  # set by a Jupyter server in the kernels that it starts for a reader
 COLOURS = sns.color_palette("colorblind")
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = COLOURS
 
