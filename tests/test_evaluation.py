@@ -135,6 +135,19 @@ def test_an_interrupted_run_resumes(tmp_path):
 
 
 @pytest.mark.drill("The same bits with any number of workers, and after a stop")
+def test_a_distribution_is_kept_whole_and_scored(tmp_path):
+    def counts(known, horizon, seed):
+        mean = known.demand[:, -horizon:] + 1
+        return Forecast(mean, mean=mean, dispersion=0.3 + 0 * mean)
+
+    made, again = (make_forecasts(panel(), [Method("counts", counts)], SHORT, tmp_path) for _ in range(2))
+    for key in made:
+        np.testing.assert_array_equal(again[key].quantile(0.7), made[key].quantile(0.7))
+    row = ladder_table(panel(), again, SHORT[:1], n_draws=2).iloc[0]
+    low, high = (made["counts", 60, 10, 0].quantile(level) for level in (0.1, 0.9))
+    assert row["coverage 80 %"] == metrics.coverage(panel().demand[:, 60:70], low, high) and row["quantile loss"] > 0
+
+
 def test_the_same_bits_from_an_executor():
     methods = [Method("mean 14", mean14), Method("median 21", median21)]
     alone = make_forecasts(panel(), methods, SHORT)
