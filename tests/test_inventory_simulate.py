@@ -189,11 +189,11 @@ def test_the_same_seed_gives_the_same_bits_with_any_executor(monkeypatch):
     assert equal(simulate_paths(given_samples, **LEVELS), whole)
 
 
-@pytest.mark.parametrize("samples", [np.full((1, 1, 400), 300_001), np.full((1, 1, 400), 0.1)])
+@pytest.mark.parametrize("samples", [np.full((1, 1, 400), 301), np.full((1, 1, 400), 0.1)])
 def test_large_and_broken_numbers_are_simulated_in_double_precision(samples):
-    # 400 days of 300,001 backordered units run beyond 2^24, where float32 would round.
-    totals = simulate_paths(samples, 0, 0, opening_stock=0, lost_sales=False)
-    one = simulate(samples[0], 0, 0, opening_stock=0, lost_sales=False).totals
+    # 400 days of 301 units, backordered until the end, add up to more than 2^24, where float32 would round.
+    options = {"s": 0, "S": 0, "opening_stock": 0, "lead_time": 400, "lost_sales": False}
+    totals, one = simulate_paths(samples, **options), simulate(samples[0], **options).totals
     assert totals.unmet[0] == pytest.approx(one.unmet, rel=1e-14) and totals.demand.sum() == samples.sum()
 
 

@@ -321,20 +321,21 @@ def _block_totals(block: tuple, drawn: tuple[int, int] | None, lost_sales: bool,
     else:
         days = samples.transpose(2, 0, 1)  # (n_days, n_items, n_paths)
     # Whole numbers below 2^24 are exact in float32, which is twice as fast; the bound holds for every total.
-    bound = len(days) * max(S.max(), opening_stock.max(), float(days.max()))
+    owed = 1 if lost_sales else len(days)  # days of demand that may wait
+    bound = len(days) * max(S.max(), opening_stock.max(), owed * float(days.max()))
     are_whole = (x.dtype.kind in "iu" or (x == np.rint(x)).all() for x in (s, S, opening_stock, days))
     dtype = np.float32 if bound < 2**24 and all(are_whole) else np.float64
     s, S, opening_stock = (values[..., None].astype(dtype) for values in (s, S, opening_stock))
     demand = np.ascontiguousarray(days, dtype)
-    sales, stock, owed, placed = np.zeros((4, *demand.shape[1:]), dtype)
+    sales, stock, waiting, placed = np.zeros((4, *demand.shape[1:]), dtype)
     for orders, _, sold, net in _days(demand, s, S, opening_stock, lost_sales=lost_sales, **timing):
         on_hand = net if lost_sales else np.maximum(net, 0)
         sales += sold
         stock += on_hand
-        owed += on_hand - net
+        waiting += on_hand - net
         placed += orders > 0
     asked = demand.sum(axis=0)
-    return asked, sales, asked - sales if lost_sales else owed, stock, placed
+    return asked, sales, asked - sales if lost_sales else waiting, stock, placed
 
 
 def cost_parts(totals: Totals, costs: Costs) -> dict[str, np.ndarray]:
