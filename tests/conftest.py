@@ -45,8 +45,7 @@ def shipments(series, days: pd.DatetimeIndex, qty) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SHIPMENT_COLUMNS[:-1]).assign(qty=[str(q) for q in np.ravel(qty)])
 
 
-@pytest.fixture
-def tables() -> dict[str, pd.DataFrame]:
+def six_tables() -> dict[str, pd.DataFrame]:
     """Six small attachments, all cells text, so that a test can spoil any one.
 
     4 series x 10 days; wh_29 and wh_38, which hold one series each, stand twice; qty of series i on day j is 10 i + j.
@@ -68,6 +67,11 @@ def tables() -> dict[str, pd.DataFrame]:
         "附件5": shipments([NEW_SERIES], pd.date_range("2022-12-08", periods=3), [1, 2, 3]),
         "附件6": shipments(SERIES[:3], pd.date_range("2022-11-01", periods=2), [5, 6, 7, 8, 9, 10]),
     }
+
+
+@pytest.fixture
+def tables() -> dict[str, pd.DataFrame]:
+    return six_tables()
 
 
 @pytest.fixture

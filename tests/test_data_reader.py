@@ -219,24 +219,24 @@ def test_a_column_missing_or_repeated_is_refused(tmp_path):
     assert "column product_no is missing" in refusal(tmp_path, 'p"roduct_no,category1\n1,x\n')
 
 
-@pytest.mark.parametrize("row", range(2, 6))
-@pytest.mark.parametrize("surplus", [",extra", ","])
-def test_a_surplus_field_is_refused_in_any_row(tmp_path, row, surplus):
-    lines = ["product_no,category1", *(f"product_{k},x" for k in range(4))]
-    lines[row - 1] += surplus
-    message = refusal(tmp_path, "\n".join(lines))
-    assert message.startswith(f"附件2.csv, row {row}: {lines[row - 1]!r} does not fit the columns of row 1")
-    assert "mend that row: a comma too many" in message
+@pytest.mark.parametrize(
+    ("below", "row", "cure"),
+    [
+        *((["0,x", "1,x", "2,x"][:k] + [f"{k},x{surplus}", "4,y"], 2 + k, "a comma too many")
+          for k in range(4) for surplus in (",", ",extra")),
+        (["1,x,", "2,y,"], 2, "a comma too many"),
+        (["1,x", '2,"y', "3,z"], 3, "a quotation mark left open"),
+    ],
+)  # fmt: skip
+def test_a_row_that_does_not_fit_the_header_is_refused(tmp_path, below, row, cure):
+    message = refusal(tmp_path, "\n".join(["product_no,category1", *below]))
+    assert message.startswith(f"附件2.csv, row {row}: {below[row - 2]!r} does not fit the columns of row 1")
+    assert cure in message
 
 
-def test_a_surplus_field_in_every_row_and_an_open_quotation_mark(tmp_path):
-    assert "row 2: '1,x,' does not fit" in refusal(tmp_path, "product_no,category1\n1,x,\n2,y,\n")
-    message = refusal(tmp_path, 'product_no,category1\n1,x\n2,"y\n3,z\n')
-    assert message.startswith("附件2.csv, row 3: '2,\"y' does not fit the columns of row 1")
-    assert "quotation mark left open" in message
-
-
-@pytest.mark.parametrize("text", ["", "\n", " \n \n", "\nproduct_no,category1\n1,x\n", "\ufeff"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", " \n \n", "\nproduct_no,category1\n1,x\n", "\rproduct_no,category1\r1,x\r", "\r\r", "\ufeff"]
+)
 def test_no_header(tmp_path, text):
     assert "附件2.csv, row 1: the file is empty or begins with a blank row" in refusal(tmp_path, text)
 
@@ -251,6 +251,8 @@ def test_no_rows(tmp_path, rows):
     ("raw", "told"),
     [
         (b"\xff\xff" + np.random.default_rng(0).bytes(999), "row 1: neither UTF-8 nor GBK; save it again as CSV UTF-8"),
+        # Even in number, so that GBK would take the bytes that are left
+        ("product_no,category1\n1,宠物生活\n".encode().replace(b"\xa9\xe7", b"", 1), "row 2: neither UTF-8 nor GBK"),
         (b"product_no,category1\na,b\nc\0,d\n", r"row 3: holds the character '\\x00', so the file is damaged or no"),
     ],
 )
@@ -262,20 +264,16 @@ def test_what_is_no_text_is_refused(tmp_path, raw, told):
 
 # ---- workbooks: sheets, day numbers, damage
 
-def test_blank_rows_of_a_workbook_are_left_out_and_counted(tmp_path):
-    rows = [HEADER, [1, "a"], [None, None], [" ", None], [2, "b"], [None, None], [3.0, None], [None, None]]
-    table = read_text_table(workbook(tmp_path, {"x": rows}), COLUMNS)
-    assert table.index.to_list() == [2, 5, 7]
-    assert table.to_numpy().tolist() == [["1", "a"], ["2", "b"], ["3", ""]]
-
-
-def test_sheets_with_the_header_are_joined(tmp_path):
-    sheets = {"四月": [HEADER, ["a", "x"], [], ["b", "y"]], "五月": [["note", *HEADER[::-1]], [1, "z", "c"]], "空": []}
+def test_sheets_with_the_header_are_joined_and_blank_rows_counted(tmp_path):
+    april = [HEADER, ["a", "x"], [None, None], [" ", None], [2, "y"], [3.0, None], [None, None]]
+    sheets = {"四月": april, "五月": [["note", *HEADER[::-1]], [1, "z", "c"]], "空": []}
+    rows = {2: ["a", "x"], 5: ["2", "y"], 6: ["3", ""]}
+    table = read_text_table(workbook(tmp_path, {"四月": april}), COLUMNS)
+    assert table.T.to_dict("list") == rows
     table = read_text_table(workbook(tmp_path, sheets), COLUMNS)
-    assert table.to_dict("split") == {
-        "index": ["2 of sheet '四月'", "4 of sheet '四月'", "2 of sheet '五月'"],
-        "columns": HEADER,
-        "data": [["a", "x"], ["b", "y"], ["c", "z"]],
+    assert list(table) == HEADER
+    assert table.T.to_dict("list") == {f"{row} of sheet '四月'": cells for row, cells in rows.items()} | {
+        "2 of sheet '五月'": ["c", "z"]
     }
 
 
@@ -317,22 +315,14 @@ def test_a_workbook_without_a_good_header(tmp_path, sheets, told):
 
 @pytest.mark.parametrize("calendar", ["windows", "mac 1904"])
 def test_day_numbers_are_those_of_the_workbooks_calendar(tmp_path, calendar):
-    book = openpyxl.Workbook()
-    day_zero = pd.Timestamp("1899-12-30")
+    book, day_zero = openpyxl.Workbook(), pd.Timestamp("1899-12-30")
     if calendar == "mac 1904":
         book.epoch, day_zero = openpyxl.utils.datetime.CALENDAR_MAC_1904, pd.Timestamp("1904-01-01")
     day = pd.Timestamp("2023-05-01")
-    for row in [
-        ["date", "qty"],
-        [(day - day_zero).days, 1],
-        [day.to_pydatetime(), 2],
-        ["2023-05-01", 3],
-        [20230501, 4],
-    ]:
-        book.active.append(row)
-    path = tmp_path / "附件1.xlsx"
-    book.save(path)
-    assert parse_dates(read_text_table(path, ("date", "qty"))["date"], "f").to_list() == [day] * 4
+    for written in ["date", (day - day_zero).days, day.to_pydatetime(), "2023-05-01", 20230501]:
+        book.active.append([written])
+    book.save(tmp_path / "附件1.xlsx")
+    assert parse_dates(read_text_table(tmp_path / "附件1.xlsx", ("date",))["date"], "f").to_list() == [day] * 4
 
 
 def test_an_id_of_more_digits_than_a_number_of_a_workbook_holds(tmp_path):
@@ -386,25 +376,24 @@ def test_tiny_attachments(tiny):
     assert [tiny.files[label].name[:3] for label in SPECS] == list(SPECS)
 
 
+@pytest.mark.filterwarnings("ignore:.*read as GBK")
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
-def test_formats_encodings_and_column_orders_read_alike(tables, write, tiny, tmp_path, kind, encoding):
-    for path in tiny.files.values():
-        path.unlink()
-    turned = {label: table[table.columns[::-1]].assign(note="x") for label, table in tables.items()}
-    assert equal(read_attachments(write(turned, kind, encoding, tag="_new")), tiny)
-
-
-@pytest.mark.parametrize("kind", ["csv", "xlsx"])
-@pytest.mark.parametrize("date_format", ["%Y/%m/%d", "%Y%m%d", "%Y-%m-%d 00:00:00", "%Y年%m月%d日", "real", "number"])
-def test_dates_as_text_excel_dates_and_day_numbers(tables, write, tiny, kind, date_format):
+@pytest.mark.parametrize(
+    ("date_format", "encoding"),
+    [
+        ("%Y-%m-%d", "utf-8"), ("%Y/%m/%d", "utf-8-sig"), ("%Y%m%d", "gbk"), ("%Y-%m-%d 00:00:00", "utf-8"),
+        ("%Y年%m月%d日", "gbk"), ("real", "utf-8"), ("number", "utf-8"),
+    ],
+)  # fmt: skip
+def test_formats_encodings_dates_and_column_orders_read_alike(tables, write, tiny, kind, date_format, encoding):
     for path in tiny.files.values():
         path.unlink()
     for label in MEASURES:
         dates = pd.to_datetime(tables[label]["date"])
         written = {"real": dates, "number": (dates - pd.Timestamp("1899-12-30")).dt.days}
         tables[label]["date"] = written[date_format] if date_format in written else dates.dt.strftime(date_format)
-    assert equal(read_attachments(write(tables, kind)), tiny)
+    turned = {label: table[table.columns[::-1]].assign(note="x") for label, table in tables.items()}
+    assert equal(read_attachments(write(turned, kind, encoding, tag="_new")), tiny)
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -434,16 +423,16 @@ def test_identical_repeats_of_a_lookup_row_are_taken(tables, write):
 
 
 def test_manifest_names_file_and_checksum(tiny):
-    entry = tiny.manifest()["附件1"]
-    assert entry["file"] == "附件1-商家历史出货量表.csv"
-    assert entry["sha256"] == hashlib.sha256(tiny.files["附件1"].read_bytes()).hexdigest()
     path = tiny.files["附件1"]
-    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert tiny.manifest()["附件1"]["sha256"] != entry["sha256"]
+    for addition in (b"", b"\n"):
+        path.write_bytes(path.read_bytes() + addition)
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert tiny.manifest()["附件1"] == {"file": "附件1-商家历史出货量表.csv", "sha256": checksum}
 
 
 @given(day=st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2099-12-31").date()))
-def test_every_spelling_of_a_day_is_the_same_day(day):
+def test_every_spelling_of_a_day_is_the_same_day(day):  # 45047 is Excel's =DATE(2023,5,1), shown as a number
+    assert parse_dates(cells("45047"), "f").to_list() == [pd.Timestamp("2023-05-01")]
     stamp = pd.Timestamp(day)
     spellings = [
         f"{day:%Y-%m-%d}", f"{day:%Y/%m/%d}", f"{day:%Y%m%d}", f"{day.year}-{day.month}-{day.day}",
@@ -451,15 +440,7 @@ def test_every_spelling_of_a_day_is_the_same_day(day):
         f"{day.year}年{day.month}月{day.day}日", f"{(stamp - pd.Timestamp('1899-12-30')).days}",
         f"{(stamp - pd.Timestamp('1899-12-30')).days}.0",
     ]  # fmt: skip
-    parsed = parse_dates(cells(*spellings), "f")
-    assert parsed.to_list() == [stamp] * len(spellings)
-    assert parsed.index.to_list() == list(range(2, 2 + len(spellings)))
-
-
-def test_day_numbers_are_those_of_excel():
-    # =DATE(2023,5,1), =DATE(2000,1,1) and =DATE(2023,1,1), shown as numbers
-    days = parse_dates(cells("45047", "36526", "44927"), "f")
-    assert days.dt.strftime("%Y-%m-%d").to_list() == ["2023-05-01", "2000-01-01", "2023-01-01"]
+    assert parse_dates(cells(*spellings), "f").to_list() == [stamp] * len(spellings)
 
 
 @given(quantities=st.lists(st.integers(0, 2**53 - 1), min_size=1))
@@ -473,33 +454,30 @@ def test_whole_numbers_are_read_exactly(quantities):
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize(
-    ("column", "value", "fault", "cure"),
+    ("column", "value", "fault"),
     [
-        ("qty", "-3", "is negative", "whole number of units"),
-        ("qty", "2.5", "is fractional", "whole number of units"),
-        ("qty", "nan", "is not a number", "whole number of units"),
-        ("qty", "inf", "is infinite", "whole number of units"),
-        ("qty", "-inf", "is infinite", "whole number of units"),
-        ("qty", "abc", "is not a number", "whole number of units"),
-        ("qty", "1,000", "is not a number", "whole number of units"),
-        ("qty", "", "is empty", "whole number of units"),
-        ("qty", "1e300", "is too large", "whole number of units"),
-        ("date", "", "is no day", "write it as 2023-05-01"),
-        ("date", "2023-02-29", "is no day", "write it as 2023-05-01"),
-        ("date", "1899-05-01", "is no day", "write it as 2023-05-01"),
-        ("date", "yesterday", "is no day", "write it as 2023-05-01"),
-        ("seller_no", "seller_9", "is not in 附件3-商家信息表", "add it there or delete the row"),
-        ("product_no", "product_9", "is not in 附件2-商品信息表", "add it there or delete the row"),
-        ("warehouse_no", "wh_9", "is not in 附件4-仓库信息表", "add it there or delete the row"),
-        ("warehouse_no", "", "is no id or label", "fill in the cell"),
-        ("product_no", "nan", "is no id or label", "fill in the cell"),
+        ("qty", "-3", "is negative"), ("qty", "2.5", "is fractional"), ("qty", "nan", "is not a number"),
+        ("qty", "inf", "is infinite"), ("qty", "-inf", "is infinite"), ("qty", "abc", "is not a number"),
+        ("qty", "1,000", "is not a number"), ("qty", "", "is empty"), ("qty", "1e300", "is too large"),
+        # What a float64 takes for a whole number, and is none; pandas' versions differ in what they make of some
+        ("qty", "12.0000000000000000001", "is fractional"), ("qty", "0.99999999999999999999", "is fractional"),
+        ("qty", "1e-400", "is "), ("qty", "-1e-400", "is "), ("qty", "1e-" + "9" * 30, "is "),
+        ("date", "", "is no day"), ("date", "2023-02-29", "is no day"), ("date", "1899-05-01", "is no day"),
+        ("seller_no", "seller_9", "is not in 附件3-商家信息表"), ("warehouse_no", "wh_9", "is not in 附件4-仓库信息表"),
+        ("product_no", "product_9", "is not in 附件2-商品信息表"),
+        ("warehouse_no", "", "is no id or label"), ("product_no", "nan", "is no id or label"),
+        ("product_no", "#REF!", "is no id or label"), ("product_no", "#N/A", "is no id or label"),
+        ("product_no", "1.23457E+19", "is a rounded number"), ("product_no", "4e+15", "is a rounded number"),
     ],
-)
-def test_refuses_a_bad_cell(tables, refused, kind, column, value, fault, cure):
+)  # fmt: skip
+def test_refuses_a_bad_cell(tables, refused, kind, column, value, fault):
     tables["附件1"].loc[1, column] = value
     message = refused(kind=kind)
-    assert message.startswith(f"附件1-商家历史出货量表.{kind}, row 3, column {column}: {value!r} {fault}")
-    assert cure in message
+    shown = "" if kind == "xlsx" and value.startswith("#") else value  # a workbook's cell of an error holds no text
+    assert message.startswith(f"附件1-商家历史出货量表.{kind}, row 3, column {column}: {shown!r} {fault}")
+    cures = {"qty": "whole number of units", "date": "write it as 2023-05-01", "is not in": "add it there or delete"}
+    cures |= {"is no id": "fill in the cell", "is a rounded": "format the column as text"}
+    assert any(cure in message for begin, cure in cures.items() if column == begin or fault.startswith(begin))
     assert "more such rows" not in message
 
 
@@ -562,12 +540,6 @@ def test_refuses_what_is_no_day(text):
     )
 
 
-@pytest.mark.parametrize("value", ["1.23457E+19", "4e+15", "#N/A", "#REF!"])
-def test_refuses_ids_that_a_spreadsheet_has_spoilt(tables, refused, value):
-    tables["附件2"].loc[1, "product_no"] = value
-    assert f"附件2-商品信息表.csv, row 3, column product_no: {value!r} is " in refused()
-
-
 @given(number=st.floats(allow_nan=True, allow_infinity=True).filter(lambda x: not (0 <= x < 2**53 and x == int(x))))
 def test_refuses_every_other_number(number):
     with pytest.raises(DataError, match="f, row 2, column qty: "):
@@ -576,25 +548,12 @@ def test_refuses_every_other_number(number):
 
 # ---- the originals
 
-def test_original_sizes(original):
+def test_original_sizes_and_lookups(original):
     assert [len(getattr(original, spec.name)) for spec in ATTACHMENTS] == [331_336, 2302, 37, 56, 7429, 21_355]
-
-
-def test_original_shipments_are_a_complete_grid(original):
-    days = original.shipments.groupby(KEY)["date"].agg(["size", "nunique", "min", "max"])
-    assert len(days) == 1996
-    assert (days[["size", "nunique"]] == 166).all(axis=None)
-    assert (days["min"] == pd.Timestamp("2022-12-01")).all()
-    assert (days["max"] == pd.Timestamp("2023-05-15")).all()
-    assert (original.shipments["qty"] >= 0).all()
-
-
-def test_original_lookups(original):
     assert original.products["product_no"].is_unique
     assert original.products[list(ATTRIBUTES[:3])].nunique().to_list() == [23, 79, 291]
     assert original.sellers["seller_category"].nunique() == 17
     assert set(original.sellers["inventory_category"]) == set("ABCD")
     assert set(original.sellers["seller_level"]) == {"Large", "Medium", "Small", "Special", "New"}
     warehouses = original.warehouses["warehouse_no"]
-    assert warehouses.nunique() == 54
-    assert set(warehouses[warehouses.duplicated()]) == {"wh_29", "wh_38"}
+    assert warehouses.nunique() == 54 and set(warehouses[warehouses.duplicated()]) == {"wh_29", "wh_38"}
