@@ -184,13 +184,6 @@ def test_only_outliers_change_and_all_of_them(rule, treatment, demand, n_train):
     np.testing.assert_array_equal(cleaned.demand[outlier], instead[outlier])
 
 
-@pytest.mark.parametrize("rule", ["box plot", "Hampel"])
-def test_where_sales_are_rare_every_sale_is_an_outlier(rule):
-    demand = np.zeros((1, 40))
-    demand[0, [10, 20, 30]] = 1, 2, 3
-    assert treat_outliers(demand, rule, "cut", 40).record["cells"] == 3
-
-
 # ---- stock-outs
 
 

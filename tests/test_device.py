@@ -19,18 +19,23 @@ def as_it_was(monkeypatch):
     torch.use_deterministic_algorithms(False)
 
 
-def with_gpu(monkeypatch, available: bool):
-    fault = None if available else "torch finds no GPU here"
-    monkeypatch.setattr(bowerbird.device, "gpu_fault", lambda: fault)
+@pytest.fixture
+def with_gpu(monkeypatch):
+    monkeypatch.setattr(bowerbird.device, "gpu_fault", lambda: None)
 
 
-@pytest.mark.parametrize(
-    ("device", "gpu", "chosen"),
-    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
-)
-def test_a_gpu_is_taken_when_there_is_one_unless_refused(monkeypatch, device, gpu, chosen):
-    with_gpu(monkeypatch, gpu)
+@pytest.mark.parametrize(("device", "chosen"), [("auto", "cuda"), ("cpu", "cpu"), ("cuda", "cuda")])
+def test_a_gpu_is_taken_when_there_is_one_unless_refused(with_gpu, device, chosen):
     assert choose_device(device) == torch.device(chosen)
+
+
+def test_without_a_gpu_the_cpu_is_taken_and_a_gpu_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == torch.device("cpu")
+    with pytest.raises(ParameterError, match="device is 'cuda', but torch finds no GPU here; choose 'auto' or 'cpu'"):
+        choose_device("cuda")
+    with pytest.raises(ParameterError, match="device is 'gpu'; choose"):
+        choose_device("gpu")
 
 
 def test_one_thread_is_set_and_told(monkeypatch):
@@ -39,14 +44,6 @@ def test_one_thread_is_set_and_told(monkeypatch):
     assert describe(choose_device("cpu")) == "cpu, 1 thread(s)"
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a GPU called {device}")
     assert describe(torch.device("cuda")) == "a GPU called cuda"
-
-
-def test_errors_name_the_cure(monkeypatch):
-    with_gpu(monkeypatch, False)
-    with pytest.raises(ParameterError, match="device is 'cuda', but torch finds no GPU here; choose 'auto' or 'cpu'"):
-        choose_device("cuda")
-    with pytest.raises(ParameterError, match="device is 'gpu'; choose"):
-        choose_device("gpu")
 
 
 def test_a_gpu_that_does_not_compute_is_not_taken(monkeypatch):
@@ -65,8 +62,7 @@ def test_a_gpu_that_does_not_compute_is_not_taken(monkeypatch):
         choose_device("cuda")
 
 
-def test_a_gpu_repeats_itself_and_a_cpu_is_left_as_it_is(monkeypatch):
-    with_gpu(monkeypatch, True)
+def test_a_gpu_repeats_itself_and_a_cpu_is_left_as_it_is(with_gpu, monkeypatch):
     choose_device("cpu")
     assert not torch.are_deterministic_algorithms_enabled() and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
     choose_device("cuda")
