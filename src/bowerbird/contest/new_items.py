@@ -84,7 +84,7 @@ def smoothing(items: Panel, old: Panel, horizon: int) -> np.ndarray:
 
 def category_mean(items: Panel, old: Panel, horizon: int) -> np.ndarray:
     """Mean of the last 14 days of all old series in the item's category1: what is known before the first sale."""
-    recent = pd.Series(_level(old.demand))
+    recent = pd.Series(recent_mean(old.demand, 1, LEVEL_DAYS)[:, 0])
     by_category = recent.groupby(old.series["category1"].to_numpy()).mean()
     level = items.series["category1"].map(by_category).fillna(recent.mean()).to_numpy()
     return np.repeat(level[:, None], horizon, axis=1)
@@ -195,11 +195,7 @@ def log_growth(demand: np.ndarray, origin: int, horizon: int) -> np.ndarray:
 
 def level_and_offset(demand: np.ndarray) -> np.ndarray:
     """What demand is divided by, (n_series, 1): the mean of the last 14 known days and a quarter of a unit."""
-    return _level(demand)[:, None] + OFFSET
-
-
-def _level(demand: np.ndarray) -> np.ndarray:
-    return recent_mean(demand, 1, LEVEL_DAYS)[:, 0]
+    return recent_mean(demand, 1, LEVEL_DAYS) + OFFSET
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, probability: float = 0.5) -> float:
