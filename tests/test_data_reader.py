@@ -254,6 +254,7 @@ def test_no_rows(tmp_path, rows):
         # Even in number, so that GBK would take the bytes that are left
         ("product_no,category1\n1,宠物生活\n".encode().replace(b"\xa9\xe7", b"", 1), "row 2: neither UTF-8 nor GBK"),
         (b"product_no,category1\na,b\nc\0,d\n", r"row 3: holds the character '\\x00', so the file is damaged or no"),
+        (b"product_no,category1\ra,b\rc\0,d\r", r"row 3: holds the character '\\x00', so the file is damaged or no"),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path, raw, told):

@@ -32,21 +32,27 @@ def test_tiny_attachments(tiny):
     assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 2 series")
 
 
-def test_missing_days_are_counted_by_series(tables, write):
-    tables["附件1"] = tables["附件1"].drop(index=[0, 11, 12, *range(21, 28)])  # 1, 2 and 7 days of three series
-    lines = lines_of(describe(read_attachments(write(tables))))
-    assert lines["Missing days"] == "none in 1 series; 1 in 1 series; 2 to 6 in 1 series; 7 to 27 in 1 series"
-    assert lines["Units"] == f"{780 - 11 - 12 - sum(range(21, 28))}; 0.0% of the days listed are zero"
-
-
 def test_without_new_items_promotion_and_repeats(tables, write):
     del tables["附件5"], tables["附件6"]
     tables["附件4"] = tables["附件4"].drop_duplicates()
     text = describe(read_attachments(write(tables)))
     assert "\n附件5  absent\n附件6  absent\n" in text
-    assert lines_of(text)["New items"] == "no 附件5"
-    assert lines_of(text)["Promotion"] == "no 附件6"
-    assert lines_of(text)["Merge"] == "40 rows; no row of 附件2 to 附件4 is repeated"
+    lines = lines_of(text)
+    assert (lines["New items"], lines["Promotion"]) == ("no 附件5", "no 附件6")
+    assert lines["Merge"] == "40 rows; no row of 附件2 to 附件4 is repeated"
+
+
+def test_missing_days_and_quantities_far_outside_their_series(tables, write):
+    tables["附件1"].loc[[2, 35, 36], "qty"] = str(10**8)  # series 0: 0 to 9; series 3, twice: 30 to 39
+    tables["附件1"] = tables["附件1"].drop(index=[0, 11, 12, *range(21, 28)])  # 1, 2 and 7 days of three series
+    text = describe(read_attachments(write(tables)))
+    lines = lines_of(text)
+    assert lines["Missing days"] == "none in 1 series; 1 in 1 series; 2 to 6 in 1 series; 7 to 27 in 1 series"
+    units = 780 - 11 - 12 - sum(range(21, 28)) + 3 * 10**8 - 2 - 35 - 36
+    assert lines["Units"] == f"{units:,}; 0.0% of the days listed are zero"
+    assert lines["Far outside"] == "3 quantities"
+    assert "\n              seller_1/product_1/wh_1 100000000 on 2022-12-03, usual at most 8\n" in text
+    assert "\n              seller_2/product_3/wh_1 100000000 on 2022-12-06, usual at most 39\n" in text
 
 
 def test_new_items_that_are_not_new_and_repeated_products(tables, write):
@@ -59,13 +65,11 @@ def test_new_items_that_are_not_new_and_repeated_products(tables, write):
 
 
 def test_command_line(tables, write):
-    folder = write(tables)
-    result = CliRunner().invoke(cli, ["check", str(folder)])
+    result = CliRunner().invoke(cli, ["check", str(folder := write(tables))])
     assert result.exit_code == 1
     assert result.stdout == describe(read_attachments(folder)) + "\n"
-    assert (
-        "reproduce would stop in 05_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed" in result.stderr
-    )
+    expected = "reproduce would stop in 05_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed"
+    assert expected in result.stderr
 
 
 def test_obstacles_are_told_with_notebook_and_cure(tmp_path):
@@ -81,14 +85,6 @@ def test_obstacles_are_told_with_notebook_and_cure(tmp_path):
     one = whole.shipments["product_no"] == whole.shipments["product_no"][0]
     assert "166 days of" in obstacles(replace(whole, shipments=whole.shipments[one]))["09_planning"]
     assert "05_sbo_lstm" in obstacles(replace(whole, shipments=whole.shipments.assign(qty=0)))
-
-
-def test_quantities_far_outside_their_series_are_pointed_at(tables, write):
-    tables["附件1"].loc[[2, 25, 26], "qty"] = str(10**8)  # series 0: 0 to 9; series 2, twice: 20 to 29
-    text = describe(read_attachments(write(tables)))
-    assert lines_of(text)["Far outside"] == "3 quantities"
-    assert "\n              seller_1/product_1/wh_1 100000000 on 2022-12-03, usual at most 8\n" in text
-    assert "\n              seller_2/product_2/wh_38 100000000 on 2022-12-06, usual at most 29\n" in text
 
 
 def test_original(original):

@@ -139,7 +139,7 @@ def read_attachments(folder) -> Attachments:
     """
     tables, files = {}, {}
     for spec in ATTACHMENTS:
-        path = find_file(Path(folder), spec)
+        path = find_file(folder, spec)
         tables[spec.name] = None if path is None else read_attachment(path, spec)
         if path is not None:
             files[spec.label] = path
@@ -163,7 +163,7 @@ def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
-def find_file(folder: Path, spec: AttachmentSpec) -> Path | None:
+def find_file(folder, spec: AttachmentSpec) -> Path | None:
     """Find the one file of an attachment (附件1.csv, attachment1.xlsx, ...); None if an optional one is absent."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -231,9 +231,14 @@ def _header_row(rows, columns: tuple[str, ...]) -> int | None:
     return next((row for row, cells in enumerate(rows, 1) if set(columns) <= {_plain(cell) for cell in cells}), None)
 
 
+def _refuse_rows_above(header: int | None, file: str, of_sheet: str = "") -> None:
+    if header not in (None, 1):
+        raise DataError(f"{file}, row 1{of_sheet}: the header stands in row {header}; delete the rows above it")
+
+
 def _row_at(text: str, place: int) -> int:
     """Number of the row in which a character of a text stands."""
-    return 1 + text[:place].count("\n")
+    return len(LINE_END.split(text[:place]))
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -247,14 +252,12 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             "damaged or no text; save it as CSV UTF-8"
         )
     unquoted = [line.replace('"', "") for line in top[:HEADER_ROWS]]
-    header = _header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), columns)
-    if header not in (None, 1):
-        raise DataError(f"{path.name}, row 1: the header stands in row {header}; delete the rows above it")
+    _refuse_rows_above(_header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), columns), path.name)
     separator = next((sign for sign in SEPARATORS if _header_row([unquoted[0].split(sign)], columns)), ",")
     if separator == ";" and (thousands := re.search(r'(?<=[;\r\n"])\d{1,3}(\.\d{3})+(?=[;\r\n"]|$)', text)):
-        row = len(LINE_END.split(text[: thousands.start()]))
         raise DataError(
-            f"{path.name}, row {row}: {thousands[0]!r} may be thousands or a decimal; write numbers without a point"
+            f"{path.name}, row {_row_at(text, thousands.start())}: {thousands[0]!r} may be thousands or a decimal; "
+            "write numbers without a point"
         )
     try:
         # The header is read as a row like others: pandas would take the first of six fields under five headers for an
@@ -335,11 +338,7 @@ def _sheets_of_table(path: Path, columns: tuple[str, ...]) -> dict[str, pd.DataF
     header = {name: _header_row(cells.head(HEADER_ROWS).to_numpy(), columns) for name, cells in filled.items()}
     for name, cells in filled.items():
         place = f"{path.name}, sheet {name!r}" if name else path.name
-        if header[name] not in (None, 1):
-            of_sheet = f" of sheet {name!r}" if name else ""
-            raise DataError(
-                f"{path.name}, row 1{of_sheet}: the header stands in row {header[name]}; delete the rows above it"
-            )
+        _refuse_rows_above(header[name], path.name, f" of sheet {name!r}" if name else "")
         if name in hidden and header[name]:
             raise DataError(
                 f"{place}: is hidden and holds such a table; show it if it belongs to the data, or delete it"
