@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bowerbird.data.reader import ATTACHMENTS, SHIPMENT_COLUMNS, Attachments, read_attachments
+from bowerbird.data.panel import Panel
+from bowerbird.data.reader import ATTACHMENTS, ATTRIBUTES, SHIPMENT_COLUMNS, Attachments, read_attachments
 from bowerbird.runs import runner
 
 # The same examples on every machine, however slow it is: a run that passed passes again.
@@ -111,6 +112,17 @@ def attachments_folder() -> Path:
 def original(attachments_folder) -> Attachments:
     """The original attachments, read once."""
     return read_attachments(attachments_folder)
+
+
+def panel_of(demand, start="2022-12-01", **labels) -> Panel:
+    """A panel of this demand: every series its own product; 3 sellers, 2 warehouses, 4 labels of each attribute."""
+    demand = np.atleast_2d(np.asarray(demand, dtype=float))
+    numbers = range(len(demand))
+    series = {"seller_no": [f"seller_{i % 3}" for i in numbers], "product_no": [f"product_{i}" for i in numbers]}
+    series["warehouse_no"] = [f"wh_{i % 2}" for i in numbers]
+    series |= {column: [f"{column}_{i % 4}" for i in numbers] for column in ATTRIBUTES}
+    dates = pd.date_range(start, periods=demand.shape[1], name="date")
+    return Panel(pd.DataFrame(series | labels), dates, demand)
 
 
 PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'

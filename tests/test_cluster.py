@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from test_cli import call
 from test_evaluation import SHORT
 from test_evaluation import panel as ladder_panel
@@ -176,14 +177,8 @@ def test_a_worker_killed_in_the_middle_changes_no_bit(monkeypatch, killed):
     pd.testing.assert_frame_equal(shared, searched(None), check_exact=True)
 
 
-def threads(_) -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
 def test_processes_here_work_with_one_thread_each(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv(cluster.VARIABLE, "")
     with cluster.executor(2) as pool:
-        assert set(pool.map(threads, range(4))) == {1}
+        assert pool.submit(torch.get_num_threads).result() == 1

@@ -2,13 +2,13 @@
 
 import itertools
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 
 from bowerbird import metrics
 from bowerbird.data.panel import Panel, build_panel
@@ -33,16 +33,11 @@ from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, le
 from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
-from bowerbird.studies import forecasts as figures
 
 
 def panel(n_series=40, n_days=90, seed=0) -> Panel:
     rng = np.random.default_rng(seed)
-    series = pd.DataFrame({
-        "seller_no": "seller_1", "product_no": [f"product_{k}" for k in range(n_series)], "warehouse_no": "wh_1",
-    })  # fmt: skip
-    demand = rng.poisson(rng.gamma(1, 4, (n_series, 1)), (n_series, n_days)).astype(float)
-    return Panel(series, pd.date_range("2022-12-01", periods=n_days, name="date"), demand)
+    return panel_of(rng.poisson(rng.gamma(1, 4, (n_series, 1)), (n_series, n_days)))
 
 
 class Counting:
@@ -146,16 +141,6 @@ def test_a_distribution_is_kept_whole_and_scored(tmp_path):
     row = ladder_table(panel(), again, SHORT[:1], n_draws=2).iloc[0]
     low, high = (made["counts", 60, 10, 0].quantile(level) for level in (0.1, 0.9))
     assert row["coverage 80 %"] == metrics.coverage(panel().demand[:, 60:70], low, high) and row["quantile loss"] > 0
-
-
-def test_the_same_bits_from_an_executor():
-    methods = [Method("mean 14", mean14), Method("median 21", median21)]
-    alone = make_forecasts(panel(), methods, SHORT)
-    with ThreadPoolExecutor(2) as executor:
-        together = make_forecasts(panel(), methods, SHORT, executor=executor)
-    assert list(alone) == list(together)
-    for key in alone:
-        np.testing.assert_array_equal(alone[key].point, together[key].point)
 
 
 def test_hindsight_gets_the_days_to_come_and_is_the_best_flat_forecast():
@@ -451,23 +436,3 @@ def test_the_level_decides_on_the_original_attachments(original):
 
 
 # ---- figures --------------------------------------------------------------------------------------------------------
-
-METHODS = {
-    "zero": ("simple", 0.0), "SES(.1)": ("simple", 0.54), "forgetting factors (document 002)": ("simple", 0.52),
-    "L1 stack of simple forecasts, denoised": ("denoised", 0.55), "LightGBM L1": ("learning", 0.56),
-    "SBO-LSTM": ("neural", 0.57), "best constant in hindsight": ("hindsight", 0.66),
-}  # fmt: skip
-TABLE = pd.DataFrame([
-    {"protocol": p, "method": m, "kind": k, "1-WMAPE": s, "low": s - 0.03, "high": s + 0.03, "bias": s - 0.6}
-    for p in ("P15", "P25", "R") for m, (k, s) in METHODS.items()
-])  # fmt: skip
-
-
-def test_points_stand_at_their_scores_in_order_of_the_last_protocol():
-    figure = figures.ladder(TABLE)
-    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names[0] == "zero" and names[-1] == "SBO-LSTM" and "best constant in hindsight" not in names
-    points = figure.axes[2].collections[-1].get_offsets()
-    expected = [max(METHODS[name][1], 0.4) for name in names]  # zero stands at the left edge
-    np.testing.assert_allclose(np.asarray(points)[:, 0], expected)
-    assert next(line.get_xdata()[0] for line in figure.axes[2].lines if line.get_linestyle() == "--") == 0.66

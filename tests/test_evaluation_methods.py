@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 from sklearn.linear_model import QuantileRegressor
 
 from bowerbird import metrics
@@ -66,16 +67,6 @@ def demand(n_series=30, n_days=61, missing=0.1, seed=0):
     series[rng.random(series.shape) < missing] = NAN
     series[0], series[1], series[2, :-1] = 0, NAN, NAN
     return series
-
-
-def panel_of(units, start="2022-12-01", n_sellers=5) -> Panel:
-    units = np.atleast_2d(np.asarray(units, dtype=float))
-    rows = range(len(units))
-    series = pd.DataFrame({
-        "seller_no": [f"seller_{k % n_sellers}" for k in rows], "product_no": [f"product_{k}" for k in rows],
-        "warehouse_no": "wh_1", "category1": [f"category_{k % 3}" for k in rows],
-    })  # fmt: skip
-    return Panel(series, pd.date_range(start, periods=units.shape[1], name="date"), units)
 
 
 def panel(n_series=60, n_days=100, seed=0) -> Panel:
@@ -318,7 +309,7 @@ def test_weights_of_the_stack_rest_on_days_before_the_origin():
 def few(n_days=80, seed=0) -> Panel:
     units = np.random.default_rng(seed).poisson([[2], [8], [1], [30], [0.2]], (5, n_days)).astype(float)
     of = {"seller_no": list("aabbc"), "product_no": list("pppqr"), "category1": list("xxxyy")}
-    return replace(panel_of(units), series=pd.DataFrame(of | {"warehouse_no": ["w1", "w2", "w1", "w1", "w1"]}))
+    return panel_of(units, **of, warehouse_no=["w1", "w2", "w1", "w1", "w1"])
 
 
 def test_no_feature_sees_the_days_after_the_origin():

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import panel_of
 from scipy.stats import nbinom
 from torch import nn
 
 from bowerbird.data.panel import CALENDAR_FEATURES, Panel
-from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation.baselines import historical_mean
 from bowerbird.forecaster import (
@@ -43,17 +43,6 @@ from bowerbird.studies.lstm import explain
 SMALL = Settings(hidden_size=8, epochs=2, batch_size=16, clusters=3, horizon=5, warm_up=10)
 ORIGIN = 60
 OUTPUTS = ("mean", "dispersion", "point", "zero")
-
-
-def panel_of(demand, start="2022-12-01") -> Panel:
-    n_series, n_days = np.shape(demand)
-    series = pd.DataFrame({"seller_no": [f"seller_{i % 3}" for i in range(n_series)]})
-    series["product_no"] = [f"product_{i}" for i in range(n_series)]
-    series["warehouse_no"] = [f"wh_{i % 2}" for i in range(n_series)]
-    for column in ATTRIBUTES:
-        series[column] = [f"{column}_{i % 4}" for i in range(n_series)]
-    dates = pd.date_range(start, periods=n_days, name="date")
-    return Panel(series, dates, np.asarray(demand, dtype=float))
 
 
 def random_panel(n_series=24, n_days=80, missing=0.05, seed=0) -> Panel:
@@ -146,13 +135,6 @@ def test_running_level_reads_the_past_alone_and_skips_missing_days():
 
 
 # ---- which day is which ---------------------------------------------------------------------------------------------
-
-
-def test_an_untrained_network_forecasts_the_running_level(panel):
-    mean, dispersion, point, _ = predict_rolling(untrained(panel, replace(SMALL, clusters=0)), panel, 1)
-    assert mean.shape == dispersion.shape == point.shape == (24, 80, 5)
-    np.testing.assert_allclose(mean, np.repeat(running_level(panel.demand)[:, :, None], 5, axis=2), rtol=1e-5)
-    np.testing.assert_array_equal(mean, point)
 
 
 def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel):

@@ -98,12 +98,6 @@ def test_correlation_raises_the_variance_of_the_window_total_as_theory_says(corr
         assert found == pytest.approx(horizon * single + horizon * (horizon - 1) * covariance, rel=0.04)
 
 
-def test_a_series_without_demand_draws_none():
-    forecast = make([0.0], 0.5, horizon=1)
-    assert not forecast.sample(1000, np.random.default_rng(0)).any()
-    assert forecast.quantile(0.99) == 0
-
-
 @pytest.mark.parametrize("planted", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize("mean", [5.0, 60.0])
 def test_residual_correlation_finds_the_planted_one(planted, mean):

@@ -1,14 +1,12 @@
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import panel_of
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module
@@ -23,22 +21,19 @@ N_KNOWN = 34  # known at the first validation origin: the days 34 ... 39 are its
 
 @pytest.fixture
 def panel() -> Panel:
-    return panel_of(N_DAYS)
+    return poisson_panel(N_DAYS)
 
 
 @pytest.fixture
 def long_panel() -> Panel:
-    return panel_of(70)  # days enough for the longest warm-up that the search may choose
+    return poisson_panel(70)  # days enough for the longest warm-up that the search may choose
 
 
-def panel_of(n_days: int) -> Panel:
+def poisson_panel(n_days: int) -> Panel:
     rng = np.random.default_rng(0)
     demand = rng.poisson(rng.gamma(2, 5, (12, 1)), (12, n_days)).astype(float)
     demand[2, 37] = np.nan
-    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(12)] for column in ATTRIBUTES})
-    for column in ("seller_no", "product_no", "warehouse_no"):
-        series[column] = [f"{column}_{i}" for i in range(12)]
-    return Panel(series, pd.date_range("2022-12-01", periods=n_days, name="date"), demand)
+    return panel_of(demand)
 
 
 @pytest.fixture
@@ -230,11 +225,3 @@ def test_a_failure_in_a_generation_is_that_candidates_alone(long_panel, monkeypa
     failed = alone.history["learning_rate"] == 1e30
     assert 0 < failed.sum() < 4 and alone.history.loc[failed, "failure"].str.startswith("TrainingFailed").all()
     pd.testing.assert_frame_equal(together.history, alone.history, rtol=1e-4)
-
-
-@pytest.mark.slow
-def test_the_same_search_with_processes(long_panel):
-    options = {"n_bowers": 2, "max_evaluations": 2, "seed": 1}
-    with ProcessPoolExecutor(1, get_context("spawn")) as processes:
-        _, shared = tune(long_panel, SMALL, executor=processes, **options)
-    pd.testing.assert_frame_equal(shared.history, tune(long_panel, SMALL, **options)[1].history)

@@ -19,19 +19,10 @@ from bowerbird.inventory.policy import (
     periodic_review_levels,
     safety_stock,
 )
-from bowerbird.inventory.simulate import Costs, cost_parts, cycle_service, simulate
 
 COSTS = {"holding_cost": 1.0, "shortage_cost": 9.0}
 
 # ---- order quantity and safety stock --------------------------------------------------------------------------------
-
-
-def test_example_3_1():
-    order = economic_order_quantity(8, 0.225, 1300)
-    assert (order.quantity, order.cost) == pytest.approx((304.0467800, 68.4105255), abs=5e-8)
-    assert order_quantity_cost(order.quantity, 8, 0.225, 1300) == pytest.approx(order.cost)
-    assert order_quantity_cost(250, 8, 0.225, 1300) == pytest.approx(69.725)
-    np.testing.assert_allclose(economic_order_quantity(8, [0.225, 0.9], 1300).quantity, [304.04678, 152.02339])
 
 
 def test_example_3_8_and_the_stock_followed_through_a_cycle():
@@ -50,14 +41,6 @@ def test_example_3_8_and_the_stock_followed_through_a_cycle():
         assert cycle_cost(order.quantity, factor * waiting) > order.cost
 
 
-def test_example_4_4_is_expected_demand_and_safety_stock():
-    ratio = 0.70 / 0.88
-    assert order_up_to_level(ratio, 50, 8, lead_time=4, review=1) == pytest.approx(264.7668944, abs=5e-8)
-    assert safety_stock(ratio, 8, lead_time=4, review=1) == pytest.approx(14.7668944, abs=5e-8)
-    levels = normal_levels(np.full((1, 3), 50.0), np.full((1, 3), 8.0), lead_time=4, service_level=ratio)
-    np.testing.assert_allclose(levels.s, 264.7668944, atol=5e-8)
-
-
 def test_safety_stock_by_hand():
     # z = 1.644854 at 95 %; four days of 15 units have a standard deviation of 30.
     assert safety_stock(0.95, 15, lead_time=4) == pytest.approx(1.644854 * 30, rel=1e-6)
@@ -65,15 +48,6 @@ def test_safety_stock_by_hand():
     # Document 001's series 100, 120, 130, 110, 140: mean 120, standard deviation sqrt(250); 3 days' lead time.
     stock = safety_stock(0.95, np.std([100, 120, 130, 110, 140], ddof=1), lead_time=3)
     assert stock == pytest.approx(1.644854 * np.sqrt(3 * 250), rel=1e-6)
-
-
-@pytest.mark.parametrize("level", [0.8, 0.95])
-def test_level_reaches_its_service_in_simulation(level):
-    demand = np.maximum(np.random.default_rng(1).normal(50, 8, size=(1200, 160)), 0)
-    S = order_up_to_level(level, 50, 8, lead_time=2, review=3)
-    run = simulate(demand, S, S, opening_stock=S, lead_time=2, review=3, lost_sales=False)
-    n_cycles = 1200 * (158 // 3)
-    assert cycle_service(run) == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / n_cycles))
 
 
 # ---- levels of a day from samples -----------------------------------------------------------------------------------
@@ -150,13 +124,6 @@ def test_normal_levels_follow_days_that_differ():
         spread = np.sqrt(std[i, 1] ** 2 + std[i, 2] ** 2 + std[i, 3] ** 2)
         assert levels.s[i, 1] == pytest.approx(mean[i, 1:4].sum() + z * spread)
         assert levels.s[i, 7] == pytest.approx(3 * mean[i, 7] + z * np.sqrt(3) * std[i, 7])  # that day again
-
-
-def test_sampled_and_normal_levels_agree_on_large_normal_demand():
-    samples = np.random.default_rng(4).normal(1000, 30, size=(1, 20_000, 8))
-    sampled = periodic_review_levels(samples, service_level=0.9)
-    formula = normal_levels(np.full((1, 8), 1000.0), np.full((1, 8), 30.0), service_level=0.9)
-    np.testing.assert_allclose(sampled.s, formula.s, atol=5)  # standard error of the sampled quantile: about 0.75
 
 
 def test_several_service_levels_at_once_are_each_alone():
@@ -294,23 +261,6 @@ def test_first_guess_of_the_width_and_the_chunk_do_not_matter(monkeypatch):
     np.testing.assert_array_equal(best.s, again.s)
     np.testing.assert_array_equal(best.S, again.S)
     np.testing.assert_allclose(best.cost, again.cost, rtol=1e-12)
-
-
-@pytest.mark.parametrize(("lead_time", "review"), [(3, 1), (1, 4)])
-def test_cost_is_met_by_simulation(lead_time, review):
-    n_items, warm_up, n_days = 1200, 40, 240
-    demand = negative_binomial_demand(np.full(n_items, 2.5), 6.0)
-    costs = Costs(holding=np.array(1.0), shortage=np.array(9.0), order=np.array(30.0))
-    days = {"lead_time": lead_time, "review": review}
-    one = exact_levels(negative_binomial_demand(2.5, 6.0), **COSTS, order_cost=30, **days)
-    asked = demand.sample(np.random.default_rng(7), n_days)
-    timing = {"opening_stock": one.S[0], "lost_sales": False, **days}
-    whole = simulate(asked, one.s[0], one.S[0], **timing)
-    start = simulate(asked[:, :warm_up], one.s[0], one.S[0], **timing)
-    total, before = (cost_parts(run.totals, costs)["total_cost"] for run in (whole, start))
-    daily = (total - before) / (n_days - warm_up)
-    assert daily.mean() == pytest.approx(one.cost[0], abs=3 * daily.std(ddof=1) / np.sqrt(n_items))
-    assert daily.std(ddof=1) / np.sqrt(n_items) < 0.004 * one.cost[0]
 
 
 def test_many_items_may_take_longer_than_one_may():

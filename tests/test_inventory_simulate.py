@@ -111,16 +111,6 @@ def test_more_stock_never_means_fewer_sales(problem):
     assert fill_rate(more) >= fill_rate(fewer)
 
 
-def test_the_contest_by_hand():
-    # 5 in stock is below s = 6: order 5 to reach S = 10, here on day 3. Day 2 finds the shelf empty and loses 2.
-    run = simulate(np.array([[2, 3, 2, 4, 1]]), [[6, 6, 6, 6, 6]], [[10, 10, 10, 10, 10]])
-    np.testing.assert_array_equal(run.orders, [[5, 0, 5, 0, 0]])  # positions 5, 8, 5, 10, 6
-    np.testing.assert_array_equal(run.arrivals, [[0, 0, 0, 5, 0]])
-    np.testing.assert_array_equal(run.sales, [[2, 3, 0, 4, 1]])
-    np.testing.assert_array_equal(run.closing_stock, [[3, 0, 0, 1, 0]])
-    np.testing.assert_array_equal(run.on_order, [[5, 5, 10, 5, 5]])
-
-
 def test_an_order_that_arrives_after_the_end_changes_nothing():
     run = simulate(np.ones((1, 5)), 3.0, 9.0, opening_stock=2, lead_time=10**9)
     assert run.sales.sum() == 2 and run.arrivals.sum() == 0 and run.orders.sum() == 7

@@ -97,14 +97,6 @@ def test_no_known_day_is_nan_everywhere():
     assert np.isnan(metrics.weighted_quantile_loss(unknown, [forecast], [0.5]))
 
 
-def test_scores_is_a_table_row():
-    row = metrics.scores(ACTUAL, FORECAST)
-    assert list(row) == ["1-WMAPE", "bias", "RMSE", "MSE", "MAE", "R2"]
-    assert list(row.values()) == [metrics.scores(ACTUAL, FORECAST, TRAIN)[name] for name in row]
-    assert row["bias"] == pytest.approx(0.3)
-    assert metrics.scores(ACTUAL, FORECAST, TRAIN)["RMSSE"] == metrics.rmsse(ACTUAL, FORECAST, TRAIN)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [

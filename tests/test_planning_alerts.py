@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.planning.alerts import (
@@ -96,16 +95,6 @@ def test_fading_is_the_share_of_the_best_four_weeks_and_only_while_falling():
     assert watch(demand / 20).fading.min() == 1  # never as much as a unit a day
 
 
-def test_missing_days_change_nothing_and_are_not_judged():
-    demand = poisson_series()
-    gap = demand.copy()
-    gap[:, 50:60] = np.nan
-    seen = watch(gap)
-    assert (seen.residual[:, 50:60] == 0).all()
-    np.testing.assert_array_equal(seen.expected[:, 60], seen.expected[:, 50])
-    np.testing.assert_array_equal(watch(demand).expected[:, :50], seen.expected[:, :50])
-
-
 def test_unknown_days_are_as_if_they_had_not_been():
     whole = poisson_series(n_series=6, n_days=150, seed=11)
     whole[1, 90:] = 0  # ends
@@ -127,20 +116,6 @@ def test_unknown_days_are_as_if_they_had_not_been():
                 ago = int(getattr(alone, name)[0, day])
                 expected = place - places[day - ago + first] + first if ago else 0
                 assert getattr(seen, name)[0, place] == expected
-
-
-def test_the_warm_up_is_of_known_days():
-    late = np.full((1, 120), np.nan)
-    late[0, 70:] = 50.0
-    seen = watch(late)
-    assert np.isnan(seen.expected[0, : 70 + WARM_UP]).all() and seen.expected[0, 70 + WARM_UP] == pytest.approx(50)
-    assert not seen.residual.any() and (seen.fading == 1).all()
-
-
-def test_four_unknown_weeks_are_no_end_of_life():
-    demand = np.full((1, 130), 10.0)
-    demand[0, 90:118] = np.nan
-    assert (watch(demand).fading == 1).all()
 
 
 def test_series_do_not_influence_each_other_nor_the_future_the_past():
@@ -221,23 +196,6 @@ def test_changing_the_future_leaves_the_alerts_of_the_past():
     pd.testing.assert_frame_equal(before[before["date"] < cut], after[after["date"] < cut])
     prefix = demand_alerts(series(40), DATES[:90], demand[:, :90])
     pd.testing.assert_frame_equal(prefix, before[before["date"] < cut])
-
-
-def test_the_chance_of_a_shortfall_is_the_poisson_tail():
-    samples = np.random.default_rng(1).poisson(2.0, (3, 40_000, 6))
-    on_hand = np.array([8.0, 12.0, 0.0])
-    chance = (largest_shortfall(samples, on_hand, np.zeros((3, 0)), 4) > 0).mean(axis=1)
-    np.testing.assert_allclose(chance, poisson.sf(on_hand, 8.0), atol=0.01)
-    # 4 units due on day 1 help from then on, and not on day 0: shortage on day 0, or not then and later.
-    due = np.array([[0.0, 4.0]])
-    by_hand = 0.0
-    for first in range(60):
-        chance_later = (
-            1.0 if first > 3 else poisson.sf(3 + 4 - first, 6.0)
-        )  # supply only grows: enough in the end is enough
-        by_hand += poisson.pmf(first, 2.0) * chance_later
-    short = largest_shortfall(samples[:1], np.array([3.0]), due, 4)
-    assert (short > 0).mean() == pytest.approx(by_hand, abs=0.03)
 
 
 def test_stock_alerts_by_hand():

@@ -182,17 +182,6 @@ def test_rules_on_example_3_9():
     assert each.orders[0].tolist() == [90, 120, 0, 70] and not each.stock.any() and each.cost[0] == 1500
 
 
-def test_no_rule_beats_the_exact_plan_and_all_serve_demand():
-    demand, costs = random_items(np.random.default_rng(4), 200, 30)
-    exact, *rules = (plan(demand, **costs) for plan in (wagner_whitin, silver_meal, lot_for_lot))
-    for plan in (exact, *rules):
-        assert plan.stock.min() > -1e-9
-        np.testing.assert_allclose(plan.stock[:, -1], 0, atol=1e-9)
-    for rule in rules:
-        assert (rule.cost >= exact.cost - 1e-9).all() and rule.cost.sum() > 1.02 * exact.cost.sum()
-    assert not wagner_whitin(np.zeros((2, 5)), order_cost=3, holding_cost=1).orders.any()
-
-
 # ---------------------------------------------------------------- lot sizing, a shared capacity
 
 
@@ -239,15 +228,6 @@ def test_nothing_shared_is_wagner_and_whitin_item_by_item():
     by_hand = lot_sizing_plan([[90, 120, 80, 70]], holding_cost=2, order_cost=500, lost_sale_cost=1e4, gap=0)
     np.testing.assert_allclose(by_hand.orders, [[210, 0, 150, 0]])  # example 3.9
     assert by_hand.costs == pytest.approx({"holding": 380, "ordering": 1000, "lost_sales": 0})
-
-
-def test_more_capacity_never_costs_more_and_an_item_that_never_pays_is_lost():
-    rng = np.random.default_rng(6)
-    demand, K = rng.poisson(6, (4, 6)), rng.uniform(10, 40, 4)
-    costs = {"holding_cost": 1, "order_cost": K, "lost_sale_cost": 30, "gap": 0}
-    falling = [lot_sizing_plan(demand, **costs, capacity=capacity).cost for capacity in (16, 24, 36, 1000)]
-    assert all(np.diff(falling) < 0)
-    assert falling[-1] == pytest.approx(lot_sizing_plan(demand, **costs).cost)
     never = lot_sizing_plan([[3, 3]], holding_cost=1, order_cost=100, lost_sale_cost=2)
     assert not never.orders.any() and never.lost.tolist() == [[3, 3]] and never.cost == 12
 

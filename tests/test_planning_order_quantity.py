@@ -6,8 +6,7 @@ from scipy.stats import norm
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand, poisson_demand
-from bowerbird.inventory.policy import EconomicOrder, economic_order_quantity
-from bowerbird.planning import order_quantity as module
+from bowerbird.inventory.policy import economic_order_quantity
 from bowerbird.planning.order_quantity import (
     all_units_discount,
     economic_order_quantity_as_printed,
@@ -98,14 +97,6 @@ def test_example_5_2_reorder_point_for_a_quantity(quantity, point):
     assert normal_reorder_point(quantity, **lead_time_demand) == pytest.approx(point, abs=1e-5)
 
 
-@pytest.mark.parametrize("shortage_cost", [0.02, 2, 200])
-def test_best_reorder_point_costs_as_much_as_the_top_of_the_cycle(shortage_cost):
-    point = normal_reorder_point(25, mean=30, std=7, holding_cost=2, shortage_cost=shortage_cost)
-    ends = np.array([point, point + 25])
-    cost = 2 * (ends - 30) + (2 + shortage_cost) * normal_shortage(ends, 30, 7)  # G(r) = G(r + Q)
-    assert cost[0] == pytest.approx(cost[1])
-
-
 def test_examples_5_4_and_5_5_approximations():
     order = eoq_with_backorders(**EXAMPLE_5_1)
     assert order.reorder_point == pytest.approx(128.6378144, abs=1e-5)
@@ -144,16 +135,6 @@ def test_large_orders_at_little_shortage_cost_reach_far_below_zero():
         for dQ in (-1, 0, 1)
     ]
     assert nearby[4] == pytest.approx(min(nearby))
-
-
-def test_first_guess_of_the_width_does_not_matter(monkeypatch):
-    costs = {"demand_rate": [0.1, 30.0], "holding_cost": 1.0, "shortage_cost": [0.3, 40.0], "order_cost": [1.0, 900.0]}
-    best = exact_reorder_quantity(poisson_demand([1, 60]), **costs)
-    narrow = EconomicOrder(np.zeros(2), np.zeros(2))
-    monkeypatch.setattr(module, "economic_order_with_backorders", lambda *_: narrow)
-    again = exact_reorder_quantity(poisson_demand([1, 60]), **costs)
-    np.testing.assert_array_equal(best.reorder_point, again.reorder_point)
-    np.testing.assert_array_equal(best.quantity, again.quantity)
 
 
 def test_cost_is_met_by_following_every_customer():

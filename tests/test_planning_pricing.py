@@ -20,13 +20,6 @@ def test_gallego_van_ryzin_1994_a_20_t_1():
     np.testing.assert_allclose(best.price[[1, 10]], [3.12317, 1.098123], rtol=1e-5)
 
 
-def test_more_units_or_more_time_mean_more_revenue_and_more_units_a_lower_price():
-    early, late = (exponential_pricing(30, t, scale=12.0, sensitivity=0.3) for t in (4.0, 1.0))
-    assert (np.diff(early.revenue) > 0).all() and (np.diff(early.revenue, n=2) < 0).all()
-    assert (early.revenue[1:] > late.revenue[1:]).all() and (early.price[1:] > late.price[1:]).all()
-    assert (np.diff(early.price[1:]) < 0).all()
-
-
 def test_the_closed_form_against_a_backward_dp_of_short_steps():
     prices, steps = np.linspace(0.5, 6, 200), 20_000
     rates, revenue = 9 * np.exp(-prices), np.zeros(5)
@@ -109,27 +102,6 @@ def test_markdown_of_one_period_by_hand():
     assert many.value[0, 50, 0] == pytest.approx(18) == many.bound and many.choice[0, 50, 0] == 1
 
 
-def test_prices_fall_with_stock_and_stay_down():
-    plan = markdown_plan(40, [12, 9, 7, 5], np.tile([1.0, 2.0, 3.5, 6.0], (8, 1)), salvage=1.0)
-    assert (np.diff(plan.choice[:, 1:, 0], axis=1) >= 0).all()  # more units, a lower price
-    assert all((plan.choice[:, :, j] >= j).all() for j in range(4))
-    assert (np.diff(plan.value, axis=2) <= 1e-12).all()  # a lower start leaves fewer choices
-    assert plan.choice[0, 3, 0] == 0 and plan.choice[0, 40, 0] > 0
-
-
-def test_simulated_markdowns_earn_the_plans_value():
-    prices, mean, n_runs = np.array([12.0, 9, 5]), np.tile([1.0, 2.0, 6.0], (6, 1)), 40_000
-    plan, rng = markdown_plan(20, prices, mean, salvage=1.0), np.random.default_rng(0)
-    left, choice, earned = np.full(n_runs, 20), np.zeros(n_runs, int), np.zeros(n_runs)
-    for t in range(6):
-        choice = plan.choice[t, left, choice]
-        sold = np.minimum(rng.poisson(mean[t, choice]), left)
-        left = left - sold
-        earned += prices[choice] * sold
-    earned += left
-    assert earned.mean() == pytest.approx(plan.value[0, 20, 0], abs=3 * earned.std() / np.sqrt(n_runs))
-
-
 # ---------------------------------------------------------------- transfers
 
 
@@ -183,14 +155,6 @@ def test_end_of_life_by_hand():
     assert with_none == pytest.approx(15 + 2 + 2)  # no units at all are worth 2 as well
     apart = end_of_life([4, 0], value, [[0, INF], [INF, 0]], clearing_price=1.5)
     np.testing.assert_array_equal([apart.keep[0], apart.clear[0]], [2, 2])
-
-
-def test_disposal_that_costs_is_put_off_and_a_worth_below_zero_is_cleared():
-    value = np.array([[0, 3, 2, 1]])  # from the second unit on, each costs 1 to be rid of later
-    best = end_of_life([3], value, [[0]], clearing_price=-0.5)
-    assert best.keep[0] == 1 and best.clear[0] == 2 and best.value == pytest.approx(3 - 1)
-    later = end_of_life([3], value, [[0]], clearing_price=-2)
-    assert later.keep[0] == 3 and later.value == pytest.approx(1)
 
 
 @pytest.mark.parametrize("seed", range(8))

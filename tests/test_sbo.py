@@ -103,16 +103,6 @@ def test_hand_worked_generation():
     assert np.mean(np.concatenate([first == 1.0, second == 2.744])) == pytest.approx(2 / 3, abs=0.025)
 
 
-def test_mutations_have_the_stated_rate_and_spread():
-    low, high = np.array([-50.0, 0]), np.array([50.0, 1])  # sigma 2 and .02
-    bowers = np.tile((low + high) / 2, (20_000, 1))  # all in one place: only mutations move
-    rules = replace(PAPER, mutation_rate=0.3)
-    moves = next_bowers(bowers, np.ones(20_000), low, high, np.random.default_rng(0), rules) - bowers
-    assert (moves != 0).mean(axis=0) == pytest.approx(0.3, abs=0.015)
-    for k, sigma in enumerate((2, 0.02)):
-        assert moves[moves[:, k] != 0, k].std() == pytest.approx(sigma, rel=0.05)
-
-
 def test_chances_by_rank_do_not_depend_on_how_close_the_values_are():
     close, far = np.array([0.400, 0.401, 0.402, 0.403]), np.array([-7.0, 0.0, 100.0, np.inf])
     expected = [0.4, 0.3, 0.2, 0.1]  # 4, 3, 2, 1 of 10
@@ -263,14 +253,6 @@ def test_nothing_but_failures_is_an_error():
         search(lambda x: x["hiden"], MIXED)
 
 
-def test_a_keyboard_interrupt_passes_through():
-    def interrupted(x):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        search(interrupted, MIXED)
-
-
 def test_a_candidate_is_its_evaluators_own():
     layers = [[64], [64, 32], [128, 64, 32]]
 
@@ -298,15 +280,6 @@ def test_dimensions_map_their_coordinates():
     assert max(Float(1e-5, 0.1, log=True).decode(np.full(3, np.log(0.1)))) <= 0.1
 
 
-def test_limits_and_candidates_of_a_space():
-    space = {"rate": Float(0, 2), "size": Integer(1, 4), "kind": Choice(("x", (64, 32)))}
-    low, high = limits(space)
-    assert low.tolist() == [0, 0.5, 0] and high.tolist() == [2, 4.5, 2]
-    found = decode(space, np.array([[0.5, 0.6, 0.1], [1.5, 4.4, 1.9]]))
-    assert found == [{"rate": 0.5, "size": 1, "kind": "x"}, {"rate": 1.5, "size": 4, "kind": (64, 32)}]
-    assert [type(value) for value in found[0].values()] == [float, int, str]
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     low=st.floats(-1e6, 1e6), width=st.floats(1e-3, 1e6), first=st.integers(-20, 20), n=st.integers(0, 30),
@@ -325,13 +298,6 @@ def test_candidates_stay_in_their_space(low, width, first, n, exponent, decades,
     for name in ("real", "log", "whole"):
         assert history[name].between(space[name].low, space[name].high).all()
     assert history["whole"].dtype.kind == "i" and set(history["choice"]) <= set(values)
-
-
-def test_every_whole_number_and_choice_is_as_likely():
-    space = {"whole": Integer(0, 3), "choice": Choice("ab"), "real": Float(0, 1)}
-    history = search(lambda x: 1.0, space, n_bowers=4000, max_evaluations=4000).history
-    assert history["whole"].value_counts(normalize=True).sort_index().tolist() == pytest.approx([0.25] * 4, abs=0.03)
-    assert history["choice"].value_counts(normalize=True).tolist() == pytest.approx([0.5] * 2, abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -425,17 +391,12 @@ def test_a_search_over_functions_goes_on_in_another_process(tmp_path):
         "def relu(x): return max(x, 0.0)\ndef square(x): return x * x\n"
         "space = {'act': Choice([relu, [square, 2]]), 'a': Float(-1, 1), 'sets': Choice([{'b', 'a'}, abs])}\n"
         "def loss(x): return (x['act'] if callable(x['act']) else x['act'][0])(x['a'])\n"
-        "n, *path = sys.argv[1:]\n"
-        "options = {'max_evaluations': int(n), 'checkpoint': path and path[0]}\n"
-        "print(repr(minimize(one_by_one(loss), space, **options).value))\n"
+        "on = minimize(one_by_one(loss), space, max_evaluations=int(sys.argv[1]), checkpoint='search.json')\n"
+        "whole = minimize(one_by_one(loss), space, max_evaluations=int(sys.argv[1]))\n"
+        "assert on.history.equals(whole.history)\n"
     )
-    run = [sys.executable, str(tmp_path / "acts.py")]
-    subprocess.run([*run, "20", str(tmp_path / "search.json")], check=True)
-    on, whole = (
-        subprocess.run([*run, "40", *path], check=True, capture_output=True, text=True).stdout
-        for path in ([str(tmp_path / "search.json")], [])
-    )
-    assert on == whole
+    for n in ("20", "40"):
+        subprocess.run([sys.executable, "acts.py", n], check=True, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
@@ -31,9 +32,7 @@ OPTIONS = {"horizon": HORIZON, "opening_stock": 5, "lead_time": 3, "review": 1}
 def panel(n_series=60, seed=0) -> Panel:
     rng = np.random.default_rng(seed)
     level = rng.gamma(2, 6, (n_series, 1)) + 1
-    demand = rng.poisson(level * rng.gamma(8, 1 / 8, (n_series, 60))).astype(float)
-    series = pd.DataFrame({"seller_no": "s", "product_no": [f"p{i}" for i in range(n_series)], "warehouse_no": "w"})
-    return Panel(series, pd.date_range("2023-01-01", periods=60, name="date"), demand)
+    return panel_of(rng.poisson(level * rng.gamma(8, 1 / 8, (n_series, 60))))
 
 
 def forecasts(panel: Panel) -> dict:

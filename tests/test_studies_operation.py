@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+from conftest import panel_of
 
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
-from bowerbird.data.reader import ATTRIBUTES
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict, update
 from bowerbird.operation.store import Rules
@@ -22,12 +21,7 @@ HOW = {"ahead": AHEAD, "refit_days": 4, "epochs": 1, "seed": 2}
 @pytest.fixture(scope="module")
 def panel() -> Panel:
     rng = np.random.default_rng(0)
-    series = pd.DataFrame({"seller_no": [f"s{i % 3}" for i in range(9)]})
-    series["product_no"] = [f"p{i}" for i in range(9)]
-    series["warehouse_no"] = [f"w{i % 2}" for i in range(9)]
-    series = series.assign(**dict.fromkeys(ATTRIBUTES, "a"))
-    demand = rng.poisson(rng.gamma(2, 4, (9, 1)) * np.linspace(1, 3, 74), (9, 74)).astype(float)
-    return Panel(series, pd.date_range("2023-03-01", periods=74, name="date"), demand)
+    return panel_of(rng.poisson(rng.gamma(2, 4, (9, 1)) * np.linspace(1, 3, 74), (9, 74)), "2023-03-01")
 
 
 @pytest.fixture(scope="module")

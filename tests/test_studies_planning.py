@@ -8,7 +8,6 @@ import pytest
 
 from bowerbird.inventory.demand import newsvendor, poisson_demand, sampled_demand
 from bowerbird.planning.alerts import WARM_UP, Thresholds
-from bowerbird.planning.lot_sizing import wagner_whitin
 from bowerbird.planning.network import network_plan
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.studies import planning as study
@@ -127,18 +126,3 @@ def test_stock_alerts_come_true_as_often_as_they_say():
 
 
 # ---------------------------------------------------------------- figures
-
-
-def test_each_plan_shows_its_own_orders_and_cost():
-    plan = wagner_whitin(np.random.default_rng(0).poisson(8, (3, 20)), order_cost=30, holding_cost=1)
-    axis, _ = study.lot_plans(np.ones((3, 20)), {"best": plan, "again": plan}, 1, "an $item").axes
-    np.testing.assert_allclose([bar.get_height() for bar in axis.patches], plan.orders[1])
-    assert f"{(plan.orders[1] > 0).sum()} orders, cost {plan.cost[1]:.0f}" in axis.get_title()
-
-
-def test_bars_of_the_network_add_up():
-    costs = pd.DataFrame({"supply": [1000.0, 1500], "lost sales": [0.0, 700]}, index=["one plan", "each for itself"])
-    left = study.network_costs(costs, pd.DataFrame({"shared": [1.5, 2.2, 3.0]})).axes[0]
-    widths = np.array([bar.get_width() for bar in left.patches]).reshape(2, 2)
-    np.testing.assert_allclose(widths.sum(axis=0), costs.sum(axis=1) / 1000)
-    assert [text.get_text().strip() for text in left.texts] == ["1.0", "2.2"]

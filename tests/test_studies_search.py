@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 from scipy.optimize import rosen
 from scipy.stats import binomtest
 
-from bowerbird.data.panel import ATTRIBUTES, SERIES_KEY, Panel
+from bowerbird.data.panel import ATTRIBUTES
 from bowerbird.forecaster import Settings
 from bowerbird.forecaster.tuning import validation_loss
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, decode, limits, minimize, one_by_one
@@ -72,16 +73,9 @@ def test_noise_belongs_to_the_candidate_and_has_the_stated_size():
     assert replace(problem, noise=0.0).observe({"x": 0.3}) == 2.0
 
 
-def small_panel() -> Panel:
-    rng = np.random.default_rng(0)
-    series = pd.DataFrame({column: [f"{column}_{i % 3}" for i in range(16)] for column in (*SERIES_KEY, *ATTRIBUTES)})
-    series["product_no"] = [f"product_{i}" for i in range(16)]
-    dates = pd.date_range("2022-12-01", periods=70, name="date")
-    return Panel(series, dates, rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)).astype(float))
-
-
 def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data():
-    panel = small_panel()
+    rng = np.random.default_rng(0)
+    panel = panel_of(rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)))
     problem = study.lstm_problem(panel, 3, n_series=10, epochs=1)
     x = decode(problem.space, (sum(limits(problem.space)) / 2)[None])[0]
     rows = np.sort(np.random.default_rng(3).choice(16, 10, replace=False))
@@ -96,7 +90,7 @@ def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data():
         study.lstm_problem(panel, 0, epochs=5),
     ]
     assert len({problem.data for problem in (study.lstm_problem(panel, 0), *others)}) == 5
-    assert study.lstm_problem(small_panel(), 0).data == study.lstm_problem(panel, 0).data
+    assert study.lstm_problem(replace(panel), 0).data == study.lstm_problem(panel, 0).data
 
 
 # ---- methods --------------------------------------------------------------------------------------------------------
@@ -118,14 +112,14 @@ def test_a_method_gets_its_budget_and_no_more_and_failures_end_nothing(name):
     pytest.importorskip("optuna")
     pytest.importorskip("cmaes")
     problem, asked = counted(fails_above=0.3)
-    observed = METHODS[name](problem, 24, 1)
-    assert len(asked) == len(observed) == 24
+    observed = METHODS[name](problem, 16, 1)
+    assert len(asked) == len(observed) == 16
     for (x, value), seen in zip(observed, asked, strict=True):
         assert x == seen and 1e-4 <= x["rate"] <= 1 and x["size"] in range(1, 10) and x["kind"] in SPACE["kind"].values
         assert np.isinf(value) if x["rate"] > 0.3 else value >= 1
-    again = METHODS[name](counted(0.3)[0], 24, 1)
+    again = METHODS[name](counted(0.3)[0], 16, 1)
     assert [x for x, _ in again] == [x for x, _ in observed], "the same seed makes the same search"
-    assert [x for x, _ in METHODS[name](counted(0.3)[0], 24, 2)] != [x for x, _ in observed]
+    assert [x for x, _ in METHODS[name](counted(0.3)[0], 16, 2)] != [x for x, _ in observed]
 
 
 def test_smaller_budgets_are_the_beginnings_of_larger_ones():
@@ -152,15 +146,6 @@ def test_at_length_both_find_the_sphere():
     table = study.at_length(1, 3000, 3).set_index("function")
     assert list(table.index) == list(FUNCTIONS)
     assert table.loc["sphere", "SBO"] < 0.01 and table.loc["sphere", "differential evolution"] < 1e-10
-
-
-def test_a_missing_package_leaves_its_methods_out_and_says_so(monkeypatch):
-    monkeypatch.setattr(study, "find_spec", lambda name: None)
-    methods, reason = study.available()
-    assert list(methods) == [TUNED, "SBO, paper", "random search"]
-    assert "CMA-ES is left out, optuna and cmaes not installed" in reason and "pip install" in reason
-    monkeypatch.setattr(study, "find_spec", lambda name: None if name == "cmaes" else object())
-    assert [name for name in METHODS if name not in study.available()[0]] == ["CMA-ES"]
 
 
 # ---- counts ---------------------------------------------------------------------------------------------------------
