@@ -16,7 +16,6 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import (
     STACKED,
-    best_constant,
     best_window_median,
     croston_sba,
     exponential_smoothing,
@@ -191,13 +190,6 @@ def test_best_window_is_chosen_on_the_past_alone():
             errors[days] = sum(np.nansum(abs(days_ - m)) for (_, days_), m in zip(parts, medians, strict=True))
         chosen.append(recent_median(row[None], 1, days=min(errors, key=errors.get))[0, 0])
     np.testing.assert_allclose(best_window_median(rows, 1)[:, 0], chosen)
-
-
-def test_no_constant_beats_the_best_one_in_hindsight():
-    actual = demand(n_days=15)
-    best = np.nansum(np.abs(actual - best_constant(actual)), axis=1)
-    for constant in np.linspace(0, 12, 121):
-        assert (best <= np.nansum(np.abs(actual - constant), axis=1) + 1e-9).all()
 
 
 @pytest.mark.parametrize(

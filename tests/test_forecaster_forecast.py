@@ -124,21 +124,6 @@ def test_residual_correlation_stays_in_its_range():
     assert residual_correlation(make([5.0], 0.1, horizon=1), np.array([[7.0]])) == 0.0  # no two days
 
 
-def test_table_round_trip():
-    forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
-    table = forecast.to_frame(SERIES)
-    assert list(table) == [
-        "seller_no", "product_no", "warehouse_no", "date", "forecast_qty", "mean", "dispersion", "zero", "q10", "q90",
-    ]  # fmt: skip
-    row = table.set_index(["product_no", "date"]).loc[("product_2", pd.Timestamp("2023-05-18"))]
-    assert (row["mean"], row["forecast_qty"], row["q90"]) == (4.2, 4.2 * 0.9, forecast.quantile(0.9)[1, 2])
-    assert row["seller_no"] == "seller_2"
-    again = Forecast.from_frame(table)
-    for name in ("mean", "dispersion", "point", "zero"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(forecast, name))
-    assert again.dates.equals(forecast.dates) and again.dates.name == "date"
-
-
 def test_quantiles_between_those_kept_and_a_file(tmp_path):
     forecast = Forecast(np.array([[3.0]]), levels=(0.1, 0.5, 0.9), values=np.array([[[1.0]], [[3]], [[11]]]))
     Forecast(np.array([[1.0]])).save(tmp_path / "points.npz")
@@ -155,17 +140,23 @@ def test_quantiles_between_those_kept_and_a_file(tmp_path):
         Forecast(np.zeros((1, 2)), levels=(0.5,), values=np.zeros((2, 1, 2)))
 
 
-def test_a_kept_distribution_is_the_same_one_and_what_is_no_forecast_is_refused(tmp_path):
+def test_a_kept_distribution_is_the_same_one(tmp_path):
     forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
+    table = forecast.to_frame(SERIES)
+    row = table.set_index(["product_no", "date"]).loc[("product_2", pd.Timestamp("2023-05-18"))]
+    assert (row["mean"], row["forecast_qty"], row["q90"]) == (4.2, 4.2 * 0.9, forecast.quantile(0.9)[1, 2])
     forecast.save(tmp_path / "kept.npz")
-    again = Forecast.load(tmp_path / "kept.npz")
-    for x in ("mean", "dispersion", "point", "zero"):
-        np.testing.assert_array_equal(getattr(again, x), getattr(forecast, x))
-    assert again.dates.equals(forecast.dates)
-    np.testing.assert_array_equal(again.quantile(0.7), forecast.quantile(0.7))
-    np.testing.assert_array_equal(again.first(2).quantile(0.7), forecast.quantile(0.7)[:, :2])
-    drawn = [f.sample(50, np.random.default_rng(3), 0.3) for f in (forecast, again)]
-    np.testing.assert_array_equal(*drawn)
+    for again in (Forecast.from_frame(table), Forecast.load(tmp_path / "kept.npz")):
+        for name in ("mean", "dispersion", "point", "zero"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(forecast, name))
+        assert again.dates.equals(forecast.dates) and again.dates.name == "date"
+        np.testing.assert_array_equal(again.first(2).quantile(0.7), forecast.quantile(0.7)[:, :2])
+        drawn = [f.sample(50, np.random.default_rng(3), 0.3) for f in (forecast, again)]
+        np.testing.assert_array_equal(*drawn)
+
+
+def test_what_is_no_forecast_is_refused(tmp_path):
+    make([4.0], 0.4).save(tmp_path / "kept.npz")
     (tmp_path / "kept.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:200])
     for path in ("kept.npz", "missing.npz"):
         with pytest.raises(BowerbirdError, match=f"{path} is no kept forecast; make it again"):

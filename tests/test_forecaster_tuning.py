@@ -11,7 +11,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module
 from bowerbird.forecaster.tuning import SPACE, stop_early, tune, validation_loss
-from bowerbird.sbo import Choice, Float
+from bowerbird.sbo import Choice
 
 SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, warm_up=8)
 N_DAYS = 40
@@ -83,20 +83,6 @@ def test_too_few_days_are_refused(panel):
         validation_loss(panel.until(18), SMALL, n_origins=N_ORIGINS)
 
 
-def in_space(settings: Settings) -> bool:
-    for name, dimension in SPACE.items():
-        value = getattr(settings, name)
-        if isinstance(dimension, Choice):
-            inside = value in dimension.values
-        else:
-            inside = dimension.low <= value <= dimension.high and (
-                isinstance(dimension, Float) or isinstance(value, int)
-            )
-        if not inside:
-            return False
-    return True
-
-
 def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypatch):
     # A stand-in for training whose best settings are known, so that the search is seen alone.
     tried = []
@@ -109,7 +95,6 @@ def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypa
     base = replace(SMALL, members=2)
     best, result = tune(panel, base, n_bowers=5, max_evaluations=40, seed=3)
     assert len(tried) == result.n_evaluations == 40
-    assert all(in_space(settings) for settings in tried)
     values = [stand_in(panel, settings) for settings in tried[:40]]
     assert best == tried[int(np.argmin(values))]
     assert result.value == min(values) < min(values[:5])  # better than the first generation
@@ -125,7 +110,6 @@ def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(long_panel,
     best, result = tune(long_panel, SMALL, seed=1, **options)
     assert len(fitted) == 4 and result.value == validation_loss(long_panel, best, seed=1)
     assert np.isfinite(result.history["value"]).all() and (result.history["failure"] == "").all()
-    assert all(in_space(forecaster.settings) for _, forecaster in fitted)
     again, same = tune(long_panel, SMALL, seed=1, **options)
     assert again == best
     pd.testing.assert_frame_equal(same.history, result.history)

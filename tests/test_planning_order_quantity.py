@@ -137,30 +137,12 @@ def test_large_orders_at_little_shortage_cost_reach_far_below_zero():
     assert nearby[4] == pytest.approx(min(nearby))
 
 
-def test_cost_is_met_by_following_every_customer():
-    r, Q, rate, lead_time = 3, 5, 1.5, 2.0
-    generator = np.random.default_rng(4)
-    n_runs, n_customers = 150, 900
-    wanted = np.cumsum(generator.exponential(1 / rate, (n_runs, n_customers)), axis=1)  # one unit each
-    # From position r + Q every Q-th customer brings it to r and orders Q: the j-th order comes with customer j Q.
-    ordered = wanted[:, Q - 1 :: Q]
-    arrival = ordered + lead_time
-    # Unit k of the supply (r + Q at the start, then the orders in turn) meets customer k: whichever is early waits.
-    ready = np.concatenate([np.zeros((n_runs, r + Q)), np.repeat(arrival, Q, axis=1)], axis=1)[:, :n_customers]
-    held, waited = np.maximum(wanted - ready, 0), np.maximum(ready - wanted, 0)
-    late = slice(100, n_customers)
-    per_unit = (20 * held + 150 * waited)[:, late].mean(axis=1) + 100 / Q
-    cost, error = rate * per_unit.mean(), rate * per_unit.std(ddof=1) / np.sqrt(n_runs)
-    assert cost == pytest.approx(107.9235806, abs=3 * error) and error < 0.6
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [
         (lambda: economic_production_quantity(8, 0.2, 1300, 1000), "production_rate falls 300 short"),
         (lambda: economic_production_quantity(8, 0.2, np.nan, 2000), "demand_rate holds nan"),
         (lambda: all_units_discount(0, 0.3, 1300, [0], [2]), "order_cost holds 0"),
-        (lambda: all_units_discount(8, 0.3, 1300, [1, 400], [2, 1]), "breakpoints"),
         (lambda: all_units_discount(8, 0.3, 1300, [0, 400, 400], [3, 2, 1]), "breakpoints"),
         (lambda: incremental_discount(8, 0.3, 1300, [0, 400], [1, 2]), "unit_costs"),
         (lambda: incremental_discount(8, 0.3, 1300, [0, 400], [1]), r"breakpoints has shape \(2,\)"),
@@ -168,7 +150,6 @@ def test_cost_is_met_by_following_every_customer():
         (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": 0}), "demand_rate"),
         (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"holding_cost": 0}), "holding_cost"),
         (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"order_cost": -1}), "order_cost"),
-        (lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": [1, 2]}), "demand_rate has"),
         (
             lambda: exact_reorder_quantity(poisson_demand(3), **EXAMPLE_5_8 | {"demand_rate": 1e9, "order_cost": 1e9}),
             "a search over",

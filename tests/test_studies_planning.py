@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bowerbird.inventory.demand import newsvendor, poisson_demand, sampled_demand
-from bowerbird.planning.alerts import WARM_UP, Thresholds
+from bowerbird.planning.alerts import Thresholds
 from bowerbird.planning.network import network_plan
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.studies import planning as study
@@ -75,20 +75,6 @@ def test_training_and_searching_close_in_on_the_optimum_and_never_pass_it():
 @pytest.fixture(scope="module")
 def planted():
     return study.plant(400, seed=3)
-
-
-def test_events_are_in_the_demand(planted):
-    events = planted.events
-    assert set(events["event"]) == set(study.FOUND_WITHIN) and not events["row"].duplicated().any()
-    ratios = {}
-    for row, day, event in events[["row", "day", "event"]].to_numpy():
-        before, after = planted.demand[row, day - WARM_UP : day].mean(), planted.demand[row, day : day + 14].mean()
-        ratios.setdefault(event, []).append(after / before)
-        if event == "stock-out":
-            assert (planted.demand[row, day : day + 14] == 0).all()
-        if event == "spike":
-            assert planted.factor[row, day] > 1 and (planted.factor[row] != 1).sum() == 1
-    assert np.median(ratios["rise"]) > 2 and np.median(ratios["fall"]) < 0.5 and np.median(ratios["end of life"]) < 0.8
 
 
 def test_precision_and_recall_on_the_twin(planted):
