@@ -125,15 +125,18 @@ def seasonal_slow(series, horizon, period):
     return forecast
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0])
-def test_smoothers_are_the_slow_loop(alpha):
+@pytest.mark.parametrize(
+    ("fast", "slow"),
+    [
+        *((partial(exponential_smoothing, alpha=a), partial(ses_slow, alpha=a)) for a in (0.1, 0.4, 1.0)),
+        (croston_sba, partial(sba_slow, alpha=0.1)),
+        (tsb, partial(tsb_slow, alpha=0.1, beta=0.1)),
+    ],
+)
+def test_smoothers_are_the_slow_loop(fast, slow):
     series = demand()
-    for fast, slow in (
-        (exponential_smoothing(series, 2, alpha), [ses_slow(row, alpha) for row in series]),
-        (croston_sba(series, 2, alpha), [sba_slow(row, alpha) for row in series]),
-        (tsb(series, 2, alpha, 0.2), [tsb_slow(row, alpha, 0.2) for row in series]),
-    ):
-        np.testing.assert_allclose(fast, np.column_stack([slow, slow]), rtol=1e-12)
+    one = [slow(row) for row in series]
+    np.testing.assert_allclose(fast(series, 2), np.column_stack([one, one]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_days", [5, 7, 61])
@@ -159,8 +162,9 @@ def test_hand_worked_averages():
     assert historical_mean(series, 2).tolist() == [[5, 5]]
     assert recent_mean(series, 1, days=4).tolist() == [[6]]  # of 3, 4, 11
     assert recent_median(series, 1, days=6).tolist() == [[3]]  # of 1, 2, 3, 4, 11
-    # the 1 is 6 days old, for 3 days ago is missing
-    assert seasonal_naive(series, 5, period=3).tolist() == [[1, 4, 11, 1, 4]]
+    # the weekday missing in the last week is that of the week before
+    assert seasonal_naive([[9, 1, 2, 3, 5, 4, 11], [0] * 7], 3).tolist() == [[9, 1, 2], [0, 0, 0]]
+    assert seasonal_naive([[9, 1, 2, 3, 5, 4, 11, 8, NAN]], 8).tolist() == [[2, 3, 5, 4, 11, 8, 1, 2]]
     # a window without a known day ends at the last known one; a series never observed is forecast as zero
     quiet = [[3, 1, 7, NAN, NAN], [NAN] * 5]
     assert recent_mean(quiet, 1, days=2).tolist() == [[4], [0]]
@@ -173,10 +177,10 @@ def test_hand_worked_averages():
 
 
 def test_hand_worked_seasonal_mean():
-    # positions of the period 2: mean 2 (1, 3) and 6 (5, 7), overall 4; level of the last two days 5
-    assert seasonal_mean([[1, 5, 3, 7]], 3, period=2, days=2) == pytest.approx(np.array([[2.5, 7.5, 2.5]]))
-    # a day of the period never seen takes the level as it is: mean 6, shares (unseen), 4/6, 8/6 of the last day's 8
-    assert seasonal_mean([[4, 8]], 3, period=3, days=1) == pytest.approx(np.array([[8, 16 / 3, 32 / 3]]))
+    # five weeks: means of the weekdays 2.4 and 8, overall 3.2; shares 0.75 and 2.5 of the last 28 days' 4
+    assert seasonal_mean([[0] * 7 + [3, 3, 3, 3, 3, 3, 10] * 4], 8)[0] == pytest.approx([3] * 6 + [10, 3])
+    # a weekday never seen takes the level, 6, as it is
+    assert seasonal_mean([[4, 8, 4, 8, 4, 8]], 7)[0] == pytest.approx([6, 4, 8, 4, 8, 4, 8])
 
 
 def test_best_window_is_chosen_on_the_past_alone():
@@ -197,7 +201,7 @@ def test_best_window_is_chosen_on_the_past_alone():
     [
         ("SimpleExponentialSmoothing", {"alpha": 0.2}, lambda y: exponential_smoothing(y, 5, 0.2)),
         ("CrostonSBA", {}, lambda y: croston_sba(y, 5)),
-        ("TSB", {"alpha_d": 0.3, "alpha_p": 0.1}, lambda y: tsb(y, 5, alpha=0.3, beta=0.1)),
+        ("TSB", {"alpha_d": 0.1, "alpha_p": 0.1}, lambda y: tsb(y, 5)),
         ("SeasonalNaive", {"season_length": 7}, lambda y: seasonal_naive(y, 5)),
         ("HistoricAverage", {}, lambda y: historical_mean(y, 5)),
         ("WindowAverage", {"window_size": 14}, lambda y: recent_mean(y, 5, days=14)),
@@ -232,10 +236,7 @@ def test_each_series_by_itself_and_in_proportion(forecast):
         (lambda: zero([1, 2, 3], 5), "demand has shape"),
         (lambda: recent_mean([[1, 2]], 0), "horizon is 0"),
         (lambda: recent_mean([[1, 2]], 5, days=0), "days is 0"),
-        (lambda: seasonal_naive([[1, 2]], 5, period=0), "period is 0"),
         (lambda: exponential_smoothing([[1, 2]], 5, alpha=0), "alpha is 0"),
-        (lambda: tsb([[1, 2]], 5, beta=2), "beta is 2"),
-        (lambda: best_window_median([[1, 2, 3]], 1, windows=()), "windows is empty; give at least one number of days"),
         (lambda: Boosting(loss="L2"), "loss is 'L2'"),
         (lambda: TreeRegression()(panel().until(20), 5), "first_origin is 28"),
         (lambda: Boosting()(panel().until(20), 5), "first_origin is 28"),

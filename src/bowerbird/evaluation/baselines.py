@@ -14,6 +14,8 @@ from bowerbird.errors import ParameterError
 
 LONGEST = 10_000  # days of a forecast
 VALIDATION_DAYS = 15  # of each past stretch that chooses a window or a weight
+WINDOWS = (7, 14, 21, 28)  # days over which `best_window_median` takes medians
+WEEK = 7
 
 
 def zero(demand, horizon: int) -> np.ndarray:
@@ -38,65 +40,64 @@ def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
     return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
 
 
-def best_window_median(demand, horizon: int, windows=(7, 14, 21, 28)) -> np.ndarray:
+def best_window_median(demand, horizon: int) -> np.ndarray:
     """Each series' median over the window that would have forecast its own last 45 days best, 15 days at a time."""
-    demand, windows = _table(demand), [whole("windows", window, 1) for window in windows]
-    if not windows:
-        raise ParameterError("windows is empty; give at least one number of days")
-    errors = np.zeros((len(windows), len(demand)))
+    demand = _table(demand)
+    errors = np.zeros((len(WINDOWS), len(demand)))
     for origin, actual in past_stretches(demand, 3, 1):
-        for row, days in enumerate(windows):
+        for row, days in enumerate(WINDOWS):
             error = np.abs(actual - recent_median(demand[:, :origin], VALIDATION_DAYS, days))
             errors[row] += np.nansum(error, axis=1)
-    candidates = np.stack([recent_median(demand, horizon, days) for days in windows])  # (n_windows, n_series, horizon)
+    candidates = np.stack([recent_median(demand, horizon, days) for days in WINDOWS])  # (n_windows, n_series, horizon)
     return candidates[errors.argmin(axis=0), np.arange(len(demand))]
 
 
-def seasonal_naive(demand, horizon: int, period: int = 7) -> np.ndarray:
+def seasonal_naive(demand, horizon: int) -> np.ndarray:
     """The last known day of the same weekday; the historical mean when no such day is known."""
-    cycles = _cycles(demand, period)
-    last = np.repeat(_mean(demand)[:, None], cycles.shape[2], axis=1)  # (n_series, period)
-    for cycle in np.moveaxis(cycles, 1, 0):
-        last = np.where(np.isnan(cycle), last, cycle)
+    last = np.repeat(_mean(demand)[:, None], WEEK, axis=1)  # (n_series, 7)
+    for week in np.moveaxis(_weeks(demand), 1, 0):
+        last = np.where(np.isnan(week), last, week)
     return _repeat(last, horizon)
 
 
-def seasonal_mean(demand, horizon: int, period: int = 7, days: int = 28) -> np.ndarray:
-    """Each weekday's share of the historical mean, times the mean of the last `days` days."""
-    cycles = _cycles(demand, period)
-    overall = _mean(demand)[:, None]  # (n_series, 1)
-    by_weekday = np.stack([_mean(cycles[:, :, day]) for day in range(cycles.shape[2])], axis=1)  # (n_series, period)
-    known = ~np.isnan(cycles).all(axis=1) & (overall > 0)
+def seasonal_mean(demand, horizon: int) -> np.ndarray:
+    """Each weekday's share of the historical mean, times the mean of the last 28 days."""
+    weeks, overall = _weeks(demand), _mean(demand)[:, None]  # (n_series, n_weeks, 7), (n_series, 1)
+    by_weekday = np.stack([_mean(weeks[:, :, day]) for day in range(WEEK)], axis=1)  # (n_series, 7)
+    known = ~np.isnan(weeks).all(axis=1) & (overall > 0)
     profile = np.divide(by_weekday, overall, out=np.ones_like(by_weekday), where=known)
-    return _repeat(profile * _mean(last_days(demand, days))[:, None], horizon)
+    return _repeat(profile * recent_mean(demand, 1), horizon)
 
 
 def exponential_smoothing(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
     """Simple exponential smoothing (SES; Brown, 1959): the level moves a share alpha towards each day's demand."""
-    return _flat(_smooth(_table(demand), alpha, "alpha"), horizon)
+    if not 0 < alpha <= 1:
+        raise ParameterError(f"alpha is {alpha}; give a number above 0 and up to 1")
+    return _flat(_smooth(_table(demand), alpha), horizon)
 
 
-def croston_sba(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
+def croston_sba(demand, horizon: int) -> np.ndarray:
     """Croston's method (1972), smoothed size over smoothed interval, less alpha/2 of it (Syntetos & Boylan, 2005).
 
-    Sizes and intervals are updated on days with demand only. The first interval counts from the first known day.
+    Sizes and intervals are updated on days with demand only, with alpha = 0.1. The first interval counts from the first
+    known day.
     """
     demand = _table(demand)
     occurs = demand > 0  # False on missing days
     age = np.cumsum(~np.isnan(demand), axis=1)  # (n_series, n_days), known days so far
     last_age = np.maximum.accumulate(np.where(occurs, age, 0), axis=1)
     previous_age = np.concatenate([np.zeros_like(last_age[:, :1]), last_age[:, :-1]], axis=1)
-    size = _smooth(np.where(occurs, demand, np.nan), alpha, "alpha")
-    interval = _smooth(np.where(occurs, age - previous_age, np.nan), alpha, "alpha")
+    size = _smooth(np.where(occurs, demand, np.nan), 0.1)
+    interval = _smooth(np.where(occurs, age - previous_age, np.nan), 0.1)
     rate = np.divide(size, interval, out=np.zeros_like(size), where=interval > 0)
-    return _flat((1 - alpha / 2) * rate, horizon)
+    return _flat((1 - 0.1 / 2) * rate, horizon)
 
 
-def tsb(demand, horizon: int, alpha: float = 0.1, beta: float = 0.1) -> np.ndarray:
+def tsb(demand, horizon: int) -> np.ndarray:
     """Teunter, Syntetos & Babai (2011): smoothed size times smoothed chance of demand, which falls on empty days."""
     demand = _table(demand)
-    size = _smooth(np.where(demand > 0, demand, np.nan), alpha, "alpha")
-    chance = _smooth(np.where(np.isnan(demand), np.nan, demand > 0), beta, "beta")
+    size = _smooth(np.where(demand > 0, demand, np.nan), 0.1)
+    chance = _smooth(np.where(np.isnan(demand), np.nan, demand > 0), 0.1)
     return _flat(chance * size, horizon)
 
 
@@ -197,28 +198,25 @@ def last_days(demand, days: int) -> np.ndarray:
     return recent
 
 
-def _smooth(values: np.ndarray, constant: float, name: str) -> np.ndarray:
+def _smooth(values: np.ndarray, alpha: float) -> np.ndarray:
     """Smoothed level after the last day, started at the first known one; (n_series,), 0 where none is known."""
-    if not 0 < constant <= 1:
-        raise ParameterError(f"{name} is {constant}; give a number above 0 and up to 1")
     level = np.full(len(values), np.nan)
     for day in np.ascontiguousarray(values.T):  # (n_series,)
         # l_t = l_{t-1} + alpha (y_t - l_{t-1})
-        moved = np.where(np.isnan(level), day, level + constant * (day - level))
+        moved = np.where(np.isnan(level), day, level + alpha * (day - level))
         level = np.where(np.isnan(day), level, moved)
     return np.nan_to_num(level, nan=0.0)
 
 
-def _cycles(demand, period: int) -> np.ndarray:
-    """Demand cut into cycles that end on the last day, missing days before the first; (n_series, n_cycles, period)."""
+def _weeks(demand) -> np.ndarray:
+    """Demand cut into weeks that end on the last day, missing days before the first; (n_series, n_weeks, 7)."""
     demand = _table(demand)
-    period = whole("period", period, 1, LONGEST)
-    padding = np.full((len(demand), -demand.shape[1] % period), np.nan)
-    return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, period)
+    padding = np.full((len(demand), -demand.shape[1] % WEEK), np.nan)
+    return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, WEEK)
 
 
 def _repeat(cycle: np.ndarray, horizon: int) -> np.ndarray:
-    """One cycle, again and again; (n_series, horizon)."""
+    """One week or level, again and again; (n_series, horizon)."""
     return cycle[:, np.arange(whole("horizon", horizon, 1, LONGEST)) % cycle.shape[1]]
 
 

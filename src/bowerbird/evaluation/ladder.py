@@ -168,12 +168,12 @@ def _kept(path: Path) -> Forecast | None:
 # ---- the rows -------------------------------------------------------------------------------------------------------
 
 
-def on_demand(function: Callable, panel: Panel, horizon: int, seed: int = 0):
+def on_demand(function: Callable, panel: Panel, horizon: int, seed: int):
     """A function of the known demand, f(demand, horizon), as a forecaster; `seed` is not used."""
     return function(panel.demand, horizon)
 
 
-def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int = 0):
+def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int):
     """A forecast from filtered demand (Symlet-8, then Gaussian); the filter sees the days before the origin alone."""
     # The panel ends at the origin, so that the filter of the whole series is causal here; its dips become zero
     filtered = np.maximum(paper_denoise(panel.demand), 0)
