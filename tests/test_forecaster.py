@@ -142,7 +142,7 @@ def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel):
     with torch.no_grad():  # Mondays sell double
         forecaster.networks[0].calendar.weight[0, CALENDAR_FEATURES.index("weekday_0")] = np.log(2)
     first = 7
-    mean = predict_rolling(forecaster, panel, first)[0]
+    mean = predict_rolling(forecaster, panel, first).mean
     level = running_level(panel.demand)
     for column, origin in enumerate(range(first, panel.n_days + 1)):  # days 0 ... origin - 1 are known
         for h in range(5):
@@ -203,14 +203,14 @@ def test_days_after_the_origin_change_nothing(panel, clusters, cell):
 def test_rolling_forecasts_are_those_of_each_origin_alone(panel, trained, origin):
     rolling = predict_rolling(trained, panel, 12)
     alone = predict(trained, panel.until(origin))
-    for of_all, of_one in zip(rolling, arrays(alone), strict=True):
+    for of_all, of_one in zip(arrays(rolling), arrays(alone), strict=True):
         np.testing.assert_allclose(of_all[:, origin - 12], of_one, rtol=2e-5)
 
 
 @pytest.mark.parametrize("origin", [12, 40, ORIGIN, 70])
 def test_rolling_forecasts_know_no_later_day(panel, trained, origin):
-    before = predict_rolling(trained, panel, 5)
-    after = predict_rolling(trained, with_other_future(panel, origin), 5)
+    before = arrays(predict_rolling(trained, panel, 5))
+    after = arrays(predict_rolling(trained, with_other_future(panel, origin), 5))
     assert_same_bits([x[:, : origin - 4] for x in before], [x[:, : origin - 4] for x in after])
     assert not np.allclose(before[0][:, origin - 3], after[0][:, origin - 3])  # and do notice what they may know
 
@@ -338,7 +338,7 @@ def test_missing_days_are_no_targets_and_harm_nobody():
     panel.demand[2, :50] = np.nan  # a new item
     forecaster = fit(panel, replace(SMALL, batch_size=1))  # so some batches hold no target
     assert np.isfinite(forecaster.losses).all()
-    for part in predict_rolling(forecaster, panel, 1):
+    for part in arrays(predict_rolling(forecaster, panel, 1)):
         assert np.isfinite(part).all() and (part > 0).all()
 
 
@@ -351,7 +351,7 @@ def wmape_of_level_and_forecast(demand, n_test=14):
     """WMAPE of the running level and of the point forecast over all origins of the last days, not trained on."""
     panel, horizon = panel_of(demand), LEARNING.horizon
     first = panel.n_days - n_test - horizon + 1
-    point = predict_rolling(fit(panel.until(first), LEARNING), panel.until(panel.n_days - horizon), first)[2]
+    point = predict_rolling(fit(panel.until(first), LEARNING), panel.until(panel.n_days - horizon), first).point
     actual = np.stack([demand[:, o : o + horizon] for o in range(first, panel.n_days - horizon + 1)], axis=1)
     level = running_level(panel.demand)[:, first - 1 : panel.n_days - horizon, None] + np.zeros(horizon)
     return [1 - one_minus_wmape(actual, forecast) for forecast in (level, point)]

@@ -20,6 +20,11 @@ N_KNOWN = 34  # known at the first validation origin: the days 34 ... 39 are its
 
 
 @pytest.fixture
+def few_origins(monkeypatch):
+    monkeypatch.setattr(module, "N_ORIGINS", N_ORIGINS)
+
+
+@pytest.fixture
 def panel() -> Panel:
     return poisson_panel(N_DAYS)
 
@@ -49,11 +54,11 @@ def fitted(monkeypatch):
     return calls
 
 
-def test_validation_days_are_never_trained_on(panel, fitted):
-    validation_loss(panel, SMALL, n_origins=N_ORIGINS)
+def test_validation_days_are_never_trained_on(panel, fitted, few_origins):
+    validation_loss(panel, SMALL)
     other = panel.demand.copy()
     other[:, N_KNOWN:] = 500 - np.nan_to_num(other[:, N_KNOWN:])
-    losses = {validation_loss(replace(panel, demand=d), SMALL, n_origins=N_ORIGINS) for d in (panel.demand, other)}
+    losses = {validation_loss(replace(panel, demand=d), SMALL) for d in (panel.demand, other)}
     assert len(losses) == 2  # they are scored,
     for known, forecaster in fitted:  # but not seen
         np.testing.assert_array_equal(known.demand, panel.demand[:, :N_KNOWN])
@@ -61,7 +66,7 @@ def test_validation_days_are_never_trained_on(panel, fitted):
             np.testing.assert_array_equal(one.detach(), first.detach())
 
 
-def test_loss_is_the_wmape_of_every_origin_forecast_by_itself(panel):
+def test_loss_is_the_wmape_of_every_origin_forecast_by_itself(panel, few_origins):
     forecaster = fit(panel.until(N_KNOWN), SMALL, seed=5)
     error = total = 0.0
     for origin in range(N_KNOWN, N_KNOWN + N_ORIGINS):
@@ -73,14 +78,14 @@ def test_loss_is_the_wmape_of_every_origin_forecast_by_itself(panel):
                     error += abs(actual - value)
                     total += actual
     assert forecast.dates[-1] == panel.dates[-1]  # the last origin ends with the panel
-    assert validation_loss(panel, SMALL, n_origins=N_ORIGINS, seed=5) == pytest.approx(error / total, rel=1e-5)
+    assert validation_loss(panel, SMALL, seed=5) == pytest.approx(error / total, rel=1e-5)
 
 
-def test_too_few_days_are_refused(panel):
+def test_too_few_days_are_refused(panel, few_origins):
     # 8 warm up, 4 ahead, one more, then 6 for validation
-    assert validation_loss(panel.until(19), SMALL, n_origins=N_ORIGINS) > 0
+    assert validation_loss(panel.until(19), SMALL) > 0
     with pytest.raises(ParameterError, match="18 days leave too few to train on beside 3 validation origins"):
-        validation_loss(panel.until(18), SMALL, n_origins=N_ORIGINS)
+        validation_loss(panel.until(18), SMALL)
 
 
 def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypatch):
@@ -134,10 +139,11 @@ def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
     assert seen[0].n_series == 12
 
 
-def test_training_stops_where_it_validates_best(long_panel):
+def test_training_stops_where_it_validates_best(long_panel, few_origins, monkeypatch):
     panel = long_panel.until(60)
     settings = replace(SMALL, epochs=8, learning_rate=0.05)
-    chosen = stop_early(panel, settings, n_origins=N_ORIGINS, patience=8, seed=3)
+    monkeypatch.setattr(module, "PATIENCE", 8)
+    chosen = stop_early(panel, settings, seed=3)
     by_epoch = {}
 
     def watch(epoch, forecaster):
@@ -154,8 +160,8 @@ def test_training_stops_where_it_validates_best(long_panel):
             best, since = (epoch, 0) if by_epoch[epoch] < by_epoch[best] else (best, since + 1)
             if since == patience:
                 break
-        hasty = stop_early(panel, settings, n_origins=N_ORIGINS, patience=patience, seed=3)
-        assert hasty.epochs == best
+        monkeypatch.setattr(module, "PATIENCE", patience)
+        assert stop_early(panel, settings, seed=3).epochs == best
 
 
 @pytest.mark.drill("The same bits with any number of workers, and after a stop")

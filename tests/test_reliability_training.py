@@ -35,7 +35,7 @@ def loss_of(panel: Panel, x: dict) -> float:
     """As `tune` scores a candidate; a hidden size of 5 raises."""
     if x["hidden_size"] == 5:
         raise MemoryError("no room for five")
-    return validation_loss(panel, replace(SMALL, **x), n_origins=2)
+    return validation_loss(panel, replace(SMALL, **x))
 
 
 # A training that goes astray

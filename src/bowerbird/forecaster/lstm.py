@@ -34,15 +34,14 @@ def printed_tanh(x: Tensor) -> Tensor:
 
 
 class LSTMCell(nn.Module):
-    """One step of a long short-term memory; the forecaster trains `torch.nn.LSTM`, the same cell in compiled form.
+    """One step of a long short-term memory. The forecaster trains `torch.nn.LSTM`, the same cell in compiled form.
 
-    Called as `cell(x, (h, c))` with x (batch, input_size) and states (batch, hidden_size), it returns (h, c) after the
-    day.
+    `cell(x, (h, c))` returns (h, c) after the day; x is (batch, input_size), the states are (batch, hidden_size).
 
     Parameters
     ----------
     input_size : int
-        Numbers of a day [x_t].
+        Number of inputs a day [x_t].
     hidden_size : int
         Width of hidden state and cell state [h_t, C_t].
     equations : {"corrected", "printed"}
@@ -81,8 +80,10 @@ class LSTMCell(nn.Module):
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Advance one day."""
         printed = self.equations == "printed"
-        sigmoid = printed_sigmoid if printed else torch.sigmoid  # Eq. (12): 1 / (1 + e^-x)
-        tanh = printed_tanh if printed else torch.tanh  # Eq. (15): (1 - e^-2x) / (1 + e^-2x)
+        # Eq. (12): sigma(x) = 1 / (1 + e^-x)
+        sigmoid = printed_sigmoid if printed else torch.sigmoid
+        # Eq. (15): tanh(x) = (1 - e^-2x) / (1 + e^-2x)
+        tanh = printed_tanh if printed else torch.tanh
         h, c = state
         hx = torch.cat([h, x], dim=-1)
         # Eq. (11): f_t = sigma(W_f (h_t-1, x_t) + b_f)
@@ -93,9 +94,10 @@ class LSTMCell(nn.Module):
         a = tanh(self.candidate(hx))
         # Eq. (16): C_t = f_t C_t-1 + i_t a_t
         c = f * c + i * a
-        # Eq. (17): o_t = sigma(W_o (h_t-1, x_t) + b_o), h_t = o_t tanh(C_t); printed: h_t = sigma(...), without C_t
+        # Eq. (17): o_t = sigma(W_o (h_t-1, x_t) + b_o), h_t = o_t tanh(C_t); as printed h_t = o_t, without C_t
         o = sigmoid(self.output(hx))
-        return (o if printed else o * tanh(c)), c
+        h = o if printed else o * tanh(c)
+        return h, c
 
 
 def unroll(cell: LSTMCell, x: Tensor) -> Tensor:
@@ -199,7 +201,7 @@ class Settings:
 
 
 class Ahead(NamedTuple):
-    """The forecasts from every origin, each (n_series, n_origins, horizon), tensors or arrays; see `Forecast`."""
+    """What a network forecasts from every origin, each (n_series, n_origins, horizon); see `Forecast`."""
 
     mean: Tensor
     dispersion: Tensor
@@ -227,13 +229,16 @@ class Transformer(nn.Module):
         return self.outer(self.encoder(self.inner(days) + wave, mask=later)), None
 
 
-def cell(n_inputs: int, settings: Settings) -> nn.Module:
-    """The cell by its name; all map (batch, n_days, n_inputs) to (batch, n_days, hidden_size) and a state."""
-    if settings.cell == "transformer":
-        return Transformer(n_inputs, settings)
-    kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[settings.cell]
-    between = settings.dropout if settings.layers > 1 else 0.0
-    return kind(n_inputs, settings.hidden_size, settings.layers, batch_first=True, dropout=between)
+def bounded(output: Tensor) -> Tensor:
+    """A change of the log forecast within LOG_LIMIT."""
+    return LOG_LIMIT * torch.tanh(output / LOG_LIMIT)
+
+
+def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, dispersion and extra zeros (..., horizon) that the head's numbers (..., 3 horizon) stand for."""
+    shift, spread, inflation = output.unflatten(-1, (3, -1)).unbind(-2)
+    mean = torch.exp(log_point + bounded(shift))
+    return mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.sigmoid(inflation - 4.0)
 
 
 class Network(nn.Module):
@@ -245,7 +250,12 @@ class Network(nn.Module):
         n_inputs = n_daily(settings.clusters, settings.context)
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("sd", torch.ones(n_inputs))
-        self.cell = cell(n_inputs, settings)
+        if settings.cell == "transformer":
+            self.cell = Transformer(n_inputs, settings)
+        else:
+            kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[settings.cell]
+            between = settings.dropout if settings.layers > 1 else 0.0
+            self.cell = kind(n_inputs, settings.hidden_size, settings.layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(settings.dropout)
         n_read = settings.hidden_size + n_inputs
         self.point = nn.Linear(n_read, settings.horizon)
@@ -260,21 +270,14 @@ class Network(nn.Module):
         days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
         hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
         with torch.autocast(days.device.type, enabled=False):  # mixed precision is for the cell alone
-            return self._heads(hidden.to(days.dtype), days, level, calendar, origins)
-
-    def _heads(self, hidden: Tensor, days: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
-        """The forecasts made from the hidden states (batch, n_days, hidden_size)."""
-        read = torch.cat([self.dropout(hidden[:, origins]), days[:, origins]], dim=2)
-        point = self.point(read)  # (batch, n_origins, horizon)
-        # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
-        # spikes that an absolute error leaves alone
-        shift, spread, inflation = self.distribution(read.detach()).unflatten(2, (3, self.horizon)).unbind(2)
-        zero = torch.sigmoid(inflation - 4.0)
-        effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
-        ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
-        log_point = torch.log(level[:, origins, None]) + ahead + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)
-        mean = torch.exp(log_point.detach() + LOG_LIMIT * torch.tanh(shift / LOG_LIMIT))
-        return Ahead(mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.exp(log_point), zero)
+            read = torch.cat([self.dropout(hidden.to(days.dtype)[:, origins]), days[:, origins]], dim=2)
+            effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
+            ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
+            log_point = torch.log(level[:, origins, None]) + ahead + bounded(self.point(read))
+            # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
+            # spikes that an absolute error leaves alone
+            mean, dispersion, zero = distribution(log_point.detach(), self.distribution(read.detach()))
+            return Ahead(mean, dispersion, torch.exp(log_point), zero)
 
 
 def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> Tensor:

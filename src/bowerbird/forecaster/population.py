@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from bowerbird.data.panel import Panel
-from bowerbird.forecaster import training
+from bowerbird.forecaster import lstm, training
 from bowerbird.forecaster.inputs import Inputs, n_daily
-from bowerbird.forecaster.lstm import INPUT_LIMIT, LOG_LIMIT, Network, Settings, pinball_loss, zero_inflated_loss
-from bowerbird.forecaster.training import LIKELIHOOD_EVERY, Forecaster
+from bowerbird.forecaster.lstm import Network, Settings
+from bowerbird.forecaster.training import LIKELIHOOD_EVERY, Forecaster, weighted_mean
 
 STACKED = (
     "hidden_size", "layers", "learning_rate", "dropout", "point_weight", "volume_weight", "warm_up", "clusters",
@@ -42,7 +42,7 @@ def fit_population(
     for numbers in stacks(candidates):
         some = [candidates[number] for number in numbers]
         if some[0].cell == "lstm":
-            begun = [training.begin(panel, settings, mixtures[settings.clusters], device) for settings in some]
+            begun = [training.begin(settings, mixtures[settings.clusters], device) for settings in some]
             done = _fit_stack(panel, begun, seed)
         else:
             done = [training.fit(panel, settings, seed=seed, device=device) for settings in some]
@@ -105,27 +105,17 @@ def _member(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Mem
 
 def _train(members: list[Member], data: Inputs, weights: list) -> Tensor:
     """Train the networks; mean loss of every epoch and network (epochs, M)."""
-    settings, n_series = members[0].settings, len(data.demand)
     work = task(members, data, weights)
-    rates = [member.settings.learning_rate for member in members]
-    groups = [{"params": m.network.parameters(), "lr": rate} for m, rate in zip(members, rates, strict=True)]
-    optimizer = torch.optim.AdamW(groups, weight_decay=training.WEIGHT_DECAY)
-    steps = settings.epochs * -(-n_series // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=max(steps, 2))
-    losses = torch.zeros(settings.epochs, len(members), dtype=torch.float64, device=data.demand.device)
-    for epoch in range(settings.epochs):
-        orders = torch.stack([torch.randperm(n_series, generator=member.random) for member in members])
-        for rows in orders.to(data.demand.device).split(settings.batch_size, dim=1):
-            optimizer.zero_grad()
-            with torch.autocast(rows.device.type, enabled=False):  # in single precision whatever is around it
-                loss = stacked_loss(members, data, work, rows)  # (M,)
-                loss.sum().backward()
-            for member in members:
-                nn.utils.clip_grad_norm_(member.network.parameters(), training.LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            losses[epoch] += loss.detach() * (rows.shape[1] / n_series)
-    return losses
+
+    def draw() -> Tensor:
+        return torch.stack([torch.randperm(len(data.demand), generator=member.random) for member in members])
+
+    def loss_of(rows: Tensor) -> Tensor:
+        with torch.autocast(rows.device.type, enabled=False):  # in single precision whatever is around it
+            return stacked_loss(members, data, work, rows)
+
+    networks, settings = ([getattr(member, name) for member in members] for name in ("network", "settings"))
+    return torch.stack([losses for losses, _ in training.descend(networks, settings, data, draw, loss_of)])
 
 
 # ---- one batch of many networks: `lstm` and `training` with one axis more -------------------------------------------
@@ -171,7 +161,7 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
     effect = _stack(network.calendar.weight[0] for network in networks) @ data.calendar.T  # (M, n_days + h)
     ahead = effect[:, 1:].unfold(1, task.targets.shape[2], 1)[:, origins]  # (M, O, h)
     point = _linear(members, data, read, [network.point for network in networks])  # (M, B, O, h)
-    log_point = torch.log(level[..., None]) + ahead[:, None] + LOG_LIMIT * torch.tanh(point / LOG_LIMIT)
+    log_point = torch.log(level[..., None]) + ahead[:, None] + lstm.bounded(point)
 
     actual = task.targets[rows]  # (M, B, O, h)
     known = ~actual.isnan()
@@ -183,7 +173,7 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
     )
     relative = (level / data.level.mean()) ** power[:, None, None] / level
     quantile = members[0].settings.point_quantile
-    error = _mean(pinball_loss(actual, torch.exp(log_point), quantile) * relative[..., None], weight)
+    error = weighted_mean(lstm.pinball_loss(actual, torch.exp(log_point), quantile) * relative[..., None], weight)
 
     # The likelihood is taken at some of the origins; each network draws where they begin
     begins = [int(torch.randint(LIKELIHOOD_EVERY, (), generator=member.random)) for member in members]
@@ -194,11 +184,8 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
         for part in (read.detach(), actual, weight, log_point.detach())
     )
     outputs = _linear(members, data, read, [network.distribution for network in networks])
-    shift, spread, inflation = outputs.unflatten(3, (3, task.targets.shape[2])).unbind(3)
-    mean = torch.exp(log_point + LOG_LIMIT * torch.tanh(shift / LOG_LIMIT))
-    spread, zero = nn.functional.softplus(spread - 1.0) + 1e-3, torch.sigmoid(inflation - 4.0)
-    likelihood = zero_inflated_loss(actual, mean, spread, zero)
-    return _mean(likelihood, weight * counted[:, None, :, None]) + point_weight * error
+    likelihood = lstm.zero_inflated_loss(actual, *lstm.distribution(log_point, outputs))
+    return weighted_mean(likelihood, weight * counted[:, None, :, None]) + point_weight * error
 
 
 def _read(members: Sequence[Member], data: Inputs, origins: slice, rows: Tensor) -> Tensor:
@@ -208,7 +195,7 @@ def _read(members: Sequence[Member], data: Inputs, origins: slice, rows: Tensor)
         _stack(_padded(getattr(m.network, name), n_daily, value) for m in members)[:, None, None]
         for name, value in (("mean", 0.0), ("sd", 1.0))
     )
-    days = ((data.daily[rows] - mean) / sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)  # (M, B, n_days, n_daily)
+    days = ((data.daily[rows] - mean) / sd).clamp(-lstm.INPUT_LIMIT, lstm.INPUT_LIMIT)  # (M, B, n_days, n_daily)
     inputs, hidden = days.transpose(1, 2), None  # (M, n_days, B, ...)
     for layer in range(members[0].settings.layers):
         deep = [member for member in members if member.settings.layers > layer]
@@ -258,11 +245,6 @@ def _padded(tensor: Tensor, width: int, value: float = 0.0) -> Tensor:
 
 def _stack(tensors) -> Tensor:
     return torch.stack(list(tensors))
-
-
-def _mean(loss: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean of each network (M,)."""
-    return (loss * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp(min=1)
 
 
 # ---- one LSTM layer of many networks --------------------------------------------------------------------------------

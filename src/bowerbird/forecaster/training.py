@@ -1,11 +1,11 @@
-"""How the forecaster learns, from every day of every series at once; how it forecasts; how it is kept."""
+"""Training on every day of every series at once, forecasting, saving and loading."""
 
 import copy
 import io
 import json
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Forecaster:
     --------
     A network with the weights it begins with forecasts the running level of demand.
 
-    >>> series = pd.DataFrame({"product_no": ["p"], "seller_no": ["s"], "category1": ["c"], "warehouse_no": ["w"]})
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
     >>> panel = Panel(series, pd.date_range("2023-03-01", periods=30), np.full((1, 30), 4.0))
     >>> settings = Settings(horizon=2)
     >>> untrained = Forecaster(settings, (Network(settings).eval(),), None, (), torch.device("cpu"))
@@ -102,28 +102,30 @@ def fit(
 
     Examples
     --------
-    >>> series = pd.DataFrame({"product_no": ["p"], "seller_no": ["s"], "category1": ["c"], "warehouse_no": ["w"]})
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.tile([2.0, 6.0], (1, 20)))
-    >>> trained = fit(panel, Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4))
-    >>> [len(losses) for losses in trained.losses]
-    [2]
+    Demand is 4 units on every day, and so is the forecast.
+
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
+    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
+    >>> predict(fit(panel, settings), panel).point.round()
+    array([[4., 4.]])
     """
     check_days(panel, settings)
-    forecaster = begin(panel, settings, clusters_of(panel, settings, seed), device)
+    forecaster = begin(settings, clusters_of(panel, settings, seed), device)
     data, weights = forecaster.gather(panel), origin_weights(panel, settings)
     with own_randomness(forecaster.device):
         networks, losses = [], []
         for member in range(settings.members):
             network = initial_network(forecaster, data, seed, member)
-            losses.append(_train(forecaster, network, data, weights, settings.epochs, after_epoch))
+            losses.append(_train(forecaster, network, data, weights, after_epoch))
             networks.append(network)
     return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
 
 
 def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int = 0) -> Forecaster:
-    """Go on training with the days that have come since (fine-tuning), at a tenth of the learning rate.
+    """Fine-tune on a longer panel, at a tenth of the learning rate.
 
-    Without it, `predict` on a longer panel already carries the networks' state on to the new days.
+    `predict` reads the new days without it: the networks' state goes on.
 
     Parameters
     ----------
@@ -137,15 +139,25 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     Returns
     -------
     Forecaster
+
+    Examples
+    --------
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
+    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
+    >>> trained = fit(panel.until(30), settings)
+    >>> [len(losses) for losses in update(trained, panel, epochs=1).losses]
+    [1]
     """
-    slower = replace(forecaster.settings, learning_rate=forecaster.settings.learning_rate / 10)
-    data, weights = forecaster.gather(panel), origin_weights(panel, slower)
+    rate = forecaster.settings.learning_rate / 10
+    slower = replace(forecaster, settings=replace(forecaster.settings, learning_rate=rate, epochs=epochs))
+    data, weights = forecaster.gather(panel), origin_weights(panel, forecaster.settings)
     networks, losses = [], []
     with own_randomness(forecaster.device):
         for member, network in enumerate(forecaster.networks):
             torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
             tuned = copy.deepcopy(network).train()
-            losses.append(_train(replace(forecaster, settings=slower), tuned, data, weights, epochs))
+            losses.append(_train(slower, tuned, data, weights))
             networks.append(tuned)
     return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
 
@@ -168,7 +180,7 @@ def clusters_of(panel: Panel, settings: Settings, seed: int) -> PolynomialRegres
     return mixture.fit(cluster_curves(panel))
 
 
-def begin(panel: Panel, settings: Settings, mixture: PolynomialRegressionMixture | None, device) -> Forecaster:
+def begin(settings: Settings, mixture: PolynomialRegressionMixture | None, device) -> Forecaster:
     """A forecaster without a network yet."""
     settings = replace(settings, clusters=mixture.n_components if mixture else 0)
     return Forecaster(settings, (), mixture, (), torch.device(device))
@@ -205,41 +217,32 @@ def own_randomness(device: torch.device):
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _train(forecaster, network: Network, data: Inputs, weights: np.ndarray, epochs: int, after_epoch=None):
+def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.ndarray, after_epoch=None):
     """Train one network of the forecaster; the mean loss of each epoch, as a tuple."""
-    settings, losses = forecaster.settings, []
-    n_series, n_days = data.demand.shape
+    settings, (n_series, n_days) = forecaster.settings, data.demand.shape
     origins = slice(settings.warm_up, n_days - settings.horizon)
     targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
     by_origin = torch.tensor(weights, dtype=torch.float32, device=data.demand.device)[None, :, None]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
-    steps = epochs * -(-n_series // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=max(steps, 2))
     # (n_series, n_origins, 1): a series' error relative to its level, times a power of the level
     by_volume = (data.level / data.level.mean())[:, origins, None] ** settings.volume_weight
-    for epoch in range(1, epochs + 1):
-        steps_taken = []  # loss, norm of the gradient; read once an epoch, so that a GPU need not wait for every step
-        batches = torch.randperm(n_series).to(data.demand.device).split(settings.batch_size)
-        for rows in batches:
-            outputs = network(data.daily[rows], data.level[rows], data.calendar, origins)
-            relative = by_volume[rows] / data.level[rows][:, origins, None]
-            loss = _loss(targets[rows], outputs, by_origin, relative, settings)
-            optimizer.zero_grad()
-            with torch.autocast(rows.device.type, enabled=False):  # every gradient in the precision of its forward pass
-                loss.backward()
-            norm = nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            steps_taken.append(torch.stack([loss.detach(), norm]))
-        total = 0.0
-        for (value, steepness), rows in zip(torch.stack(steps_taken).tolist(), batches, strict=True):
-            if not (np.isfinite(value) and np.isfinite(steepness)):
-                raise TrainingFailed(
-                    f"the loss is {value:g} and its gradient's norm {steepness:g} in epoch {epoch}; "
-                    f"give a smaller learning_rate than {settings.learning_rate:g}"
-                )
-            total += value * len(rows)
-        losses.append(total / n_series)
+
+    def loss_of(rows: Tensor) -> Tensor:
+        rows = rows[0]
+        outputs = network(data.daily[rows], data.level[rows], data.calendar, origins)
+        relative = by_volume[rows] / data.level[rows][:, origins, None]
+        return _loss(targets[rows], outputs, by_origin, relative, settings)[None]
+
+    losses = []
+    epochs = descend([network], [settings], data, lambda: torch.randperm(n_series)[None], loss_of)
+    for epoch, (mean, steps) in enumerate(epochs, 1):
+        astray = steps[~steps.isfinite().all(dim=(1, 2))]
+        if len(astray):
+            value, steepness = astray[0].flatten().tolist()
+            raise TrainingFailed(
+                f"the loss is {value:g} and its gradient's norm {steepness:g} in epoch {epoch}; "
+                f"give a smaller learning_rate than {settings.learning_rate:g}"
+            )
+        losses.append(mean.item())
         if after_epoch is not None:
             network.eval()
             if after_epoch(epoch, replace(forecaster, networks=(network,))):
@@ -249,20 +252,48 @@ def _train(forecaster, network: Network, data: Inputs, weights: np.ndarray, epoc
     return tuple(losses)
 
 
-def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, settings: Settings):
+def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inputs, draw: Callable, loss_of: Callable):
+    """Train M networks side by side; after every epoch yield their mean losses (M,), and all steps (n_steps, 2, M).
+
+    A step is the loss and the gradient's norm. `draw()` gives each network's order of the series (M, n_series), and
+    `loss_of(rows)` the losses (M,) of a batch of them, rows (M, batch).
+    """
+    n_series, batch_size, epochs = len(data.demand), settings[0].batch_size, settings[0].epochs
+    rates = [own.learning_rate for own in settings]
+    groups = [{"params": network.parameters(), "lr": rate} for network, rate in zip(networks, rates, strict=True)]
+    optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+    total_steps = max(epochs * -(-n_series // batch_size), 2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=total_steps)
+    for _ in range(epochs):
+        steps, sizes = [], []  # read once an epoch, so that a GPU need not wait for every step
+        for rows in draw().to(data.demand.device).split(batch_size, dim=1):
+            loss = loss_of(rows)
+            optimizer.zero_grad()
+            with torch.autocast(rows.device.type, enabled=False):  # every gradient in the precision of its forward pass
+                loss.sum().backward()
+            norms = [nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT) for network in networks]
+            optimizer.step()
+            schedule.step()
+            steps.append(torch.stack([loss.detach(), torch.stack(norms)]))
+            sizes.append(rows.shape[1])
+        steps = torch.stack(steps).double().cpu()
+        yield sum(step[0] * size for step, size in zip(steps, sizes, strict=True)) / n_series, steps
+
+
+def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, settings: Settings) -> Tensor:
     known = ~actual.isnan()
     actual = actual.nan_to_num()
     weight = known * by_origin
-    error = _mean(pinball_loss(actual, outputs.point, settings.point_quantile) * relative, weight)
+    error = weighted_mean(pinball_loss(actual, outputs.point, settings.point_quantile) * relative, weight)
     # The likelihood costs a third of a step, and its few linear maps learn as much from one origin in LIKELIHOOD_EVERY
     some = slice(int(torch.randint(LIKELIHOOD_EVERY, ())), None, LIKELIHOOD_EVERY)
     counts = (part[:, some] for part in (actual, outputs.mean, outputs.dispersion, outputs.zero))
-    return _mean(zero_inflated_loss(*counts), weight[:, some]) + settings.point_weight * error
+    return weighted_mean(zero_inflated_loss(*counts), weight[:, some]) + settings.point_weight * error
 
 
-def _mean(loss: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean; a batch of missing days teaches nothing."""
-    return (loss * weight).sum() / weight.sum().clamp(min=1)
+def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean over series, origins and days ahead; a batch of missing days teaches nothing."""
+    return (loss * weight).sum(dim=(-3, -2, -1)) / weight.sum(dim=(-3, -2, -1)).clamp(min=1)
 
 
 # ---- forecasting ----------------------------------------------------------------------------------------------------
@@ -288,14 +319,21 @@ def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
 
     Examples
     --------
-    See `Forecaster`.
+    The days forecast follow the panel's last day, 9 April.
+
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
+    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
+    >>> predict(fit(panel, settings), panel).dates.day.tolist()
+    [10, 11]
     """
-    ahead = predict_rolling(forecaster, panel, panel.n_days)
-    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=ahead.mean.shape[2], name="date")
-    return Forecast(**{name: part[:, 0] for name, part in ahead._asdict().items()}, dates=dates)
+    rolling = predict_rolling(forecaster, panel, panel.n_days)
+    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=forecaster.settings.horizon, name="date")
+    parts = (rolling.point, rolling.mean, rolling.dispersion, rolling.zero)
+    return Forecast(*(part[:, 0] for part in parts), dates=dates)
 
 
-def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> Ahead:
+def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> Forecast:
     """Forecast from every origin, each from the days before it alone and without retraining.
 
     Parameters
@@ -307,8 +345,8 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
 
     Returns
     -------
-    Ahead
-        mean, dispersion, point, zero, each (n_series, n_origins, horizon).
+    Forecast
+        Its arrays are (n_series, n_origins, horizon).
 
     Raises
     ------
@@ -316,14 +354,24 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
         When no day, or more than there are, would be known at the first origin.
     TrainingFailed
         A forecast is not finite.
+
+    Examples
+    --------
+    Two days ahead from each of the origins that know 36 to 40 days.
+
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
+    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
+    >>> predict_rolling(fit(panel, settings), panel, 36).point.shape
+    (1, 5, 2)
     """
     if not 0 < first_origin <= panel.n_days:
         raise ParameterError(f"first_origin is {first_origin}; give a number of known days from 1 to {panel.n_days}")
     return pooled(forecaster, forecaster.gather(panel), slice(first_origin - 1, panel.n_days))
 
 
-def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
-    """What all networks together forecast, each part (n_series, n_origins, horizon)."""
+def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
+    """What all networks together forecast; arrays (n_series, n_origins, horizon)."""
     with torch.no_grad():
         outputs = [
             [x.double().cpu().numpy() for x in net(data.daily, data.level, data.calendar, origins)]
@@ -341,7 +389,7 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Ahead:
     second_moment = (mean + (1 + dispersion) * mean**2 / selling).mean(axis=0)
     share = selling.mean(axis=0)
     excess = np.maximum((second_moment - average) * share / average**2 - 1, 1e-3)
-    return Ahead(average, excess, point.mean(axis=0), 1 - share)
+    return Forecast(point.mean(axis=0), average, excess, 1 - share)
 
 
 # ---- keeping --------------------------------------------------------------------------------------------------------
@@ -355,7 +403,7 @@ NOT_OURS = (
 
 
 def save(forecaster: Forecaster, path: Path | str) -> Path:
-    """Write a forecaster to one file, atomically: weights that load without running any code, and JSON.
+    """Write a forecaster to one file, atomically. Loading it runs no code.
 
     Parameters
     ----------
@@ -365,6 +413,16 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
     Returns
     -------
     Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> settings = Settings(horizon=2)
+    >>> untrained = Forecaster(settings, (Network(settings),), None, (), torch.device("cpu"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = load(save(untrained, Path(folder) / "forecaster.zip"))
+    >>> again.settings == settings
+    True
     """
     about = {
         "settings": asdict(forecaster.settings),
@@ -398,6 +456,12 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
     ------
     BowerbirdError
         The file is missing, or no such checkpoint.
+
+    Examples
+    --------
+    >>> load("missing.zip")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    bowerbird.errors.BowerbirdError: missing.zip is no forecaster's checkpoint (...); make one with forecaster.save
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -30,25 +30,21 @@ SPACE = {
 """Which settings SBO chooses, and from what. The paper names none of its hyperparameters."""
 
 
-def validation_loss(
-    panel: Panel, settings: Settings, *, n_origins: int = 8, seed: int = 0, device: torch.device | str = "cpu"
-) -> float:
-    """WMAPE of a forecaster on the last `n_origins` origins of the training days, which it was not trained on."""
-    first = _first_origin(panel, settings, n_origins)
-    forecaster = fit(panel.until(first), settings, seed=seed, device=device)
-    return _rolling_wmape(forecaster, panel, first)
+N_ORIGINS = 8  # validation origins, the last of the training days
+PATIENCE = 2  # epochs without a better validation after which training stops
+
+
+def validation_loss(panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu") -> float:
+    """WMAPE of a forecaster on the validation origins, which it was not trained on."""
+    first = _first_origin(panel, settings)
+    return _rolling_wmape(fit(panel.until(first), settings, seed=seed, device=device), panel, first)
 
 
 def validation_losses(
-    panel: Panel,
-    candidates: Sequence[Settings],
-    *,
-    n_origins: int = 8,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
+    panel: Panel, candidates: Sequence[Settings], *, seed: int = 0, device: torch.device | str = "cpu"
 ) -> list[float]:
     """`validation_loss` of each candidate, trained together: equal but for rounding; NaN where training failed."""
-    first = min(_first_origin(panel, settings, n_origins) for settings in candidates)
+    first = min(_first_origin(panel, settings) for settings in candidates)
     losses = []
     for forecaster in fit_population(panel.until(first), candidates, seed=seed, device=device):
         try:
@@ -58,44 +54,32 @@ def validation_losses(
     return losses
 
 
-def stop_early(
-    panel: Panel,
-    settings: Settings,
-    *,
-    n_origins: int = 8,
-    patience: int = 2,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-) -> Settings:
-    """The settings with the number of epochs that validates best on origins the network was not trained on.
-
-    `settings.epochs` are the most that are tried; `patience` is the number of epochs without a better validation after
-    which training stops. The final network can then be trained on all days.
-    """
-    first = _first_origin(panel, settings, n_origins)
+def stop_early(panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu") -> Settings:
+    """The settings with the number of epochs, at most theirs, that validates best; then train on all days with them."""
+    first = _first_origin(panel, settings)
     losses: list[float] = []
 
     def watch(epoch: int, forecaster: Forecaster) -> bool:
         losses.append(_rolling_wmape(forecaster, panel, first))
-        return epoch - int(np.argmin(losses)) > patience
+        return epoch - int(np.argmin(losses)) > PATIENCE
 
     fit(panel.until(first), replace(settings, members=1), seed=seed, device=device, after_epoch=watch)
     return replace(settings, epochs=int(np.argmin(losses)) + 1)
 
 
-def _first_origin(panel: Panel, settings: Settings, n_origins: int) -> int:
-    first = panel.n_days - settings.horizon - n_origins + 1  # days known at the first validation origin
+def _first_origin(panel: Panel, settings: Settings) -> int:
+    first = panel.n_days - settings.horizon - N_ORIGINS + 1  # days known at the first validation origin
     if first <= settings.warm_up + settings.horizon:
-        needed = settings.warm_up + 2 * settings.horizon + n_origins
+        needed = settings.warm_up + 2 * settings.horizon + N_ORIGINS
         raise ParameterError(
-            f"{panel.n_days} days leave too few to train on beside {n_origins} validation origins; give {needed}"
+            f"{panel.n_days} days leave too few to train on beside {N_ORIGINS} validation origins; give {needed}"
         )
     return first
 
 
 def _rolling_wmape(forecaster: Forecaster, panel: Panel, first: int) -> float:
     horizon = forecaster.settings.horizon
-    point = predict_rolling(forecaster, panel.until(panel.n_days - horizon), first)[2]
+    point = predict_rolling(forecaster, panel.until(panel.n_days - horizon), first).point
     days = np.lib.stride_tricks.sliding_window_view(panel.demand[:, first:], horizon, axis=1)
     return 1 - one_minus_wmape(days, point)
 
@@ -156,6 +140,15 @@ def tune(
     Source
     ------
     Section 4.3, steps 2 to 5. The paper minimises RMSE; WMAPE is what it reports and what is scored here.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
+    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=60), np.full((1, 60), 4.0))
+    >>> best, result = tune(panel, Settings(horizon=2, epochs=1), n_bowers=2, max_evaluations=2)
+    >>> len(result.history)
+    2
     """
     if population and executor is not None:
         raise ParameterError("population trains a generation in one process, an executor in many; choose one of them")

@@ -52,7 +52,7 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
     """Loss of 1 - WMAPE when a group of inputs is swapped between series at random (Breiman, 2001), largest first."""
     data = forecaster.gather(panel)
     last = slice(panel.n_days - 1, panel.n_days)
-    whole = one_minus_wmape(actual, pooled(forecaster, data, last)[2][:, 0])
+    whole = one_minus_wmape(actual, pooled(forecaster, data, last).point[:, 0])
     rng = np.random.default_rng(seed)
     rows = []
     for name in dict.fromkeys(data.names):
@@ -61,7 +61,7 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
         for _ in range(3):
             daily = data.daily.clone()
             daily[:, :, columns] = daily[torch.tensor(rng.permutation(panel.n_series))][:, :, columns]
-            point = pooled(forecaster, replace(data, daily=daily), last)[2][:, 0]
+            point = pooled(forecaster, replace(data, daily=daily), last).point[:, 0]
             lost.append(whole - one_minus_wmape(actual, point))
         rows.append({"input": name, "loss of 1-WMAPE": np.mean(lost), "sd": np.std(lost)})
     return pd.DataFrame(rows).sort_values("loss of 1-WMAPE", ascending=False, ignore_index=True)
@@ -72,14 +72,14 @@ def explain(forecaster: Forecaster, panel: Panel, row: int) -> pd.DataFrame:
     whole = forecaster.gather(panel)
     data = replace(whole, **{name: getattr(whole, name)[[row]] for name in ("demand", "daily", "level")})
     last = slice(panel.n_days - 1, panel.n_days)
-    total = pooled(forecaster, data, last)[2].sum()
+    total = pooled(forecaster, data, last).point.sum()
     usual = forecaster.networks[0].mean
     rows = []
     for name in dict.fromkeys(data.names):
         columns = _columns(data, name)
         daily = data.daily.clone()
         daily[:, :, columns] = usual[columns]
-        without = pooled(forecaster, replace(data, daily=daily), last)[2].sum()
+        without = pooled(forecaster, replace(data, daily=daily), last).point.sum()
         effect = total - without
         rows.append({"input": name, "effect, units": effect, "effect, %": 100 * effect / max(without, 1e-9)})
     return pd.DataFrame(rows).sort_values("effect, units", key=np.abs, ascending=False, ignore_index=True)
