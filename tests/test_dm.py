@@ -142,9 +142,9 @@ def test_the_fast_steps_are_the_plain_ones(monkeypatch, degree, eq9, gaps):
 def test_plain_and_fast_agree_on_the_contests_curves(original):
     curves = np.log1p(build_panel(original).demand)
     start = np.eye(10)[curves.mean(axis=1).argsort().argsort() * 10 // len(curves)]
-    quick = fit(curves, start, tol=NEVER, max_iter=8)
+    quick = fit(curves, start, tol=NEVER, max_iter=4)
     x, w, history = design_matrix(curves.shape[1], 3), start, []
-    for _ in range(8):
+    for _ in range(4):
         plain = m_step(curves, x, w)
         w, likelihood = e_step(curves, x, *plain)
         history.append(likelihood)
@@ -283,12 +283,6 @@ def test_small_em_reaches_the_likelihood_of_the_true_labels_where_random_starts_
     assert reached["random"] <= 20
 
 
-def test_more_starts_never_do_worse():
-    curves, _ = draw(11, spread=0.5)
-    likelihoods = [fit(curves, n_components=5, n_init=n, random_state=2).log_likelihood_ for n in (1, 2, 8)]
-    assert likelihoods == sorted(likelihoods)
-
-
 def test_same_seed_same_bits_other_seed_other_start():
     curves, _ = draw(5, spread=0.3)
     first, again, other = (fit(curves, n_components=5, n_init=2, random_state=seed) for seed in (7, 7, 8))
@@ -386,12 +380,6 @@ def test_as_many_clusters_as_asked_for():  # flexmix returned 5 of 10 without a 
     curves = np.log1p(rng.negative_binomial(2, 0.2, (400, 166)) * np.exp(rng.normal(0, 1, (400, 1))))
     found = fit(curves, n_components=10)
     assert found.weights_.shape == (10,) and (found.weights_ * 400 >= 1).all()
-
-
-def test_a_cluster_of_two_curves_is_found():
-    curves, _ = draw(24, n_curves=200, n_components=2, spread=1)
-    curves[:2] += 30
-    assert np.bincount(fit(curves, n_components=3).predict(curves)).min() == 2
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.1])

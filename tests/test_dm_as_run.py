@@ -194,7 +194,7 @@ def settled(different):
     return from_printed_centres(different, TABLE_2.to_numpy(), TABLE_1["frequency"].to_numpy())[0]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5])
+@pytest.mark.parametrize("seed", [1, 5])
 def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, different, settled, seed):
     frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
     assert tuple(TABLE_2.columns) == PRINTED_COLUMNS

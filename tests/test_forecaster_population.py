@@ -17,6 +17,10 @@ GENERATION = [  # differing in everything that a stack may differ in
     replace(BASE, hidden_size=5, layers=3, clusters=3, warm_up=12, volume_weight=0.9, point_weight=3.0),
     replace(BASE, hidden_size=6, dropout=0.4, warm_up=11),
 ]
+WITHOUT_CONTEXT = [
+    replace(BASE, context=False, epochs=2, members=2, dropout=0.2, layers=2),
+    replace(BASE, context=False, epochs=2, members=2, hidden_size=3),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +42,17 @@ def assert_alike(one, other, panel):
         np.testing.assert_allclose(getattr(first, name), getattr(second, name), rtol=1e-4, atol=1e-6)
 
 
-def test_together_is_one_by_one_dropout_and_all(panel):
-    assert stacks(GENERATION) == [[0, 1, 2, 3]]
+@pytest.mark.parametrize("generation", [GENERATION, WITHOUT_CONTEXT])
+def test_together_is_one_by_one_dropout_and_all(panel, generation):
+    assert stacks(generation) == [list(range(len(generation)))]
     before = torch.get_rng_state()
-    together = fit_population(panel, GENERATION, seed=3)
+    together = fit_population(panel, generation, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
-    for forecaster, settings in zip(together, GENERATION, strict=True):
+    for forecaster, settings in zip(together, generation, strict=True):
         assert_alike(forecaster, fit(panel, settings, seed=3), panel)
         assert not forecaster.networks[0].training
-    moved = fit_population(panel, GENERATION[:1], seed=4)[0]
+    moved = fit_population(panel, generation[:1], seed=4)[0]
     assert np.abs(weights(moved)[-1] - weights(together[0])[-1]).max() > 1e-3  # the tolerance tells seeds apart
-
-
-def test_members_without_context(panel):
-    base = replace(BASE, context=False, epochs=2)
-    generation = [replace(base, members=2, dropout=0.2, layers=2), replace(base, members=2, hidden_size=3)]
-    for forecaster, settings in zip(fit_population(panel, generation, seed=1), generation, strict=True):
-        assert len(forecaster.networks) == len(forecaster.losses) == 2
-        assert_alike(forecaster, fit(panel, settings, seed=1), panel)
 
 
 def test_what_cannot_be_stacked_is_trained_apart(panel):

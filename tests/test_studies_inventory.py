@@ -180,24 +180,11 @@ def test_hand_worked_card():
     demand, costs = np.array([[2, 3, 2, 4, 1]]), Costs(holding=1.0, shortage=7.0, order=4.0)
     card = scorecard(simulate(demand, 6, 10), costs, actual=demand, forecast=[[2, 2, 2, 2, 2]])
     expected = {
-        ("accuracy", "1-WMAPE"): 1 - (0 + 1 + 0 + 2 + 1) / 12,
-        ("accuracy", "bias"): (10 - 12) / 12,
-        ("accuracy", "RMSE"): np.sqrt((1 + 4 + 1) / 5),
-        ("turnover", "turnover_days"): (5 + 0) / 2 * 5 / 10,
-        ("turnover", "turns_a_year"): 365 / 1.25,
-        ("turnover", "mean_stock"): 4 / 5,
-        ("turnover", "orders"): 2,
-        ("cost", "holding_cost"): 4,
-        ("cost", "shortage_cost"): 7 * 2,
-        ("cost", "ordering_cost"): 4 * 2,
-        ("cost", "total_cost"): 26,
-        ("cost", "cost_per_unit"): 26 / 12,
-        ("satisfaction", "fill_rate"): 10 / 12,
-        ("satisfaction", "cycle_service"): 1,  # the short day lies before the first possible arrival
-        ("satisfaction", "units_short"): 2,
-    }
-    assert list(card) == list(expected)
-    assert card == pytest.approx(expected)
+        "1-WMAPE": 8 / 12, "bias": -2 / 12, "RMSE": np.sqrt(6 / 5), "turnover_days": 1.25, "turns_a_year": 365 / 1.25,
+        "mean_stock": 4 / 5, "orders": 2, "holding_cost": 4, "shortage_cost": 14, "ordering_cost": 8, "total_cost": 26,
+        "cost_per_unit": 26 / 12, "fill_rate": 10 / 12, "cycle_service": 1, "units_short": 2,
+    }  # fmt: skip
+    assert {name: value for (_, name), value in card.items()} == pytest.approx(expected)
     assert compare({"plan": card}).loc["plan", ("cost", "total_cost")] == 26
 
 

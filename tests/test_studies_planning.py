@@ -8,7 +8,6 @@ import pytest
 
 from bowerbird.inventory.demand import newsvendor, poisson_demand, sampled_demand
 from bowerbird.planning.alerts import Thresholds
-from bowerbird.planning.network import network_plan
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.studies import planning as study
 
@@ -41,14 +40,6 @@ def test_marginal_analysis_lies_between_like_cover_and_the_dynamic_program():
     # Each item is asked for 0 or 4 units, so 2 on average; half of that is one unit each, sold half the time.
     table, _ = study.service_of_budgets(sampled_demand(np.array([[0, 4], [0, 4]])), np.array([1, 1]), (0.5, 1.0))
     np.testing.assert_allclose(table["same cover for all"], [2 * 0.5 / 4, 2 * 1.0 / 4])
-
-
-def test_the_invented_network_can_be_planned():
-    demand = np.random.default_rng(3).poisson(5.0, (4, 2, 20))
-    network, again = (study.invented_network(demand, np.random.default_rng(0)) for _ in range(2))
-    np.testing.assert_allclose(network.supply_capacity.sum(axis=0), 1.6 * demand.sum() / 20)
-    np.testing.assert_allclose(network.transhipment_cost, network.transhipment_cost.T)
-    assert network_plan(network).cost == network_plan(again).cost == pytest.approx(network_plan(network).dual_cost)
 
 
 @pytest.mark.parametrize(("n_units", "scale"), [(1, 20.0), (5, 20.0), (10, 40.0), (3, 1e-9)])

@@ -279,11 +279,6 @@ def test_every_verdict_can_turn_out_otherwise(changes, number, word, texts):
     assert all(text in " | ".join(row) for text in texts)
 
 
-def test_a_share_that_does_not_follow_from_its_frequency_is_contradicted(monkeypatch):
-    monkeypatch.setitem(verdict._VALUE, "table_1/cluster_2/percentage", 12.410)
-    assert judge().loc["table_1/cluster_2/percentage", "verdict"] == "contradicted"
-
-
 def test_a_figure_1_without_its_series_is_not_found():
     tables = run_tables()
     tables["figure_1"] = tables["figure_1"].iloc[:0]
@@ -416,21 +411,12 @@ def test_rmse_and_share_are_those_of_a_slow_loop_on_resampled_series(scored):
     draws = stream(3, "claims/bootstrap").multinomial(5, np.full(5, 0.2), 200)
     differences = []
     for counts in [np.ones(5, int), *draws]:
-        pairs = []
+        rows, pairs = np.repeat(np.arange(5), counts), []
         for key, forecast in forecasts.items():
-            squares, absolutes, units, days = 0.0, 0.0, 0.0, 0
-            for i in np.repeat(np.arange(5), counts):
-                for day in range(4):
-                    actual = panel.demand[i, key.origin + day]
-                    if not np.isnan(actual):
-                        error = actual - forecast.point[i, day]
-                        squares, absolutes, units, days = (
-                            squares + error**2,
-                            absolutes + abs(error),
-                            units + actual,
-                            days + 1,
-                        )
-            pairs.append((np.sqrt(squares / days) / (units / days), 1 - absolutes / units))
+            actual = panel.demand[rows, key.origin : key.origin + 4]
+            error = actual - forecast.point[rows]
+            rmse = np.sqrt(np.nanmean(error**2)) / np.nanmean(actual)
+            pairs.append((rmse, 1 - np.nansum(np.abs(error)) / np.nansum(actual)))
         differences.append(np.mean(pairs, axis=0))
     differences = np.array(differences)
     assert found[["RMSE / mean demand", "1-WMAPE"]].tolist() == pytest.approx(differences[0])
