@@ -1,20 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 from scipy.stats import nbinom, norm
 
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.forecaster.forecast import Forecast, residual_correlation
 from bowerbird.studies.lstm import calibrate
-
-SERIES = pd.DataFrame(
-    {
-        "seller_no": ["seller_1", "seller_2", "seller_2"],
-        "product_no": ["product_1", "product_2", "product_3"],
-        "warehouse_no": ["wh_1", "wh_1", "wh_2"],
-        "category1": ["a", "b", "c"],
-    }
-)
 
 
 def make(mean, dispersion, horizon=4, zero=0.0) -> Forecast:
@@ -142,8 +134,8 @@ def test_quantiles_between_those_kept_and_a_file(tmp_path):
 
 def test_a_kept_distribution_is_the_same_one(tmp_path):
     forecast = make([0.3, 4.0, 150.0], 0.4, zero=0.1)
-    table = forecast.to_frame(SERIES)
-    row = table.set_index(["product_no", "date"]).loc[("product_2", pd.Timestamp("2023-05-18"))]
+    table = forecast.to_frame(panel_of(np.zeros((3, 1))).series)
+    row = table.set_index(["product_no", "date"]).loc[("product_1", pd.Timestamp("2023-05-18"))]
     assert (row["mean"], row["forecast_qty"], row["q90"]) == (4.2, 4.2 * 0.9, forecast.quantile(0.9)[1, 2])
     forecast.save(tmp_path / "kept.npz")
     for again in (Forecast.from_frame(table), Forecast.load(tmp_path / "kept.npz")):

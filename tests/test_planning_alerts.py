@@ -141,12 +141,8 @@ def series(n):
     )
 
 
-def quiet(n=6, mean=8.0, seed=0):
-    return np.random.default_rng(seed).poisson(mean, (n, len(DATES))).astype(float)
-
-
 def test_planted_events_are_found_named_and_dated():
-    demand = quiet()
+    demand = poisson_series(8.0, 6, 140)
     demand[1, 60] = 60
     demand[2, 70:90] = 0
     demand[3, 80:] = np.random.default_rng(1).poisson(24.0, 60)
@@ -178,14 +174,14 @@ def test_planted_events_are_found_named_and_dated():
 
 
 def test_false_alarms_on_poisson_demand_are_rare():
-    table = demand_alerts(series(400), DATES, quiet(400, 5.0, seed=4))
+    table = demand_alerts(series(400), DATES, poisson_series(5.0, 400, 140, seed=4))
     per_series_year = len(table) / 400 / (112 / 365)
     assert per_series_year < 0.3
     assert not len(demand_alerts(series(50), DATES, np.zeros((50, 140))))
 
 
 def test_changing_the_future_leaves_the_alerts_of_the_past():
-    demand = quiet(40, seed=5)
+    demand = poisson_series(8.0, 40, 140, seed=5)
     demand[::2, 60] += 60
     demand[1::4, 70:85] = 0
     other = demand.copy()

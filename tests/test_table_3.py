@@ -537,15 +537,6 @@ def test_draws_are_those_of_single_seeds(panel):
     assert rows["low"].lt(rows["high"]).all()
 
 
-def test_families_that_use_past_days_only_are_counted_apart():
-    table = pd.DataFrame(
-        [("before", "last", True), ("after", "last", False), ("causal", "random", True), ("causal", "last", False)],
-        columns=["filtered", "split", "attains"],
-    ).assign(against="denoised")
-    text = with_and_without_later_days(table)
-    assert "later days, 2 of 3 attain it" in text and text.endswith("past days only, 0 of 1.")
-
-
 # --- the original data -----------------------------------------------------------------------------------------------
 
 
