@@ -277,7 +277,7 @@ SHAPE = np.array([1.5, 1.2, 1.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 2.5, 1.7])
 def by_hand(n_series: int = 4) -> tuple[Panel, Panel]:
     """10 units on every day, 1,000 on the days of Double 12; 20 on every day of November's promotion."""
     keys = {name: [f"{name}_{i}" for i in range(n_series)] for name in KEY}
-    series = pd.DataFrame({**keys, "category2": ["a", "b"] * (n_series // 2)})
+    series = pd.DataFrame(keys | {f"category{k}": ["a", "b"] * (n_series // 2) for k in (1, 2, 3)})
     demand = np.tile(np.where(SEASON.isin(promotion.DOUBLE_12), 1000.0, 10.0), (n_series, 1))
     return Panel(series, SEASON, demand), Panel(series, PROMOTION_DAYS, np.full((n_series, 11), 20.0))
 
@@ -385,7 +385,7 @@ def test_double_12_is_told_by_lifts_that_carry_over():
     mean = np.outer(level, np.ones(len(SEASON)))
     mean[:, SEASON.isin(promotion.DOUBLE_12)] *= 1.7 * lift[:, None]
     old.demand[:], november.demand[:] = rng.poisson(mean), rng.poisson(np.outer(level * lift, np.ones(11)))
-    found = study.double_12(old, november, ("category2",)).set_index("estimate")
+    found = study.double_12(old, november).query("group == 'category2'").set_index("estimate")
     assert found.loc["lift", "RMSE"] < found.loc["group_lift", "RMSE"] < found.loc["no lift", "RMSE"]
     assert found.loc["lift", "correlation"] > 0.85 and found.loc["lift", "event sd"] < 0.15
 
@@ -430,9 +430,7 @@ def test_forecast_is_base_times_lift_times_course_with_intervals_that_hold():
     truth = rng.negative_binomial(5, 5 / (5 + mean))
     assert frame["q10"].mean() == pytest.approx(np.quantile(truth, 0.1), rel=0.03)
     assert frame["q90"].mean() == pytest.approx(np.quantile(truth, 0.9), rel=0.03)
-    pd.testing.assert_frame_equal(
-        frame, promotion.forecast(old, base, table, shape, strength=1.5, base_sd=0.4, seed=1)
-    )
+    pd.testing.assert_frame_equal(frame, promotion.forecast(old, base, table, shape, strength=1.5, base_sd=0.4, seed=1))
 
 
 def test_what_does_not_fit_is_refused_by_name():
@@ -451,7 +449,7 @@ def test_what_does_not_fit_is_refused_by_name():
 
 def test_double_12_of_the_original_data_is_told_best_by_shrunk_lifts(original):
     old, november = build_panel(original), build_panel(original, "promotion", fill_gaps="nan")
-    found = study.double_12(old, november, ("category2",)).set_index("estimate")
+    found = study.double_12(old, november).query("group == 'category2'").set_index("estimate")
     assert found.loc["lift", "RMSE"] < found.loc["group_lift", "RMSE"] < found.loc["no lift", "RMSE"]
     assert found.loc["no lift", "RMSE"] < found.loc["raw", "RMSE"]  # unshrunk, a lift is worse than none
     assert found.loc["lift", "correlation"] > 0.5

@@ -4,6 +4,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from bowerbird.data.panel import correct_merge, naive_merge
+from bowerbird.dm import as_run
 from bowerbird.dm.as_run import (
     PRINTED_COLUMNS,
     RECORD_COLUMNS,
@@ -166,13 +167,14 @@ def test_the_nearest_start_is_kept():
     assert_settled(best, records)
 
 
-def test_a_stop_on_the_way_is_found_again_by_its_frequencies():
+def test_a_stop_on_the_way_is_found_again_by_its_frequencies(monkeypatch):
+    monkeypatch.setattr(as_run, "JITTER", 3.0)
     records, printed, frequencies = crowded()
     settled, _ = from_printed_centres(records, printed, frequencies, 5)
     start = settled.centres.to_numpy(copy=True)
     start[:, 1] += 3 * np.random.default_rng(7).normal(size=5)
     target = k_means(records, 5, start).frequencies  # an early stop somewhere about
-    found, tried = with_default_stop(records, settled, printed, target, n_starts=300, jitter=3, seed=1)
+    found, tried = with_default_stop(records, settled, printed, target, n_starts=300, seed=1)
     assert agreement(found, printed, target)["records off"] == tried["records off"].min()
     assert len(tried) == 300 and tried["records off"].min() <= np.abs(settled.frequencies - target).sum()
     again = k_means(records, 5, found.start)

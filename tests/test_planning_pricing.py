@@ -115,8 +115,8 @@ def test_two_by_two_by_hand():
 
 
 def test_a_unit_stays_where_moving_it_does_not_pay_or_there_is_no_way():
-    best = transfer([10, 10], [8, 8], [[1, 4], [3, 2]], worth=[3, 3], worth_at_origin=[0, 2])
-    np.testing.assert_array_equal(best.units, [[8, 0], [0, 0]])  # A-D costs 4 for a worth of 3, B-D 2 for 3 - 2
+    best = transfer([10, 10], [8, 8], [[1, 4], [3, 2]], worth=[3, 1])
+    np.testing.assert_array_equal(best.units, [[8, 0], [0, 0]])  # to D costs 4 or 2 for a worth of 1
     assert best.gain == 16
     apart = transfer([5, 5], [6, 6], [[1, INF], [INF, INF]], worth=9)
     np.testing.assert_array_equal(apart.units, [[5, 0], [0, 0]])
@@ -128,13 +128,13 @@ def test_a_unit_stays_where_moving_it_does_not_pay_or_there_is_no_way():
 def test_transfer_against_trying_all_whole_numbers(seed):
     rng = np.random.default_rng(seed)
     surplus, shortage = rng.integers(0, 4, 2), rng.integers(0, 4, 2)
-    cost, worth, stays = rng.integers(0, 6, (2, 2)), rng.integers(1, 9, 2), rng.integers(0, 3, 2)
-    best = transfer(surplus, shortage, cost, worth=worth, worth_at_origin=stays)
+    cost, worth = rng.integers(0, 6, (2, 2)), rng.integers(1, 9, 2)
+    best = transfer(surplus, shortage, cost, worth=worth)
     gains = []
     for flat in product(range(4), repeat=4):
         units = np.reshape(flat, (2, 2))
         if (units.sum(axis=1) <= surplus).all() and (units.sum(axis=0) <= shortage).all():
-            gains.append((units * (worth - stays[:, None] - cost)).sum())
+            gains.append((units * (worth - cost)).sum())
     assert best.gain == pytest.approx(max(gains))
     np.testing.assert_array_equal(best.units, np.rint(best.units))
     # Strong duality: the gain is what surplus and shortage are worth together.
@@ -190,7 +190,7 @@ LAST = {"stock": [2], "value": [[0, 2.0, 3.0]], "transport_cost": [[0.0]]}
         (exponential_pricing, SEASON, {"n_units": -1}, "n_units"),
         (fixed_price, SEASON, {"time_left": -1.0}, "time_left"),
         (exponential_pricing, SEASON, {"scale": 0.0}, "scale"),
-        (fixed_price, SEASON, {"sensitivity": -1.0}, "sensitivity"),
+        (exponential_pricing, SEASON, {"sensitivity": -1.0}, "sensitivity"),
         (markdown_plan, SALE, {"n_units": 10**6}, "n_units would take"),
         (markdown_plan, SALE, {"prices": [5, 9]}, "prices"),
         (markdown_plan, SALE, {"mean_demand": [[1.0]]}, "mean_demand"),

@@ -56,10 +56,12 @@ def test_noise_belongs_to_the_candidate_and_has_the_stated_size():
     assert replace(problem, noise=0.0).observe({"x": 0.3}) == 2.0
 
 
-def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data():
+def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data(monkeypatch):
+    monkeypatch.setattr(study, "LSTM_SERIES", 10)
+    monkeypatch.setattr(study, "LSTM_EPOCHS", 1)
     rng = np.random.default_rng(0)
     panel = panel_of(rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)))
-    problem = study.lstm_problem(panel, 3, n_series=10, epochs=1)
+    problem = study.lstm_problem(panel, 3)
     x = decode(problem.space, (sum(limits(problem.space)) / 2)[None])[0]
     rows = np.sort(np.random.default_rng(3).choice(16, 10, replace=False))
     settings = replace(Settings(epochs=1, batch_size=16), **x)
@@ -70,9 +72,8 @@ def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data():
         study.lstm_problem(replace(panel, demand=demand), 0),
         study.lstm_problem(replace(panel, series=panel.series.assign(**{ATTRIBUTES[0]: "other"})), 0),
         study.lstm_problem(panel, 1),
-        study.lstm_problem(panel, 0, epochs=5),
     ]
-    assert len({problem.data for problem in (study.lstm_problem(panel, 0), *others)}) == 5
+    assert len({problem.data for problem in (study.lstm_problem(panel, 0), *others)}) == 4
     assert study.lstm_problem(replace(panel), 0).data == study.lstm_problem(panel, 0).data
 
 
@@ -145,7 +146,7 @@ def runs_by_hand():
 
 
 def test_win_rates_and_ranks_by_hand():
-    table = study.win_rates(runs_by_hand(), [10], "A").set_index("against")
+    table = study.win_rates(runs_by_hand().replace("A", TUNED), [10]).set_index("against")
     assert table.loc["B", "pairings"] == 4 and table.loc["B", "won"] == 2.5 / 4  # a win, a tie, a loss, a win
     assert table.loc["C", "pairings"] == 2 and table.loc["C", "won"] == 1 / 2
     assert (table["low"] < table["won"]).all() and (table["won"] < table["high"]).all()

@@ -172,27 +172,29 @@ def from_printed_centres(
     return best, pd.DataFrame(tried)
 
 
+JITTER = 0.5  # standard deviation, in product codes
+
+
 def with_default_stop(
     records: Records,
     settled: RecordClusters,
     printed_centres: np.ndarray,
     printed_frequencies: np.ndarray,
     n_starts: int = 1000,
-    jitter: float = 0.5,
     seed: int = 0,
 ) -> tuple[RecordClusters, pd.DataFrame]:
     """K-means with scikit-learn's default stop from starts about a settled solution: the nearest, and a row for each.
 
     The default stop leaves some records near the border of two clusters where an earlier iteration had put them. Which
     records depends on the start. So each start moves the product codes of the centres, with standard deviation
-    `jitter`.
+    JITTER.
     """
     best, tried = settled, []
     product = RECORD_COLUMNS.index("product_no")
     # One start in a thousand gives Table 1 exactly; this sequence has one among its first ten for seed 0
     for rng in map(np.random.default_rng, np.random.SeedSequence(seed).spawn(n_starts)):
         init = settled.centres.to_numpy(copy=True)
-        init[:, product] += rng.normal(0, jitter, len(init))
+        init[:, product] += rng.normal(0, JITTER, len(init))
         found = k_means(records, len(init), init)
         tried.append(agreement(found, printed_centres, printed_frequencies))
         if _is_nearest(tried):

@@ -49,17 +49,17 @@ class FixedPrice:
     bound: float  # revenue if demand came exactly as expected: no pricing policy earns more on average
 
 
-def fixed_price(n_units: int, time_left: float, *, scale: float, sensitivity: float = 1.0) -> FixedPrice:
+def fixed_price(n_units: int, time_left: float, *, scale: float) -> FixedPrice:
     """The price that is best if demand comes as expected: within 1 / (2 sqrt(min(n, a t / e))) of the optimum.
 
-    Arguments as in `exponential_pricing`. Source: Gallego & van Ryzin 1994, theorems 2 and 3.
+    Arguments as in `exponential_pricing`, with b = 1. Source: Gallego & van Ryzin 1994, theorems 2 and 3.
     """
-    n_units, time_left, scale, sensitivity = _season(n_units, time_left, scale, sensitivity)
+    n_units, time_left, scale, _ = _season(n_units, time_left, scale, 1.0)
     if n_units == 0 or time_left == 0:
-        return FixedPrice(1 / sensitivity, 0.0, 0.0)
-    # The larger of the price 1 / b that earns most a day, and the run-out price log(a t / n) / b
-    price = max(1.0, np.log(scale * time_left / n_units)) / sensitivity
-    expected = scale * np.exp(-sensitivity * price) * time_left  # customers; at most n
+        return FixedPrice(1.0, 0.0, 0.0)
+    # The larger of the price 1 that earns most a day, and the run-out price log(a t / n)
+    price = max(1.0, np.log(scale * time_left / n_units))
+    expected = scale * np.exp(-price) * time_left  # customers; at most n
     # E[min(N, n)] = n - sum_{k<n} P(N <= k)
     sold = n_units - poisson.cdf(np.arange(n_units), expected).sum()
     return FixedPrice(float(price), float(price * sold), float(price * expected))
@@ -141,11 +141,11 @@ class Transfer:
     shortage_worth: np.ndarray  # (n_to,), of one more unit of shortage there
 
 
-def transfer(surplus, shortage, transport_cost, *, worth, worth_at_origin=0.0) -> Transfer:
+def transfer(surplus, shortage, transport_cost, *, worth) -> Transfer:
     """The transfers that gain most; a unit stays where moving it gains nothing.
 
     Units of surplus (n_from,) and of shortage (n_to,); transport cost per unit (n_from, n_to) [c], infinite without a
-    way; worth of a unit of shortage made good (n_to,) [v] and of one that stays (n_from,) [w].
+    way; worth of a unit of shortage made good (n_to,) [v].
     """
     surplus, shortage = at_least("surplus", surplus), at_least("shortage", shortage)
     for name, units in (("surplus", surplus), ("shortage", shortage)):
@@ -154,9 +154,8 @@ def transfer(surplus, shortage, transport_cost, *, worth, worth_at_origin=0.0) -
     shape = (surplus.size, shortage.size)
     cost = _checked_cost(transport_cost, shape)
     worth = spread_over("worth", finite("worth", worth), shape[1:])
-    worth_at_origin = spread_over("worth_at_origin", finite("worth_at_origin", worth_at_origin), shape[:1])
-    # max sum_ij (v_j - w_i - c_ij) x_ij,  sum_j x_ij <= surplus_i,  sum_i x_ij <= shortage_j,  x >= 0
-    gain = (worth - worth_at_origin[:, None] - cost).ravel()
+    # max sum_ij (v_j - c_ij) x_ij,  sum_j x_ij <= surplus_i,  sum_i x_ij <= shortage_j,  x >= 0
+    gain = (worth - cost).ravel()
     ways = np.isfinite(gain)
     leaves, arrives = _sums_of_ways(*shape)
     rows = block_array([[leaves], [arrives]], format="csc")[:, ways]

@@ -196,15 +196,15 @@ def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int 
     return pd.DataFrame(rows)
 
 
-def completion(curves: np.ndarray, n_clusters: int, n_hidden: int = 15, degree: int = 3, seed: int = 0) -> dict:
+def completion(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0) -> dict:
     """Error of curves completed by a mixture of other curves, and of the median of the last 21 days seen.
 
-    The mixture is fitted to every other curve; the rest are shown to it without their last `n_hidden` days. "covered"
+    The mixture is fitted to every other curve; the rest are shown to it without their last 15 days. "covered"
     is the share of hidden days in the 80 % band.
     """
     known, others = curves[::2], curves[1::2]
-    partial, hidden = others[:, :-n_hidden], others[:, -n_hidden:]
-    mean, variance = (part[:, -n_hidden:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
+    partial, hidden = others[:, :-15], others[:, -15:]
+    mean, variance = (part[:, -15:] for part in fit(known, n_clusters, degree, seed).forecast(partial))
     error = np.abs(hidden - mean)
     return {
         "clusters": float(error.mean()),
@@ -269,7 +269,6 @@ def choices(
     as_run: RecordClusters,
     printed_centres,
     printed_frequencies,
-    n_init: int = 5,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Each choice that made the tables undone in turn: K-means from the as-run solution, and from blind starts."""
@@ -288,7 +287,7 @@ def choices(
         init = as_run.centres[table.columns].to_numpy() / unit
         row = {"choice": choice, "records": len(table)}
         for name, start in (("from the print", init), ("blind", "k-means++")):
-            found = k_means(records, len(init), start, n_init=1 if name == "from the print" else n_init, seed=seed)
+            found = k_means(records, len(init), start, n_init=1 if name == "from the print" else 5, seed=seed)
             found = replace(found, centres=found.centres * unit)  # back in codes
             agreed = agreement(in_printed_order(found, printed_centres), printed_centres, printed_frequencies)
             row |= {f"{name}: {key}": value for key, value in agreed.items()}

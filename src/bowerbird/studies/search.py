@@ -386,14 +386,14 @@ def best_so_far(problem: Problem, observed: Observed, max_evaluations: int) -> n
     return np.array(losses + [loss] * (max_evaluations - len(losses)))
 
 
-def win_rates(runs: pd.DataFrame, budgets: Iterable[int], method: str = TUNED) -> pd.DataFrame:
-    """How often `method` ends below each other one, ties half, with 95 % intervals (Wilson 1927); a row a budget."""
+def win_rates(runs: pd.DataFrame, budgets: Iterable[int]) -> pd.DataFrame:
+    """How often tuned SBO ends below each other one, ties half, with 95 % intervals (Wilson 1927); a row a budget."""
     rows = []
     for budget in budgets:
         final = runs[runs["evaluation"] == budget].pivot(index=["problem", "seed"], columns="method", values="best")
-        for opponent in final.columns.drop(method):
-            pairs = final[[method, opponent]].dropna()
-            won = (pairs[method] < pairs[opponent]) + 0.5 * (pairs[method] == pairs[opponent])
+        for opponent in final.columns.drop(TUNED):
+            pairs = final[[TUNED, opponent]].dropna()
+            won = (pairs[TUNED] < pairs[opponent]) + 0.5 * (pairs[TUNED] == pairs[opponent])
             rows.append((budget, opponent, len(won), won.mean(), *wilson(won.mean(), len(won))))
     return pd.DataFrame(rows, columns=["evaluations", "against", "pairings", "won", "low", "high"])
 
@@ -415,23 +415,23 @@ def ranks(runs: pd.DataFrame, budgets: Iterable[int]) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values(f"{budget} evaluations").rename_axis("method").reset_index()
 
 
-def at_length(n_seeds: int, max_evaluations: int, n_dimensions: int = 10, seed: int = 0) -> pd.DataFrame:
+def at_length(n_seeds: int, max_evaluations: int, seed: int = 0) -> pd.DataFrame:
     """SBO with 30 bowers and scipy's differential evolution where evaluations cost nothing: medians over seeds.
 
-    `max_evaluations` is a multiple of the 15 `n_dimensions` of differential evolution's population, or a little more.
+    `max_evaluations` is a multiple of the 150 of differential evolution's population, or a little more.
     """
     rows, thirty = [], replace(VARIANTS["paper"], n_bowers=30)
     for name in FUNCTIONS:
         found = []
         for k in range(seed, seed + n_seeds):
-            problem = shifted_problem(name, k, n_dimensions, spread=0.4)  # Rastrigin's valleys make the spread matter
+            problem = shifted_problem(name, k, 10, spread=0.4)  # Rastrigin's valleys make the spread matter
             ours = sbo.minimize(
                 one_by_one(problem.loss), problem.space, thirty, max_evaluations=max_evaluations, seed=k
             )
             theirs = differential_evolution(
                 lambda x, problem=problem: problem.loss(dict(zip(problem.space, x, strict=True))),
                 [dimension.bounds for dimension in problem.space.values()],
-                maxiter=max_evaluations // (15 * n_dimensions) - 1, popsize=15, tol=0, polish=False, rng=k,
+                maxiter=max_evaluations // 150 - 1, popsize=15, tol=0, polish=False, rng=k,
             )  # fmt: skip
             found.append((ours.value, theirs.fun))
         sbo_median, de_median = np.median(found, axis=0)
@@ -441,14 +441,17 @@ def at_length(n_seeds: int, max_evaluations: int, n_dimensions: int = 10, seed: 
     return pd.DataFrame(rows)
 
 
-def lstm_problem(panel: Panel, seed: int, n_series: int = 200, epochs: int = 4) -> Problem:
+LSTM_SERIES, LSTM_EPOCHS = 200, 4
+
+
+def lstm_problem(panel: Panel, seed: int) -> Problem:
     """Validation WMAPE of the forecaster on some of a panel's series, trained for about a second."""
     from bowerbird.forecaster import Settings  # torch is for those who train
     from bowerbird.forecaster.tuning import validation_loss
 
-    rows = np.random.default_rng(seed).choice(panel.n_series, min(n_series, panel.n_series), replace=False)
-    few, fixed = panel.select(np.sort(rows)), Settings(epochs=epochs, batch_size=16)
-    data = digest([few.series.to_csv(), few.demand.tolist(), seed, epochs])
+    rows = np.random.default_rng(seed).choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
+    few, fixed = panel.select(np.sort(rows)), Settings(epochs=LSTM_EPOCHS, batch_size=16)
+    data = digest([few.series.to_csv(), few.demand.tolist(), seed, LSTM_EPOCHS])
     return Problem("LSTM", WIDE_LSTM, lambda x: validation_loss(few, replace(fixed, **x), seed=seed), data=data)
 
 
