@@ -385,7 +385,7 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
         )
     # The members' mixture as one distribution of equal mean, variance and share of extra zeros:
     # E[y] = (1 - z) m,  E[y^2] = (1 - z) (m + (1 + d) m^2),  m the mean of the negative binomial alone
-    selling, average = 1 - zero, mean.mean(axis=0)
+    selling, average = np.maximum(1 - zero, 1e-9), mean.mean(axis=0)  # single precision may round zero to 1
     second_moment = (mean + (1 + dispersion) * mean**2 / selling).mean(axis=0)
     share = selling.mean(axis=0)
     excess = np.maximum((second_moment - average) * share / average**2 - 1, 1e-3)
