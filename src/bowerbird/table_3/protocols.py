@@ -186,7 +186,7 @@ def make_forecasts(
         seen = replace(panel, demand=np.maximum(target_days, 0.0))  # a likelihood of counts: filtered dips become 0
         n_train = n_train_days(n_days, horizon)
         forecaster = fit(seen.until(n_train), replace(settings, horizon=horizon), seed=seed, device=device)
-        forecast = predict_rolling(forecaster, seen.until(n_days - horizon), LAGS)[2][:, scored]
+        forecast = predict_rolling(forecaster, seen.until(n_days - horizon), LAGS).point[:, scored]
     return Forecasts(forecast, target[:, scored], raw[:, scored], train[:, scored], test[:, scored])
 
 
