@@ -74,6 +74,7 @@ def workbook(tmp_path, sheets: dict[str, list], hidden: str = ""):
 
 # ---- finding a file
 
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -121,6 +122,7 @@ def test_a_file_that_lies_elsewhere_is_named(tmp_path, given, there, told):
 
 
 # ---- csv: encodings, separators, header, rows
+
 
 @pytest.mark.filterwarnings("ignore:.*read as GBK")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb2312", "gb18030", "utf-16"])
@@ -219,6 +221,7 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path, text, told):
 
 # ---- workbooks: sheets, day numbers, damage
 
+
 def test_sheets_with_the_header_are_joined_and_blank_rows_counted(tmp_path):
     april = [HEADER, ["a", "x"], [None, None], [" ", None], [2, "y"], [3.0, None], [None, None]]
     sheets = {"四月": april, "五月": [["note", *HEADER[::-1]], [1, "z", "c"]], "空": []}
@@ -309,6 +312,7 @@ def test_what_is_no_workbook(tmp_path, content):
 
 # ---- the six attachments: what is taken
 
+
 def test_tiny_attachments(tiny):
     assert [len(getattr(tiny, spec.name)) for spec in ATTACHMENTS] == [40, 5, 3, 5, 3, 6]
     for spec in ATTACHMENTS:
@@ -395,6 +399,7 @@ def test_whole_numbers_are_read_exactly(quantities):
 
 
 # ---- what is refused
+
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize(
@@ -491,6 +496,7 @@ def test_refuses_every_other_number(number):
 
 
 # ---- the originals
+
 
 def test_original_sizes_and_lookups(original):
     assert [len(getattr(original, spec.name)) for spec in ATTACHMENTS] == [331_336, 2302, 37, 56, 7429, 21_355]

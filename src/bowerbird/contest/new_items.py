@@ -22,7 +22,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation import bootstrap
 from bowerbird.evaluation.baselines import exponential_smoothing, recent_mean, recent_median
 from bowerbird.metrics import scores
-from bowerbird.seeds import streams
+from bowerbird.seeds import stream, streams
 
 SEEN_DAYS, LEVEL_DAYS = 30, 14  # days of a window that a method is shown, days its level is taken from
 N_WINDOWS = 4  # windows a series, `horizon` days apart
@@ -292,7 +292,7 @@ def hidden_old(old: Panel, origin: int, horizon: int, seed: int = 0) -> list[Hel
     A product's series are hidden together, since a new item's product is found among no old series.
     """
     codes, products = pd.factorize(old.series["product_no"])
-    half = (np.random.default_rng(seed).permutation(len(products)) % 2)[codes]
+    half = (stream(seed, "new items/hidden half").permutation(len(products)) % 2)[codes]
     parts = []
     for side in (0, 1):
         items, rest = old.select(half == side), old.select(half != side).until(origin)

@@ -16,6 +16,7 @@ from bowerbird.forecaster.inputs import panel_digest
 from bowerbird.forecaster.population import fit_population
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Result, minimize, one_by_one, spread
+from bowerbird.seeds import stream
 
 SPACE = {
     "hidden_size": Integer(12, 48),
@@ -153,7 +154,7 @@ def tune(
     if population and executor is not None:
         raise ParameterError("population trains a generation in one process, an executor in many; choose one of them")
     if n_series is not None and n_series < panel.n_series:
-        rows = np.random.default_rng(np.random.SeedSequence([seed, 1])).choice(panel.n_series, n_series, replace=False)
+        rows = stream(seed, "05/tuning series").choice(panel.n_series, n_series, replace=False)
         panel = panel.select(np.sort(rows))
 
     loss = _Loss(panel, settings, seed, device)

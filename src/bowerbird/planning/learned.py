@@ -22,6 +22,7 @@ from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples, critical_ratio
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import Costs, cost_parts, simulate_paths
+from bowerbird.seeds import stream
 
 HIDDEN, PATHS_A_STEP, LEARNING_RATE = 16, 32, 0.03
 SOFTNESS = 0.3, 0.1  # first and last width of the gate, in shares of sqrt(2 K D / h)
@@ -133,7 +134,7 @@ def train_rule(inputs: RuleInputs, demand, *, epochs: int = 200, seed: int = 0) 
         raise ParameterError(
             f"demand, shape {demand.shape}: give {inputs.mean.shape[0]} items x paths x {inputs.mean.shape[1]} days"
         )
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "learned rule/which paths")
     rule = LevelRule(inputs, seed)
     optimizer = torch.optim.Adam(rule.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)

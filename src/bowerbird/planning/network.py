@@ -24,6 +24,7 @@ from scipy.sparse import coo_array, vstack
 
 from bowerbird.checks import at_least, finite, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.seeds import stream
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def genetic_search(
     if low.shape != high.shape or not (low <= high).all() or (low % 1).any() or (high % 1).any():
         raise ParameterError(f"low is {low} and high {high}; give whole numbers, low at most high, one of each a level")
     low, high = low.astype(int), high.astype(int)
-    generations, rng, known = whole("generations", generations), np.random.default_rng(whole("seed", seed)), {}
+    generations, rng, known = whole("generations", generations), stream(whole("seed", seed), "genetic search"), {}
 
     def best_first(candidates: np.ndarray) -> np.ndarray:
         for levels in candidates:

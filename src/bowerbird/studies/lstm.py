@@ -10,6 +10,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.training import Forecaster, pooled
 from bowerbird.metrics import one_minus_wmape
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
 
 
@@ -53,7 +54,7 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
     data = forecaster.gather(panel)
     last = slice(panel.n_days - 1, panel.n_days)
     whole = one_minus_wmape(actual, pooled(forecaster, data, last).point[:, 0])
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "05/importance")
     rows = []
     for name in dict.fromkeys(data.names):
         columns = _columns(data, name)

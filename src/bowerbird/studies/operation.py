@@ -17,6 +17,7 @@ from bowerbird.operation.day import STEPS, begin, finish_day
 from bowerbird.operation.delivery import read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run
 from bowerbird.operation.store import Rules, open_store
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
 
 NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
@@ -77,7 +78,7 @@ def update_table(rolling: Rolling, seed: int) -> pd.DataFrame:
     actual = rolling.actual.reshape(len(rolling.actual), -1)
     error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
     total = np.nansum(actual, axis=1)
-    weights = samples(len(actual), 500, np.random.default_rng(seed))
+    weights = samples(len(actual), 500, stream(seed, "10/bootstrap"))
     rows = []
     for name, forecast in flat.items():
         scores = metrics.scores(actual, forecast)

@@ -389,7 +389,7 @@ def searched_against_exact(
 
 def _steady_paths(mean: np.ndarray, n_paths: int, seed: int) -> np.ndarray:
     """Poisson demand, the same every day, (n_items, n_paths, STEADY_DAYS)."""
-    return np.random.default_rng(seed).poisson(mean[:, None, None], (len(mean), n_paths, STEADY_DAYS))
+    return stream(seed, "09/steady paths").poisson(mean[:, None, None], (len(mean), n_paths, STEADY_DAYS))
 
 
 def _above_optimum(mean, costs: Costs, s, S, lead_time: int) -> tuple[float, float]:

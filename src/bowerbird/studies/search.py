@@ -19,6 +19,7 @@ from bowerbird.code import code_digest
 from bowerbird.data.panel import Panel
 from bowerbird.files import digest, read_record, write_record
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Space, decode, limits, one_by_one
+from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, new_figure, with_sliders
 
 WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0, "Griewank": 600.0}
@@ -267,7 +268,7 @@ def run_sbo(problem: Problem, max_evaluations: int, seed: int, variant: str = "p
 def run_random(problem: Problem, max_evaluations: int, seed: int) -> Observed:
     """Random search: candidates drawn uniformly, logarithmic dimensions on their logarithm."""
     low, high = limits(problem.space)
-    points = np.random.default_rng(seed).uniform(low, high, (max_evaluations, len(problem.space)))
+    points = stream(seed, "04/random search").uniform(low, high, (max_evaluations, len(problem.space)))
     return [(x, _finite(problem.observe(x))) for x in decode(problem.space, points)]
 
 
@@ -449,7 +450,7 @@ def lstm_problem(panel: Panel, seed: int) -> Problem:
     from bowerbird.forecaster import Settings  # torch is for those who train
     from bowerbird.forecaster.tuning import validation_loss
 
-    rows = np.random.default_rng(seed).choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
+    rows = stream(seed, "04/series").choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
     few, fixed = panel.select(np.sort(rows)), Settings(epochs=LSTM_EPOCHS, batch_size=16)
     data = digest([few.series.to_csv(), few.demand.tolist(), seed, LSTM_EPOCHS])
     return Problem("LSTM", WIDE_LSTM, lambda x: validation_loss(few, replace(fixed, **x), seed=seed), data=data)
