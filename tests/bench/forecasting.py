@@ -55,7 +55,7 @@ def em_seconds(curves: np.ndarray, n_clusters: int = 10, n_iter: int = 30) -> fl
     def iterate():
         parameters = start
         for _ in range(n_iter):
-            parameters, _ = gathered.step(*parameters)
+            parameters = gathered.m_step(gathered.e_step(*parameters)[0])
 
     return seconds(iterate, 3) / n_iter
 

@@ -84,9 +84,9 @@ def main() -> None:
     start = gathered.m_step(np.eye(CLUSTERS)[np.arange(len(curves)) % CLUSTERS])
     network = network_costs(panel)
     condensing = core_seconds(lambda: gather(curves, DEGREE), 1) / len(curves)
-    iteration = core_seconds(lambda: gathered.step(*start)) / len(curves)
+    iteration = core_seconds(lambda: gathered.m_step(gathered.e_step(*start)[0])) / len(curves)
     totals = group_bytes(panel)[1]
-    moments = 8 * CLUSTERS * (1 + gathered.moments.shape[1])
+    moments = 8 * CLUSTERS * (3 + gathered.own.shape[1])
     some, share = f"a sample of {SAMPLE:,}", EPOCHS * SAMPLE / SERIES
     steps = [
         ("read, check and merge", reading, 1, "files", "–", 0),
@@ -179,9 +179,9 @@ def _through(pool: Executor, n: int) -> None:
 
 def text(table: pd.DataFrame, panel: Panel, gathered: Statistics, task: float) -> str:
     groups, n_bytes = group_bytes(panel)
-    per_curve = sum(array[0].nbytes for array in (gathered.own, gathered.residual, gathered.moments))
+    per_curve = sum(array[0].nbytes for array in (gathered.own, gathered.residual, gathered.n_observed))
     n_blocks = -(-SERIES // SHARD)
-    moments = 8 * CLUSTERS * (1 + gathered.moments.shape[1])
+    moments = 8 * CLUSTERS * (3 + gathered.own.shape[1])
     total = table["core-hours"].sum()
     one = table.set_index("step")
     training, em = one.loc["network, training, an epoch"], one.loc["EM, an iteration, K = 10"]

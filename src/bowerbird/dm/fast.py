@@ -9,13 +9,13 @@ and R_i = I where no day is missing. So an iteration needs P + 1 numbers a curve
 square ||y||^2 - 2 y'Qb + ||Qb||^2 would do so too, but it loses the digits of a small variance beside a high level.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-CHUNK = 4096  # curves; their log densities under ten clusters stay in the cache
 SINGULAR = 1e-9  # eigenvalues of eq. (8)'s matrix below this share of the largest are treated as zero (rounding)
 TINY = 1e-300  # divides the sums of an empty cluster, which are 0
 
@@ -26,7 +26,7 @@ class Statistics:
 
     own: np.ndarray  # (n, P), u_i
     residual: np.ndarray  # (n,), r_i
-    moments: np.ndarray  # (n, 2 + P), what an M-step sums up: 1, n_i, R_i'u_i; with missing days also R_i'R_i
+    n_observed: np.ndarray  # (n,), n_i
     triangle: np.ndarray | None  # (n, P, P), R_i; None without missing days
     variance: float = 1.0  # of all values
 
@@ -36,23 +36,19 @@ class Statistics:
         *arrays, triangle = zip(*(_condense(rows, q, complete) for rows in chunks), strict=True)
         return cls(*map(np.concatenate, arrays), None if complete else np.concatenate(triangle), variance)
 
-    def take(self, which: slice | np.ndarray) -> "Statistics":
+    def take(self, which: np.ndarray) -> "Statistics":
         """Some of the curves."""
         triangle = None if self.triangle is None else self.triangle[which]
-        return Statistics(self.own[which], self.residual[which], self.moments[which], triangle, self.variance)
+        return Statistics(self.own[which], self.residual[which], self.n_observed[which], triangle, self.variance)
 
     def __len__(self) -> int:
         return len(self.own)
-
-    @property
-    def n_observed(self) -> np.ndarray:
-        return self.moments[:, 1]
 
     def own_fits(self) -> np.ndarray:
         """Coordinates in Q of each curve's own fit (n, P), as near as its days tell to that of the mean curve."""
         if self.triangle is None:
             return self.own
-        mean = self._centres(self.moments.sum(axis=0)[None])[0]
+        mean = self.m_step(np.ones((len(self), 1)))[1][0]
         away = self.own - self.triangle @ mean
         return mean + np.einsum("npq,nq->np", np.linalg.pinv(self.triangle, rcond=1e-3), away)
 
@@ -65,78 +61,46 @@ class Statistics:
 
     def e_step(self, weights, centres, variances) -> tuple[np.ndarray, float]:
         """Responsibilities (n, K) and the log-likelihood, as `mixture.e_step`."""
-        parts = [(w.T, log_density.sum()) for _, w, log_density, _ in self._chunks(weights, centres, variances)]
-        return np.concatenate([w for w, _ in parts]), float(sum(likelihood for _, likelihood in parts))
+        with np.errstate(divide="ignore"):  # the weight of an empty cluster
+            constant = np.log(weights)[:, None] - 0.5 * np.log(2 * np.pi * variances)[:, None] * self.n_observed
+        # Eq. (4), then eqs (3) and (6) from the largest term on
+        joint = constant - 0.5 * self.squared_distances(centres) / variances[:, None]  # (K, n)
+        highest = joint.max(axis=0)
+        joint = np.exp(joint - highest)
+        total = joint.sum(axis=0)
+        return (joint / total).T, float((highest + np.log(total)).sum())
 
     def m_step(self, w, eq9: str = "corrected") -> tuple:
         """Weights, centres and variances, as `mixture.m_step`."""
-        moments = w.T @ self.moments
-        centres = self._centres(moments)
+        mass = w.sum(axis=0)
+        # Eq. (8): beta_k = (sum_i w_ik X_i'X_i)^-1 sum_i w_ik X_i'y_i
+        if self.triangle is None:  # the weighted mean of the u_i
+            centres = w.T @ self.own / np.maximum(mass, TINY)[:, None]
+        else:
+            linear, normal = self._linear_and_normal
+            inverse = np.linalg.pinv(np.tensordot(w, normal, (0, 0)), rcond=SINGULAR, hermitian=True)
+            centres = np.einsum("kpq,kq->kp", inverse, w.T @ linear)
+        # Eq. (9), as printed without n_i
         squared = np.einsum("nk,kn->k", w, self.squared_distances(centres))
-        return self._parameters(moments, centres, squared, eq9)
+        size = w.T @ self.n_observed if eq9 == "corrected" else mass
+        # Eq. (10)
+        return mass / len(self), centres, squared / np.maximum(size, TINY)
 
-    def step(self, weights, centres, variances, eq9: str = "corrected") -> tuple[tuple, float]:
-        """E-step and M-step in one pass: the next parameters, and the log-likelihood of the given ones."""
-        moments, squared, likelihood = 0.0, 0.0, 0.0
-        for chunk, w, log_density, distances in self._chunks(weights, centres, variances):
-            moments = moments + w @ chunk.moments
-            squared = squared + np.einsum("kn,kn->k", w, distances)
-            likelihood += log_density.sum()
-        moved = self._centres(moments)
-        # The weighted squares about the former centres, less what the move to the new ones takes off
-        away = moved - centres
-        squared = squared - np.einsum("kp,kpq,kq->k", away, self._normal(moments), away)
-        return self._parameters(moments, moved, squared, eq9), float(likelihood)
-
-    def _normal(self, moments) -> np.ndarray:
-        """sum_i w_ik R_i'R_i (K, P, P)."""
-        size = self.own.shape[1]
-        if self.triangle is None:
-            return moments[:, :1, None] * np.eye(size)
-        return moments[:, 2 + size :].reshape(-1, size, size)
-
-    def _centres(self, moments) -> np.ndarray:
-        # Eq. (8): beta_k = (sum_i w_ik X_i'X_i)^-1 sum_i w_ik X_i'y_i; complete curves: the weighted mean of the u_i
-        linear = moments[:, 2 : 2 + self.own.shape[1]]
-        if self.triangle is None:
-            return linear / np.maximum(moments[:, :1], TINY)
-        inverse = np.linalg.pinv(self._normal(moments), rcond=SINGULAR, hermitian=True)
-        return np.einsum("kpq,kq->kp", inverse, linear)
-
-    def _parameters(self, moments, centres, squared, eq9) -> tuple:
-        # Eq. (9), as printed without n_i; eq. (10)
-        mass, days = moments[:, 0], moments[:, 1]
-        return mass / len(self), centres, squared / np.maximum(days if eq9 == "corrected" else mass, TINY)
-
-    def _chunks(self, weights, centres, variances) -> Iterator[tuple]:
-        """Some thousand curves at a time: they, w (K, n), log p(y) (n,), squared distances (K, n)."""
-        with np.errstate(divide="ignore"):  # the weight of an empty cluster
-            log_prior = np.log(weights)[:, None]
-        for start in range(0, len(self), CHUNK):
-            chunk = self.take(slice(start, start + CHUNK))
-            squared = chunk.squared_distances(centres)
-            # Eq. (4), then eqs (3) and (6) from the largest term on
-            joint = squared * (-0.5 / variances)[:, None]
-            joint += log_prior + np.multiply.outer(-0.5 * np.log(2 * np.pi * variances), chunk.n_observed)
-            highest = joint.max(axis=0)
-            joint -= highest
-            np.exp(joint, out=joint)
-            total = joint.sum(axis=0)
-            joint /= total
-            yield chunk, joint, highest + np.log(total), squared
+    @cached_property
+    def _linear_and_normal(self) -> tuple[np.ndarray, np.ndarray]:
+        """X_i'y_i = R_i'u_i (n, P) and X_i'X_i = R_i'R_i (n, P, P)."""
+        transposed = self.triangle.mT
+        return (transposed @ self.own[:, :, None])[:, :, 0], transposed @ self.triangle
 
 
 def _condense(rows: np.ndarray, q: np.ndarray, complete: bool) -> tuple:
-    """The fields of `Statistics` for some curves (n, n_days)."""
-    n, (n_days, size) = len(rows), q.shape
+    """The first four fields of `Statistics` for some curves (n, n_days)."""
     if complete:
         own = rows @ q
-        return own, ((rows - own @ q.T) ** 2).sum(axis=1), np.column_stack([np.ones(n), np.full(n, n_days), own]), None
+        return own, ((rows - own @ q.T) ** 2).sum(axis=1), np.full(len(rows), float(len(q))), None
     seen = ~np.isnan(rows)
     rows = np.where(seen, rows, 0.0)
     bases, triangle = np.linalg.qr(seen[:, :, None] * q)  # (n, n_days, P), (n, P, P)
     own = np.einsum("ntp,nt->np", bases, rows)
     residual = ((rows - np.einsum("ntp,np->nt", bases, own)) ** 2).sum(axis=1)
-    linear, normal = np.einsum("nqp,nq->np", triangle, own), np.einsum("nrp,nrq->npq", triangle, triangle)
-    moments = np.column_stack([np.ones(n), seen.sum(axis=1), linear, normal.reshape(n, size**2)])
-    return own, residual, moments, triangle
+    return own, residual, seen.sum(axis=1).astype(float), triangle

@@ -17,7 +17,7 @@ from scipy.special import logsumexp, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from bowerbird.checks import floats, whole
-from bowerbird.dm.fast import CHUNK, SINGULAR, Statistics
+from bowerbird.dm.fast import SINGULAR, Statistics
 from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
 
@@ -136,6 +136,7 @@ LARGEST = 1e60  # of a value; the squares of larger ones, and of values below 1 
 FLOOR = 1e-10  # least variance of a cluster, relative to the variance of all values
 SHORT_RUNS, SHORT_ITERATIONS = 10, 8  # of small EM
 ENOUGH = 20_000  # curves; of more, a random sample chooses the start
+CHUNK = 4096  # curves read at a time
 
 
 class DegenerateClusterWarning(UserWarning):
@@ -305,7 +306,7 @@ class PolynomialRegressionMixture:
         for _ in range(max_iter):
             weights, centres, variances = parameters
             variances = np.where(weights > 0, np.maximum(variances, FLOOR * data.variance), data.variance)
-            following, likelihood = data.step(weights, centres, variances, eq9=self.eq9)
+            w, likelihood = data.e_step(weights, centres, variances)
             change = likelihood - history[-1] if history and not dropped else np.inf
             rounding = 1e-9 * (abs(likelihood) + data.n_observed.sum())
             if self.eq9 == "corrected" and change < -rounding:
@@ -314,6 +315,7 @@ class PolynomialRegressionMixture:
             history.append(likelihood)
             if abs(change) <= self.tol * (abs(likelihood) + 0.1):
                 return Run(path, history, True, n_dropped)
+            following = data.m_step(w, self.eq9)
             kept = following[0] * len(data) >= 1
             dropped = self.on_empty == "drop" and kept.any() and not kept.all()
             if dropped:
