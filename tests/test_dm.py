@@ -335,7 +335,7 @@ def test_a_saved_mixture_predicts_the_same_bits():
 # ---- empty clusters, clusters without variance, hard data -----------------------------------------------------------
 
 
-def test_an_empty_cluster_is_kept_or_dropped_and_never_silently():
+def test_an_empty_cluster_is_kept_and_never_silently():
     curves, labels = draw(20, n_curves=100, n_components=2, spread=1.0)
     start = np.eye(3)[labels]  # the third is empty
     with pytest.warns(DegenerateClusterWarning, match="1 of 3 clusters hold less than one curve"):
@@ -343,12 +343,8 @@ def test_an_empty_cluster_is_kept_or_dropped_and_never_silently():
     assert kept.weights_[2] == 0 and kept.coefficients_.shape == (3, 4)
     assert np.isfinite(kept.predict_proba_by_day(curves)).all()
     np.testing.assert_array_equal(kept.predict_proba(curves)[:, 2], 0)
-    with pytest.warns(DegenerateClusterWarning, match="1 clusters held less than one curve and were dropped"):
-        dropped = PolynomialRegressionMixture(3, on_empty="drop").fit(curves, start)
-    assert dropped.n_dropped_ == 1 and dropped.weights_.shape == (2,)
     alone = fit(curves, start[:, :2], n_components=2)
-    for found in (kept, dropped):
-        np.testing.assert_allclose(found.log_likelihood_, alone.log_likelihood_, rtol=1e-12)
+    np.testing.assert_allclose(kept.log_likelihood_, alone.log_likelihood_, rtol=1e-12)
 
 
 @pytest.mark.parametrize("level", [0.0, 7.3])
@@ -512,7 +508,6 @@ def test_curves_that_cannot_be_clustered_are_refused(curves, start, message):
         (lambda: PolynomialRegressionMixture(degree=-1), "degree is -1"),
         (lambda: PolynomialRegressionMixture(eq9="literal"), "eq9 is 'literal'"),
         (lambda: PolynomialRegressionMixture(init="best"), "init is 'best'"),
-        (lambda: PolynomialRegressionMixture(on_empty="ignore"), "on_empty is 'ignore'"),
     ],
 )
 def test_errors_name_the_cure(call, message):

@@ -149,7 +149,6 @@ class Run(NamedTuple):
     path: list[tuple]
     history: list[float]
     converged: bool
-    n_dropped: int
 
 
 class PolynomialRegressionMixture:
@@ -170,9 +169,6 @@ class PolynomialRegressionMixture:
         Stop when |change of log-likelihood| / (|log-likelihood| + 0.1) falls to it.
     max_iter : int
         Most iterations of a run.
-    on_empty : {"keep", "drop"}
-        What becomes of a cluster with less than one curve, counted by responsibility. Both give a
-        `DegenerateClusterWarning`.
     eq9 : {"corrected", "printed"}
         Denominator of eq. (9). "printed" omits the length of the curves; it exists to show what that does.
     random_state : int
@@ -187,7 +183,7 @@ class PolynomialRegressionMixture:
     log_likelihood_ : float       of the last E-step
     history_ : list of float      log-likelihood of every iteration
     n_iter_, converged_ : iterations; whether `tol` was met
-    n_floored_, n_dropped_ : clusters whose variance stands on the floor, clusters dropped
+    n_floored_ : clusters whose variance stands on the floor
     n_curves_, n_points_, n_days_ : curves with an observed day, observed values, days
 
     Clusters come in order of rising mean level. If `fit` was given responsibilities, their order is kept.
@@ -219,7 +215,6 @@ class PolynomialRegressionMixture:
         n_init: int = 1,
         tol: float = 1e-8,
         max_iter: int = 500,
-        on_empty: str = "keep",
         eq9: str = "corrected",
         random_state: int = 0,
     ):
@@ -229,14 +224,11 @@ class PolynomialRegressionMixture:
         self.random_state = whole("random_state", random_state)
         if not isinstance(tol, Real) or not np.isfinite(tol):
             raise ParameterError(f"tol is {tol!r}; give a finite number")
-        for name, value, choices in (
-            ("init", init, ("small_em", "random")),
-            ("on_empty", on_empty, ("keep", "drop")),
-            ("eq9", eq9, ("corrected", "printed")),
-        ):
-            if value not in choices:
-                raise ParameterError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-        self.tol, self.init, self.on_empty, self.eq9 = tol, init, on_empty, eq9
+        if init not in ("small_em", "random"):
+            raise ParameterError(f"init is {init!r}; choose 'small_em' or 'random'")
+        if eq9 not in ("corrected", "printed"):
+            raise ParameterError(f"eq9 is {eq9!r}; choose 'corrected' or 'printed'")
+        self.tol, self.init, self.eq9 = tol, init, eq9
 
     def fit(
         self, curves, responsibilities: np.ndarray | None = None, *, callback: Callable | None = None
@@ -265,65 +257,57 @@ class PolynomialRegressionMixture:
         """
         curves = _two_dimensional(curves)
         n, n_days = curves.shape
-        self._check_enough(n, n_days)
-        self._set_days(n_days)
         complete, variance = _check_values(curves)
-        data = Statistics.gather(_read_rows(curves), self._q, complete, variance)
-        seen = data.n_observed > 0
-        self._check_enough(seen.sum(), n_days)
-        every, data = data, data if seen.all() else data.take(seen)
+        self._set_days(n_days)
+        every = Statistics.gather(_read_rows(curves), self._q, complete, variance)
+        seen = every.n_observed > 0
+        data = every if seen.all() else every.take(seen)
+        if len(data) < self.n_components or n_days <= self.degree + 1:
+            raise ParameterError(
+                f"{len(data)} curves of {n_days} days cannot carry {self.n_components} clusters of degree "
+                f"{self.degree}; take fewer clusters or a lower degree"
+            )
         if responsibilities is None:
             starts = [self._start(data, rng) for rng in streams(self.random_state, "mixture/starts", self.n_init)]
         else:
             starts = [data.m_step(self._check_responsibilities(responsibilities, n)[seen], self.eq9)]
         runs = [self._em(data, start, self.max_iter) for start in starts]
         best = max(runs, key=lambda run: run.history[-1])
-        order = np.arange(len(best.path[-1][0]))
+        order = np.arange(self.n_components)
         if responsibilities is None:
             order = np.argsort((best.path[-1][1] @ self._q.T).mean(axis=1), kind="stable")
         self._set_parameters(*(array[order] for array in best.path[-1]))
-        self.history_, self.converged_, self.n_dropped_ = best.history, best.converged, best.n_dropped
+        self.history_, self.converged_ = best.history, best.converged
         self.log_likelihood_, self.n_iter_ = self.history_[-1], len(self.history_)
         self.n_curves_, self.n_points_ = len(data), int(data.n_observed.sum())
         self.n_floored_ = int((self.variances_ <= FLOOR * variance).sum())
 
-        def responsibilities_of(parameters: tuple) -> np.ndarray:
-            w = every.e_step(*parameters)[0]
-            return w[:, order] if w.shape[1] == len(order) else w
-
-        self.responsibilities_ = responsibilities_of(best.path[-1])
+        self.responsibilities_ = every.e_step(*best.path[-1])[0][:, order]
         w = self.responsibilities_[seen]
         self.entropy_ = float(-xlogy(w, w).sum())
         if callback is not None:
             for iteration, (parameters, likelihood) in enumerate(zip(best.path, best.history, strict=True), 1):
-                callback(iteration, responsibilities_of(parameters), likelihood)
+                callback(iteration, every.e_step(*parameters)[0][:, order], likelihood)
         self._warn(complete)
         return self
 
     def _em(self, data: Statistics, parameters: tuple, max_iter: int) -> Run:
         """Iterate E-step and M-step until the log-likelihood stands still."""
-        path, history, n_dropped, dropped = [], [], 0, False
+        path, history = [], []
         for _ in range(max_iter):
             weights, centres, variances = parameters
             variances = np.where(weights > 0, np.maximum(variances, FLOOR * data.variance), data.variance)
             w, likelihood = data.e_step(weights, centres, variances)
-            change = likelihood - history[-1] if history and not dropped else np.inf
+            change = likelihood - history[-1] if history else np.inf
             rounding = 1e-9 * (abs(likelihood) + data.n_observed.sum())
             if self.eq9 == "corrected" and change < -rounding:
                 break  # EM cannot fall, but by rounding, where the observed days fix no coefficient
             path.append((weights, centres, variances))
             history.append(likelihood)
             if abs(change) <= self.tol * (abs(likelihood) + 0.1):
-                return Run(path, history, True, n_dropped)
-            following = data.m_step(w, self.eq9)
-            kept = following[0] * len(data) >= 1
-            dropped = self.on_empty == "drop" and kept.any() and not kept.all()
-            if dropped:
-                weights, centres, variances = (array[kept] for array in following)
-                following = weights / weights.sum(), centres, variances
-                n_dropped += int((~kept).sum())
-            parameters = following
-        return Run(path, history, False, n_dropped)
+                return Run(path, history, True)
+            parameters = data.m_step(w, self.eq9)
+        return Run(path, history, False)
 
     def _start(self, data: Statistics, rng: np.random.Generator) -> tuple:
         """Parameters to begin with."""
@@ -347,23 +331,14 @@ class PolynomialRegressionMixture:
                 "log-likelihood, BIC, ICL and responsibilities depend on the floor; set such curves (without demand, "
                 "say) apart, or fit fewer clusters"
             )
-        if self.n_dropped_:
-            said.append(f"{self.n_dropped_} clusters held less than one curve and were dropped")
         if few:
-            said.append(f'{few} of {k} clusters hold less than one curve; fit fewer clusters, or on_empty="drop"')
+            said.append(f"{few} of {k} clusters hold less than one curve; fit fewer clusters")
         if said:
             warnings.warn("; ".join(said), DegenerateClusterWarning, stacklevel=3)
         if not self.converged_:
             cure = "" if complete else ", or lower the degree: few days of some curves are observed"
             message = f"EM did not converge in {self.n_iter_} iterations; raise max_iter or tol{cure}"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
-
-    def _check_enough(self, n: int, n_days: int) -> None:
-        if n < self.n_components or n_days <= self.degree + 1:
-            raise ParameterError(
-                f"{n} curves of {n_days} days cannot carry {self.n_components} clusters of degree {self.degree}; take "
-                "fewer clusters or a lower degree"
-            )
 
     def _check_responsibilities(self, responsibilities, n: int) -> np.ndarray:
         w = floats("responsibilities", responsibilities)
