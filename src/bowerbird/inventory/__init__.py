@@ -5,5 +5,6 @@ their service and cost), then `plan` (the contest's table).
 
 Notation, the same in every module: on-hand stock, position (on hand + on order - backorders), reorder point [s],
 order-up-to level [S], lead time [LT], review period [NRT], holding cost [h], shortage cost [p], cost of an order [K].
+Arguments that are NaN, masked, out of range or of a wrong shape raise a ParameterError that names them.
 An order is placed when the position is *below* s; textbooks that order at or below s have an s one less.
 """

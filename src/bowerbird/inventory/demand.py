@@ -24,13 +24,7 @@ class Demand:
 
     Parameters
     ----------
-    probability : array (n_items, n_units)
-        Column d holds P(D = d), d = 0, 1, ...; every row sums to 1.
-
-    Raises
-    ------
-    ParameterError
-        If a probability is negative or a row does not sum to 1.
+    probability : array (n_items, n_units)  Column d holds P(D = d), d = 0, 1, ...; every row sums to 1.
 
     >>> half = Demand([[0.5, 0.3, 0.2]])
     >>> half.mean.round(2), half.quantile(0.8)
@@ -84,36 +78,29 @@ def _normalised(probability: np.ndarray) -> Demand:
     return Demand(probability / probability.sum(axis=1, keepdims=True))
 
 
-def _items(name: str, values: np.ndarray, others: np.ndarray | float = 0.0) -> np.ndarray:
-    """The values as (n_items,): one an item, or one for as many items as the others have."""
-    values = np.atleast_1d(values)
-    if values.shape == (1,) and np.ndim(others) == 1:
-        values = np.repeat(values, len(others))
-    if values.ndim != 1 or not values.size:
-        raise ParameterError(f"{name} has shape {values.shape}; give one number, or one for each item")
-    return values
+def _items(**values) -> list[np.ndarray]:
+    """The values as columns (n_items, 1), each given once an item or once for all."""
+    check_shapes(**values)
+    columns = np.broadcast_arrays(*map(np.atleast_1d, values.values()))
+    if columns[0].ndim != 1 or not columns[0].size:
+        raise ParameterError(f"{' and '.join(values)}, shape {columns[0].shape}: give one number, or one for each item")
+    return [column[:, None] for column in columns]
 
 
-def _units(name: str, largest: float, n_items: int) -> np.ndarray:
-    """0, 1, ... up to the largest whole number that a table must hold, and one more."""
-    check_size(name, n_items * (largest + 2))
-    return np.arange(largest + 2)
+def _tabulated(name: str, distribution, *parameters: np.ndarray) -> Demand:
+    """A distribution of scipy.stats, its parameters (n_items, 1), as a table."""
+    largest = distribution.isf(TAIL, *parameters).max()
+    check_size(name, len(parameters[0]) * (largest + 2))
+    return _normalised(distribution.pmf(np.arange(largest + 2), *parameters))
 
 
 def poisson_demand(mean) -> Demand:
-    """Poisson demand.
-
-    Parameters
-    ----------
-    mean : float or array (n_items,)
-        Expected units [lambda], at least 0.
+    """Poisson demand, from its mean in units [lambda], a float or an array (n_items,), at least 0.
 
     >>> poisson_demand(2.0).probability[0, :3].round(4)
     array([0.1353, 0.2707, 0.2707])
     """
-    mean = _items("mean", at_least("mean", mean))
-    units = _units("mean", poisson.isf(TAIL, mean.max()), len(mean))
-    return _normalised(poisson.pmf(units, mean[:, None]))
+    return _tabulated("mean", poisson, *_items(mean=at_least("mean", mean)))
 
 
 def negative_binomial_demand(mean, variance) -> Demand:
@@ -121,32 +108,22 @@ def negative_binomial_demand(mean, variance) -> Demand:
 
     Parameters
     ----------
-    mean : float or array (n_items,)
-        Expected units [mu], above 0.
-    variance : float or array (n_items,)
-        Variance of the units, above the mean.
-
-    Raises
-    ------
-    ParameterError
-        If a variance is not above its mean; demand is then Poisson, or narrower.
+    mean : float or array (n_items,)  Expected units [mu], above 0.
+    variance : float or array (n_items,)  Of the units, above the mean.
 
     Failures before the 4th head of a fair coin have mean 4 and variance 8; none with probability 1/16.
 
     >>> negative_binomial_demand(4, 8).probability[0, :2].round(4)
     array([0.0625, 0.125 ])
     """
-    mean = _items("mean", above("mean", mean), at_least("variance", variance))
-    variance = spread_over("variance", at_least("variance", variance), mean.shape)
+    mean, variance = _items(mean=above("mean", mean), variance=at_least("variance", variance))
     if not (variance > mean).all():
         raise ParameterError(
             f"variance {variance[variance <= mean][0]:g} is not above the mean {mean[variance <= mean][0]:g}; "
             "take Poisson demand where they are equal"
         )
     # r = mu^2 / (variance - mu),  q = mu / variance
-    size, chance = (mean**2 / (variance - mean))[:, None], (mean / variance)[:, None]
-    units = _units("mean and variance", nbinom.isf(TAIL, size, chance).max(), len(mean))
-    return _normalised(nbinom.pmf(units, size, chance))
+    return _tabulated("mean and variance", nbinom, mean**2 / (variance - mean), mean / variance)
 
 
 def sampled_demand(samples: np.ndarray) -> Demand:
@@ -154,13 +131,7 @@ def sampled_demand(samples: np.ndarray) -> Demand:
 
     Parameters
     ----------
-    samples : array (n_items, n_samples)
-        Whole units, not negative, no NaN.
-
-    Raises
-    ------
-    ParameterError
-        If the samples are empty, negative, NaN or not whole.
+    samples : array (n_items, n_samples)  Whole units, not negative, no NaN.
 
     >>> sampled_demand([[0, 3, 0, 1]]).probability
     array([[0.5 , 0.25, 0.  , 0.25]])
@@ -177,14 +148,7 @@ def sampled_demand(samples: np.ndarray) -> Demand:
 
 
 def demand_over_days(demand: Demand, days: int) -> Demand:
-    """Demand summed over days that are alike and independent, as over lead time and review.
-
-    Parameters
-    ----------
-    demand : Demand
-        Demand of one day.
-    days : int
-        Number of days, at least 0; over no days demand is 0.
+    """Demand summed over `days` days that are alike and independent, as over lead time and review.
 
     >>> demand_over_days(Demand([[0.5, 0.5]]), 2).probability
     array([[0.25, 0.5 , 0.25]])
@@ -216,27 +180,13 @@ class Newsvendor:
 
 
 def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
-    """The probability of no shortage at which one unit more costs as much as it saves.
+    """The probability of no shortage at which one unit more costs as much as it saves, p / (p + h).
 
     Parameters
     ----------
-    holding_cost : float or array
-        Cost of a unit left over [h], above 0.
-    shortage_cost : float or array
-        Cost of a unit short [p], above 0.
+    holding_cost, shortage_cost : float or array  Of a unit left over, and of a unit short [h, p], above 0.
 
-    Returns
-    -------
-    float or array, p / (p + h), in (0, 1).
-
-    Raises
-    ------
-    ParameterError
-        If a cost is not above 0.
-
-    Source
-    ------
-    Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
+    Source: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
 
     >>> float(critical_ratio(1.0, 9.0))
     0.9
@@ -251,19 +201,10 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost) -> Newsvendor:
 
     Parameters
     ----------
-    mean, std : float or array
-        Mean and standard deviation of demand [mu, sigma].
-    holding_cost, shortage_cost : float or array
-        Cost per unit left over and per unit short [h, p].
+    mean, std : float or array  Of demand in units [mu, sigma].
+    holding_cost, shortage_cost : float or array  As in `critical_ratio` [h, p].
 
-    Raises
-    ------
-    ParameterError
-        If a cost is not above 0, or the mean or the standard deviation below it.
-
-    Source
-    ------
-    Snyder & Shen, example 4.3.
+    Source: Snyder & Shen, example 4.3.
 
     >>> best = normal_newsvendor(50, 8, 0.18, 0.70)
     >>> round(float(best.level), 4), round(float(best.cost), 4)
@@ -277,22 +218,9 @@ def normal_newsvendor(mean, std, holding_cost, shortage_cost) -> Newsvendor:
 
 
 def newsvendor(demand: Demand, holding_cost, shortage_cost) -> Newsvendor:
-    """Best whole-number level against any table of demand.
+    """Best whole-number level against any table of demand: the smallest S with P(demand <= S) >= `critical_ratio`.
 
-    Parameters
-    ----------
-    demand : Demand
-        Demand of the time the level must last, as by `demand_over_days`; n_items rows.
-    holding_cost, shortage_cost : float or array (n_items,)
-        Cost per unit left over and per unit short [h, p].
-
-    Returns
-    -------
-    Newsvendor; level, int (n_items,), is the smallest S with P(demand <= S) >= p / (p + h).
-
-    Source
-    ------
-    Snyder & Shen, section 4.3 (discrete demand).
+    The demand is that of the time the level must last, as by `demand_over_days`.
 
     >>> best = newsvendor(poisson_demand(6.0), 1, 4)
     >>> best.level, best.cost.round(4)
@@ -307,19 +235,13 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
 
     Parameters
     ----------
-    samples : array (n_items, n_samples)
-        Draws of each item's demand.
-    service_level : float or array (n_items,) or (n_levels, 1 or n_items)
-        Least probability of no shortage, in (0, 1); the critical ratio for least cost.
+    samples : array (n_items, n_samples)  Draws of each item's demand, units.
+    service_level : float or array (n_items,) or (n_levels, 1 or n_items)  Least probability of no shortage, in (0, 1);
+        the critical ratio for least cost.
 
     Returns
     -------
-    array (n_items,), or (n_levels, n_items)
-
-    Raises
-    ------
-    ParameterError
-        If a service level is not inside (0, 1), or a sample is NaN, infinite or masked.
+    array (n_items,), or (n_levels, n_items) for levels in rows
 
     >>> sample_newsvendor(np.array([[7, 1, 9, 3, 5]]), 0.8)
     array([7])
@@ -342,16 +264,13 @@ def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray
 
     Parameters
     ----------
-    demand : Demand
-        Demand of the time the level must last, n_items rows.
-    level : int, array (n_items,), or array (n_items, n_levels)
-        Units in stock before demand [y], of either sign.
-    holding_cost, shortage_cost : float or array (n_items,)
-        Cost per unit left over and per unit short [h, p].
+    demand : Demand  Of the time that the level must last, n_items rows.
+    level : int, array (n_items,) or (n_items, n_levels)  Units in stock before demand [y], of either sign.
+    holding_cost, shortage_cost : float or array (n_items,)  As in `critical_ratio` [h, p].
 
     Returns
     -------
-    array (n_items,), or (n_items, n_levels) if the levels are.
+    array (n_items,), or (n_items, n_levels) if the levels are
 
     A coin decides between no unit and two; at level 1 a unit is left over or short, each half of the time.
 

@@ -11,16 +11,7 @@ from bowerbird.inventory.simulate import simulate
 
 
 def whole_units(mean: np.ndarray) -> np.ndarray:
-    """Daily forecasts in whole units whose running totals stay within half a unit of the forecast's.
-
-    Parameters
-    ----------
-    mean : array (n_items, n_days)
-        Expected daily demand, not negative.
-
-    Returns
-    -------
-    int64 array (n_items, n_days)
+    """Expected daily demand (n_items, n_days) in whole units whose running totals stay within half a unit of its own.
 
     Rounding day by day would make 0.4 a day into nothing at all.
 
@@ -44,38 +35,22 @@ def replenishment_plan(
     lead_time: int = 3,
     review: int = 1,
 ) -> pd.DataFrame:
-    """The replenishment plan: levels from the forecast's distribution, simulated on the expected demand.
+    """Table 4 of the contest's semi-final: levels from the forecast's distribution, simulated on the expected demand.
 
     Parameters
     ----------
-    series : DataFrame, n_items rows
-        seller_no, product_no, warehouse_no of each item.
-    dates : DatetimeIndex, n_days
-        Days of the plan.
-    samples : array (n_items, n_samples, horizon)
-        Sampled daily demand from the first day of the plan on.
-    forecast_mean : array (n_items, n_days)
-        Expected daily demand.
-    service_level : float or array (n_items,)
-        Critical ratio p / (p + h), in (0, 1).
-    opening_stock : int or array (n_items,)
-        On hand before the first day.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
+    series : DataFrame, n_items rows  seller_no, product_no, warehouse_no of each item.
+    dates : DatetimeIndex, n_days  Days of the plan.
+    samples : array (n_items, n_samples, horizon)  Daily demand from the first day of the plan on.
+    forecast_mean : array (n_items, n_days)  Expected daily demand.
+    service_level : float or array (n_items,)  Critical ratio p / (p + h), in (0, 1).
+    opening_stock : int or array (n_items,)  On hand before the first day.
+    lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
 
     Returns
     -------
     DataFrame, one row an item and day: seller_no, product_no, warehouse_no, date, s, S, opening_stock (before
     arrivals), arrivals, forecast_demand (`whole_units` of the mean), order, closing_stock; units are whole numbers.
-
-    Raises
-    ------
-    ParameterError
-        If shapes do not fit together, or as in `periodic_review_levels` and `simulate`.
-
-    Source
-    ------
-    Table 4 of the contest's semi-final.
 
     Two units a day for sure: with one day to order, four must be in stock or on order.
 
@@ -99,12 +74,7 @@ def replenishment_plan(
     plan = series.loc[series.index.repeat(len(dates)), list(SERIES_KEY)].reset_index(drop=True)
     plan["date"] = np.tile(dates.to_numpy(), len(series))
     columns = {
-        "s": levels.s,
-        "S": levels.S,
-        "opening_stock": run.opening_stock,
-        "arrivals": run.arrivals,
-        "forecast_demand": demand,
-        "order": run.orders,
-        "closing_stock": run.closing_stock,
-    }
+        "s": levels.s, "S": levels.S, "opening_stock": run.opening_stock, "arrivals": run.arrivals,
+        "forecast_demand": demand, "order": run.orders, "closing_stock": run.closing_stock,
+    }  # fmt: skip
     return plan.assign(**{name: units.reshape(-1).astype(np.int64) for name, units in columns.items()})

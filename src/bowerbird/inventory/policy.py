@@ -12,17 +12,8 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from bowerbird.checks import (
-    MOST_STEPS,
-    above,
-    at_least,
-    check_shapes,
-    check_size,
-    finite,
-    probabilities,
-    spread_over,
-    whole,
-)
+from bowerbird import checks
+from bowerbird.checks import above, at_least, check_shapes, check_size, finite, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import (
     Demand,
@@ -49,14 +40,7 @@ class EconomicOrder:
 
 
 def order_quantity_cost(quantity, order_cost, holding_cost, demand_rate) -> np.ndarray:
-    """Ordering and holding cost per unit of time of any order quantity.
-
-    Parameters
-    ----------
-    quantity : float or array
-        Units an order [Q], above 0.
-    order_cost, holding_cost, demand_rate : float or array
-        As in `economic_order_quantity`.
+    """Ordering and holding cost per unit of time of any order quantity [Q], for `economic_order_quantity`'s arguments.
 
     >>> float(order_quantity_cost(250, 8, 0.225, 1300))  # 41.6 + 28.125
     69.725
@@ -73,21 +57,11 @@ def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOr
 
     Parameters
     ----------
-    order_cost : float or array
-        Fixed cost of an order [K], at least 0.
-    holding_cost : float or array
-        Cost per unit in stock and unit of time [h], above 0.
-    demand_rate : float or array
-        Units per unit of time [D], at least 0.
+    order_cost : float or array  Of an order, whatever its size [K], at least 0.
+    holding_cost : float or array  Per unit in stock and unit of time [h], above 0.
+    demand_rate : float or array  Units per unit of time [D], at least 0.
 
-    Raises
-    ------
-    ParameterError
-        If a cost or rate is out of range.
-
-    Source
-    ------
-    Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., example 3.1.
+    Source: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., example 3.1.
 
     >>> order = economic_order_quantity(8, 0.225, 1300)
     >>> round(float(order.quantity), 4), round(float(order.cost), 4)
@@ -102,18 +76,9 @@ def economic_order_quantity(order_cost, holding_cost, demand_rate) -> EconomicOr
 
 
 def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, demand_rate) -> EconomicOrder:
-    """The best order quantity when demand may wait for the next order, at a cost.
+    """The best order quantity when demand may wait, at a cost per unit and unit of time [p], above 0.
 
-    Parameters
-    ----------
-    order_cost, holding_cost, demand_rate : float or array
-        As in `economic_order_quantity` [K, h, D].
-    shortage_cost : float or array
-        Cost per unit waiting and unit of time [p], above 0.
-
-    Source
-    ------
-    Snyder & Shen, example 3.8.
+    The other arguments are those of `economic_order_quantity`. Source: Snyder & Shen, example 3.8.
 
     >>> order = economic_order_with_backorders(8, 0.225, 5, 1300)
     >>> round(float(order.quantity), 4), round(float(order.cost), 4)
@@ -125,29 +90,16 @@ def economic_order_with_backorders(order_cost, holding_cost, shortage_cost, dema
 
 
 def safety_stock(service_level, daily_std, *, lead_time, review=0) -> np.ndarray:
-    """Stock on top of expected demand that a service level takes, for normal demand and independent days.
+    """Units on top of expected demand that a service level takes, for normal demand and independent days.
 
     Parameters
     ----------
-    service_level : float or array
-        Probability of no shortage until the next arrival, in (0, 1).
-    daily_std : float or array
-        Standard deviation of a day's demand [sigma].
-    lead_time, review : float or array
-        Days from order to arrival [LT], and between reviews [NRT]; the latter 0 if stock is watched all the time.
+    service_level : float or array  Probability of no shortage until the next arrival, in (0, 1).
+    daily_std : float or array  Standard deviation of a day's demand [sigma].
+    lead_time : float or array  Days from order to arrival [LT].
+    review : float or array  Days between reviews [NRT]; 0 if stock is watched all the time.
 
-    Returns
-    -------
-    float or array, units.
-
-    Raises
-    ------
-    ParameterError
-        If a service level is not inside (0, 1), or another argument is negative.
-
-    Source
-    ------
-    Silver, Pyke & Thomas, Inventory and Production Management in Supply Chains, 4th ed., section 6.10.
+    Source: Silver, Pyke & Thomas, Inventory and Production Management in Supply Chains, 4th ed., section 6.10.
 
     Four days with a standard deviation of 15 units have one of 30; the 95 % quantile lies 1.645 of them above the mean.
 
@@ -162,18 +114,9 @@ def safety_stock(service_level, daily_std, *, lead_time, review=0) -> np.ndarray
 
 
 def order_up_to_level(service_level, daily_mean, daily_std, *, lead_time, review=0) -> np.ndarray:
-    """Expected demand over lead time and review period, and safety stock on top; with review = 0 the reorder point.
+    """Expected demand over lead time and review period, and `safety_stock` on top; with review = 0 the reorder point.
 
-    Parameters
-    ----------
-    service_level, daily_std, lead_time, review
-        As in `safety_stock`.
-    daily_mean : float or array
-        Mean of a day's demand [mu].
-
-    Source
-    ------
-    Snyder & Shen, example 4.4.
+    `daily_mean` is a day's demand [mu]; the rest as in `safety_stock`. Source: Snyder & Shen, example 4.4.
 
     >>> round(float(order_up_to_level(0.70 / 0.88, 50, 8, lead_time=4, review=1)), 4)
     264.7669
@@ -190,40 +133,35 @@ class Levels:
     S: np.ndarray
 
 
+def over_next_days(name: str, values, days: int) -> np.ndarray:
+    """Sum of each day's value and of the days - 1 after it, (n_items, n_days); days beyond the last repeat it."""
+    values = at_least(name, values)
+    if values.ndim != 2 or not values.size:
+        raise ParameterError(f"{name}, shape {values.shape}: give (n_items, n_days), none of them 0")
+    check_size("days", len(values) * (values.shape[1] + days))
+    check_size("days", values.size * days, checks.MOST_STEPS)
+    longer = np.pad(values, ((0, 0), (0, days - 1)), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(longer, days, axis=1).sum(axis=2)
+
+
 def normal_levels(mean: np.ndarray, std: np.ndarray, *, lead_time: int = 3, review: int = 1, service_level) -> Levels:
-    """`order_up_to_level` of every day, for days that differ and a fixed lead time.
+    """`order_up_to_level` of every day, for days that differ; s = S, not rounded.
 
     Parameters
     ----------
-    mean, std : array (n_items, n_days)
-        Mean and standard deviation of each day's demand, taken as independent from day to day; days beyond the last
-        repeat it.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
-    service_level : float or array (n_items,)
-        Probability of no shortage until the next arrival.
-
-    Returns
-    -------
-    Levels of float64, not rounded, s = S.
+    mean, std : array (n_items, n_days)  Of each day's demand, independent from day to day; the last day is repeated.
+    lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
+    service_level : float or array (n_items,)  As in `safety_stock`.
 
     >>> normal_levels(np.full((1, 1), 50.0), np.full((1, 1), 8.0), lead_time=4, service_level=0.70 / 0.88).s.round(4)
     array([[264.7669]])
     """
-    mean = at_least("mean", mean)
-    if mean.ndim != 2 or not mean.size:
-        raise ParameterError(f"mean, shape {mean.shape}: give (n_items, n_days), none of them 0")
-    variance = np.square(spread_over("std", at_least("std", std), mean.shape))
-    z = norm.ppf(spread_over("service_level", probabilities("service_level", service_level), mean.shape[:1]))[:, None]
     days = whole("lead_time", lead_time) + whole("review", review, 1)
-    check_size("lead_time and review", mean.size * float(days), 1e7)
     # The sums over the next LT + NRT days take the place of mu (LT + NRT) and sigma^2 (LT + NRT).
-    beyond = ((0, 0), (0, days - 1))
-    mean, variance = (
-        np.lib.stride_tricks.sliding_window_view(np.pad(x, beyond, mode="edge"), days, axis=1).sum(axis=2)
-        for x in (mean, variance)
-    )
-    level = mean + z * np.sqrt(variance)
+    expected = over_next_days("mean", mean, days)
+    std = spread_over("std", at_least("std", std), expected.shape)
+    z = norm.ppf(spread_over("service_level", probabilities("service_level", service_level), expected.shape[:1]))
+    level = expected + z[:, None] * np.sqrt(over_next_days("std", np.square(std), days))
     return Levels(level, level)
 
 
@@ -252,31 +190,21 @@ def periodic_review_levels(
 
     Parameters
     ----------
-    samples : array (n_items, n_samples, horizon)
-        Sampled daily demand; a path is one sample over all days. Days beyond the horizon repeat the last day's
-        distribution, independent of the days before: the samples of the last day in another order.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
-    service_level : float or array (n_items,) or (n_levels, 1 or n_items)
-        Critical ratio p / (p + h): the least probability that a day ends without a shortage, if every review orders up
-        to s. Several at once, in rows, where an order costs nothing.
-    order_cost : float or array (n_items,)
-        Fixed cost of an order, in units of the cost of holding one unit for a day [K / h].
-    n_days : int, optional
-        Length of the plan; the horizon by default.
+    samples : array (n_items, n_samples, horizon)  Daily demand; a path is one sample over all days. Days beyond the
+        horizon have the last day's distribution, independent of the days before.
+    lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
+    service_level : float or array (n_items,) or (n_levels, 1 or n_items)  Critical ratio p / (p + h): the least
+        probability that a day ends without a shortage, if every review orders up to s. Several at once, in rows, where
+        an order costs nothing.
+    order_cost : float or array (n_items,)  Of an order, in units of the cost of holding one unit for a day [K / h].
+    n_days : int, optional  Length of the plan; the horizon by default.
 
     Returns
     -------
-    Levels of int64, rounded up; arrays (n_levels, n_items, n_days) for several service levels.
+    Levels of int64, rounded up; arrays (n_levels, n_items, n_days) for several service levels
 
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range, order_cost meets several service levels, or samples are negative, NaN or masked.
-
-    Source
-    ------
-    The contest's statement of the (s, S) problem; Snyder & Shen, chapter 4; Zheng, Management Science 38 (1992).
+    Source: the contest's statement of the (s, S) problem; Snyder & Shen, chapter 4; Zheng, Management Science 38
+    (1992).
 
     Two days must be covered; of five paths, four ask for at most 7 units on them.
 
@@ -339,7 +267,7 @@ class ExactLevels:
 def exact_levels(
     demand: Demand, *, holding_cost, shortage_cost, order_cost, lead_time: int = 0, review: int = 1
 ) -> ExactLevels:
-    """The (s, S) policy of least expected cost per day, for all items at once.
+    """The (s, S) policy of least expected cost per day, for all items at once; demand not met waits.
 
     Once raised to S, the position falls with demand until it lies below s and the next order starts the cycle anew.
     With m(j) the expected number of reviews that find the position j below S, and G(y) the expected holding and
@@ -347,34 +275,27 @@ def exact_levels(
 
         cost(s, S) = (K + sum_j m(j) G(S - j)) / sum_j m(j),  j = 0 ... S - s        (renewal-reward theorem)
 
-    Zheng and Federgruen: a best s lies at or below y*, the minimum of G, and a best S at or above it. An S with G(S)
-    above the best cost so far cannot improve on it, nor can any S beyond. So S climbs from y* until that stops it, and
-    the best s of each S is read off one running sum. Demand not met waits.
+    A best s lies at or below y*, the minimum of G, and a best S at or above it. An S with G(S) above the best cost so
+    far cannot improve on it, nor can any S beyond. So S climbs from y* until that stops it, and the best s of each S is
+    read off one running sum.
 
     Parameters
     ----------
-    demand : Demand
-        Demand of one day, the same every day and independent from day to day; n_items rows.
-    holding_cost, shortage_cost : float or array (n_items,)
-        Cost per unit on hand, and per unit backordered, at the end of a day [h, p], above 0.
-    order_cost : float or array (n_items,)
-        Fixed cost of an order [K], at least 0; with 0 the result is the base-stock policy s = S.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT], as in `simulate`.
+    demand : Demand  Of one day, the same every day and independent from day to day; n_items rows.
+    holding_cost, shortage_cost : float or array (n_items,)  Per unit on hand, and per unit backordered, at the end of a
+        day [h, p], above 0.
+    order_cost : float or array (n_items,)  Of an order [K], at least 0; with 0 the result is base stock, s = S.
+    lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
 
     Returns
     -------
-    ExactLevels; an item without demand is never ordered: s = S = 0.
+    ExactLevels; an item without demand is never ordered: s = S = 0
 
     Raises
     ------
-    ParameterError
-        If a cost or a number of days is out of range, or the search would not end within some seconds: the width of it
-        grows like sqrt(2 K D / h).
+    ParameterError  Also if the search would not end within some seconds: its width grows like sqrt(2 K D / h).
 
-    Source
-    ------
-    Y.-S. Zheng, A. Federgruen, Operations Research 39 (1991) 654-665; Snyder & Shen, section 4.4.
+    Source: Y.-S. Zheng, A. Federgruen, Operations Research 39 (1991) 654-665; Snyder & Shen, section 4.4.
 
     Printed for a mean of 10: order at or below 6, up to 40, cost 35.022.
 
@@ -394,7 +315,7 @@ def exact_levels(
     while len(left):
         steps = 12 * width[left] * (width[left] + n_units)  # for each S and s, some passes
         searched = f"order_cost and holding_cost: a search over {width[left].max():,.0f} units"
-        check_size(searched, steps.max(), MOST_STEPS)
+        check_size(searched, steps.max(), checks.MOST_STEPS)
         check_size(f"{searched} for {len(left)} items", steps.sum(), MOST_STEPS_OF_ALL)
         left = left[np.argsort(width[left], kind="stable")]
         found = []
@@ -473,23 +394,9 @@ def _visits(demand: Demand, n_steps: int) -> np.ndarray:
 def levels_cost(
     demand: Demand, s, S, *, holding_cost, shortage_cost, order_cost, lead_time: int = 0, review: int = 1
 ) -> np.ndarray:
-    """Exact expected cost per day of any whole (s, S), to compare a rule with the best.
+    """Exact expected cost per day of any whole s <= S (n_items,), to compare a rule with the best.
 
-    Parameters
-    ----------
-    demand, holding_cost, shortage_cost, order_cost, lead_time, review
-        As in `exact_levels`.
-    s, S : int or array (n_items,)
-        A position below s is raised to S; s <= S.
-
-    Returns
-    -------
-    array (n_items,); an item without demand keeps S for ever.
-
-    Raises
-    ------
-    ParameterError
-        As in `exact_levels`, or if s exceeds S.
+    The other arguments are those of `exact_levels`. An item without demand keeps S for ever.
 
     One unit is asked for every day. An order of two comes every other day; one unit is held on half of the days.
 
@@ -502,7 +409,7 @@ def levels_cost(
     if not (s <= S).all():
         raise ParameterError(f"s exceeds S by {np.max(s - S):g}; every reorder point must be at most its S")
     steps = int((S - s).max(initial=0)) + 1
-    check_size("S - s", n_items * float(steps) * n_units, MOST_STEPS)
+    check_size("S - s", n_items * float(steps) * n_units, checks.MOST_STEPS)
     check_size("S - s", n_items * float(steps))
     below = np.arange(steps)  # j
     G = _review_cost(_ends(demand, lead_time, review), S[:, None] - below, h, p)

@@ -31,26 +31,11 @@ BLOCK = 8192
 
 @dataclass(frozen=True)
 class Costs:
-    """Cost coefficients of each item.
+    """Cost coefficients of each item, numbers or arrays (n_items,), none negative."""
 
-    Parameters
-    ----------
-    holding : float or array (n_items,)
-        Per unit on hand at the end of a day [h].
-    shortage : float or array (n_items,)
-        Per unit short and day [p].
-    order : float or array (n_items,)
-        Per order [K].
-
-    Raises
-    ------
-    ParameterError
-        If a cost is negative or unknown.
-    """
-
-    holding: np.ndarray
-    shortage: np.ndarray
-    order: np.ndarray
+    holding: np.ndarray  # per unit on hand at the end of a day [h]
+    shortage: np.ndarray  # per unit short and day [p]
+    order: np.ndarray  # per order [K]
 
     def __post_init__(self):
         for name in ("holding", "shortage", "order"):
@@ -58,17 +43,12 @@ class Costs:
 
 
 def assumed_costs(service_level=0.95, price=1.0) -> Costs:
-    """Costs in proportion to an assumed price, since the contest never published prices.
-
-    The contest says only that holding and shortage cost rise with the item's price. The critical ratio p / (p + h) is
-    then free of the price; prices weigh the items in a total cost.
+    """Costs in proportion to an assumed price: the contest says only that both rise with the price; orders are free.
 
     Parameters
     ----------
-    service_level : float or array (n_items,)
-        Critical ratio p / (p + h), in (0, 1).
-    price : float or array (n_items,)
-        Assumed price of a unit, above 0.
+    service_level : float or array (n_items,)  Critical ratio p / (p + h), in (0, 1).
+    price : float or array (n_items,)  Assumed price of a unit, above 0.
 
     >>> costs = assumed_costs(0.9, price=365.0)
     >>> round(float(costs.holding), 3), round(float(costs.shortage), 3)
@@ -84,10 +64,8 @@ class Stock:
 
     Parameters
     ----------
-    on_hand : array (...)
-        Units on hand; below 0 they are owed to customers who wait.
-    on_order : list of LT arrays (...)
-        Units that arrive on the coming days, the next day's first.
+    on_hand : array (...)  Units on hand; below 0 they are owed to customers who wait.
+    on_order : list of LT arrays (...)  Units that arrive on the coming days, the next day's first.
 
     >>> stock = Stock(np.array([5.0]), [np.array([2.0])])  # a lead time of one day
     >>> stock.order(np.array([4.0]))
@@ -132,53 +110,32 @@ def _days(demand, s, S, opening_stock, lead_time: int, review: int, lost_sales: 
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over the simulated days; arrays (n_items,), or (n_paths, n_items) for sampled paths.
+    """Sums over the simulated days; arrays (n_items,), or (n_paths, n_items) for sampled paths."""
 
-    Attributes
-    ----------
-    demand, sales : Units asked for, and sold on the day they were asked for.
-    unmet : Units short, summed over days: a lost unit counts once, a backorder on every day it waits.
-    stock : Unit-days on hand, the closing stocks of all days.
-    orders : Number of orders placed.
-    """
-
-    demand: np.ndarray
-    sales: np.ndarray
-    unmet: np.ndarray
-    stock: np.ndarray
-    orders: np.ndarray
+    demand: np.ndarray  # units asked for
+    sales: np.ndarray  # units sold on the day they were asked for
+    unmet: np.ndarray  # units short: a lost unit counts once, a backorder on every day it waits
+    stock: np.ndarray  # unit-days on hand, the closing stocks of all days
+    orders: np.ndarray  # number of orders placed
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Every item on every day; all arrays (n_items, n_days), units.
+    """Every item on every day; all arrays (n_items, n_days), units."""
 
-    Attributes
-    ----------
-    demand : Units asked for.
-    opening_stock : On hand at the start of the day, before arrivals.
-    arrivals : Received at the start of the day.
-    orders : Ordered at the day's review.
-    sales : The day's demand met from stock on the day.
-    closing_stock : On hand at the end of the day.
-    backorders : Owed at the end of the day; 0 when sales are lost.
-    lead_time, review : int
-        Days from order to arrival [LT] and between reviews [NRT].
-    """
-
-    demand: np.ndarray
-    opening_stock: np.ndarray
-    arrivals: np.ndarray
-    orders: np.ndarray
-    sales: np.ndarray
-    closing_stock: np.ndarray
-    backorders: np.ndarray
-    lead_time: int
-    review: int
+    demand: np.ndarray  # asked for
+    opening_stock: np.ndarray  # on hand at the start of the day, before arrivals
+    arrivals: np.ndarray  # received at the start of the day
+    orders: np.ndarray  # ordered at the day's review
+    sales: np.ndarray  # the day's demand met from stock on the day
+    closing_stock: np.ndarray  # on hand at the end of the day
+    backorders: np.ndarray  # owed at the end of the day; 0 when sales are lost
+    lead_time: int  # days from order to arrival [LT]
+    review: int  # days between reviews [NRT]
 
     @property
     def unmet(self) -> np.ndarray:
-        """Units short that day: a lost unit counts on its day, a backorder on every day it waits."""
+        """Units short that day, as in `Totals`."""
         return np.maximum(self.demand - self.sales, self.backorders)
 
     @property
@@ -216,21 +173,11 @@ def simulate(
 
     Parameters
     ----------
-    demand : array (n_items, n_days)
-        Units asked for each day, not negative, no NaN.
-    s, S : array (n_items, n_days), or anything that broadcasts to it
-        Reorder point and order-up-to level of each day, s <= S.
-    opening_stock : float or array (n_items,)
-        On hand before day 0; the contest gives every item 5.
-    lead_time, review : int
-        Days from order to arrival [LT], at least 0, and between reviews [NRT], at least 1.
-    lost_sales : bool
-        Whether demand not met is lost; otherwise it is backordered.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range or has the wrong shape.
+    demand : array (n_items, n_days)  Units asked for each day, not negative.
+    s, S : array (n_items, n_days), or what broadcasts to it  Reorder point and order-up-to level, s <= S.
+    opening_stock : float or array (n_items,)  On hand before day 0; the contest gives every item 5.
+    lead_time, review : int  Days from order to arrival [LT], at least 0, and between reviews [NRT], at least 1.
+    lost_sales : bool  Whether demand not met is lost; otherwise it is backordered.
 
     On day 0 the position 5 lies below s = 6, so 5 units are ordered; they arrive on day 3.
 
@@ -263,32 +210,18 @@ def simulate_paths(
     lost_sales: bool = True,
     executor: Executor | None = None,
 ) -> Totals:
-    """Simulate a policy on many demand paths and keep the totals of each path.
+    """Simulate a policy on many demand paths and keep the totals of each path, arrays (n_paths, n_items).
 
     Items are simulated in blocks that fit a processor's cache. Each block draws from a generator of its own, so the
     result is the same with any executor.
 
     Parameters
     ----------
-    demand : array (n_items, n_paths, n_days), or Demand of one day
-        Units asked for each day. A table is drawn from, independently every day.
-    s, S, opening_stock, lead_time, review, lost_sales
-        As in `simulate`.
-    n_paths, n_days : int
-        Size of the sample that is drawn from a table.
-    seed : int
-        Of that sample.
-    executor : concurrent.futures.Executor, optional
-        Shares out the blocks.
-
-    Returns
-    -------
-    Totals of arrays (n_paths, n_items).
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range or has the wrong shape.
+    demand : array (n_items, n_paths, n_days), or Demand of one day  Units asked for each day. A table is drawn from,
+        independently every day.
+    n_paths, n_days, seed : int  Size and seed of the sample that is drawn from a table.
+    s, S, opening_stock, lead_time, review, lost_sales  As in `simulate`.
+    executor : concurrent.futures.Executor, optional  Shares out the blocks.
 
     >>> totals = simulate_paths([[[2, 3, 2, 4, 1], [0, 0, 0, 0, 0]]], s=6, S=10)
     >>> totals.sales[:, 0].tolist(), totals.orders[:, 0].tolist()
@@ -339,17 +272,7 @@ def _block_totals(block: tuple, drawn: tuple[int, int] | None, lost_sales: bool,
 
 
 def cost_parts(totals: Totals, costs: Costs) -> dict[str, np.ndarray]:
-    """Costs over all days.
-
-    Parameters
-    ----------
-    totals : Totals
-        Of one simulation, or of sampled paths.
-    costs : Costs
-
-    Returns
-    -------
-    dict: holding_cost, shortage_cost, ordering_cost and total_cost, arrays like the totals.
+    """Holding, shortage, ordering and total cost over all days, by name; arrays like the totals.
 
     >>> run = simulate([[2, 3, 2, 4, 1]], s=6, S=10)  # stock 3 + 1, two units lost, two orders
     >>> {name: float(cost[0]) for name, cost in cost_parts(run.totals, Costs(1.0, 7.0, 4.0)).items()}
@@ -405,13 +328,7 @@ def turnover_days(simulation: Simulation) -> float:
 
 
 def summary(simulation: Simulation, costs: Costs) -> dict[str, float]:
-    """One row of a table that compares policies, over all items and days.
-
-    Returns
-    -------
-    dict: fill_rate, cycle_service, turnover_days, mean_stock (units on hand at the end of a day, all items together),
-    orders (number placed), holding_cost, shortage_cost, ordering_cost, total_cost.
-    """
+    """One row of a table that compares policies, over all items and days; `mean_stock` is units at the end of a day."""
     totals = simulation.totals
     return {
         "fill_rate": fill_rate(simulation),

@@ -5,9 +5,9 @@ The rules of levels give `Levels` for `simulate`: a position below s is raised t
 
 import numpy as np
 
-from bowerbird.checks import MOST_STEPS, above, at_least, check_size, probabilities, spread_over, whole
+from bowerbird.checks import above, at_least, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.policy import Levels, order_up_to_level
+from bowerbird.inventory.policy import Levels, order_up_to_level, over_next_days
 
 
 def periodic_order_quantity(daily_demand, days) -> np.ndarray:
@@ -42,9 +42,9 @@ def periodic_levels(daily_mean: np.ndarray, days: int, *, lead_time: int, safety
     `daily_mean` is (n_items, n_days); days beyond the last repeat it. `days` is the review period t of `simulate`.
     """
     # S = D (t + LT) + safety stock: what is asked for until the order after the next has come
-    expected = _over_next_days(daily_mean, whole("lead_time", lead_time) + whole("days", days, 1))
-    level = np.ceil(expected + spread_over("safety", at_least("safety", safety), (len(expected),))[:, None])
-    return Levels(level.astype(np.int64), level.astype(np.int64))
+    expected = over_next_days("daily_mean", daily_mean, whole("lead_time", lead_time) + whole("days", days, 1))
+    level = _rounded_up(expected + spread_over("safety", at_least("safety", safety), (len(expected),))[:, None])
+    return Levels(level, level)
 
 
 def dynamic_levels(demand: np.ndarray, *, window: int, lead_time: int, service_level=0.95) -> Levels:
@@ -64,7 +64,7 @@ def dynamic_levels(demand: np.ndarray, *, window: int, lead_time: int, service_l
         # (n_items, n_days - window, window): the days before each day from `window` on
         mean, std = before.mean(axis=2), before.std(axis=2, ddof=1)
         level[:, window:] = order_up_to_level(service_level[:, None], mean, std, lead_time=lead_time, review=1)
-    level = np.ceil(np.maximum(level, 0)).astype(np.int64)
+    level = _rounded_up(np.maximum(level, 0))
     return Levels(level, level)
 
 
@@ -76,16 +76,9 @@ def days_of_cover_levels(daily_mean: np.ndarray, *, min_days: int, max_days: int
     min_days, max_days = whole("min_days", min_days, 1), whole("max_days", max_days, 1)
     if max_days < min_days:
         raise ParameterError(f"max_days {max_days} is below min_days {min_days}; an order must reach at least as far")
-    return Levels(*(np.ceil(_over_next_days(daily_mean, days)).astype(np.int64) for days in (min_days, max_days)))
+    return Levels(*(_rounded_up(over_next_days("daily_mean", daily_mean, days)) for days in (min_days, max_days)))
 
 
-def _over_next_days(daily_mean: np.ndarray, days: int) -> np.ndarray:
-    """Expected demand of each day and the days - 1 after it, (n_items, n_days)."""
-    daily_mean = at_least("daily_mean", daily_mean)
-    if daily_mean.ndim != 2 or not daily_mean.size:
-        raise ParameterError(f"daily_mean, shape {daily_mean.shape}: give (n_items, n_days), none of them 0")
-    check_size("days", len(daily_mean) * (daily_mean.shape[1] + days))
-    check_size("days", daily_mean.size * days, MOST_STEPS)
-    longer = np.pad(daily_mean, ((0, 0), (0, days - 1)), mode="edge")
-    # The small subtraction keeps six days of 7/6, 7.000000000000001, at 7 when they are rounded up.
-    return np.lib.stride_tricks.sliding_window_view(longer, days, axis=1).sum(axis=2) - 1e-9
+def _rounded_up(units: np.ndarray) -> np.ndarray:
+    # The small subtraction keeps six days of 7/6, 7.000000000000001, at 7.
+    return np.ceil(units - 1e-9).astype(np.int64)
