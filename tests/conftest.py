@@ -140,10 +140,10 @@ def write_notebook(folder: Path, name: str, *cells: str, parameters: str = PARAM
 
 @pytest.fixture
 def one_notebook(tmp_path, monkeypatch):
-    """Give the cells of 03_denoising; get what runs it alone into tmp_path/run."""
+    """Give the cells of 04_denoising; get what runs it alone into tmp_path/run."""
 
     def prepare(*cells: str):
-        path = write_notebook(tmp_path, "03_denoising", *cells)
+        path = write_notebook(tmp_path, "04_denoising", *cells)
         monkeypatch.setattr(runner, "notebook_paths", lambda: [path])
         monkeypatch.setattr(runner, "load_profile", lambda profile: {})
         return lambda: runner.reproduce(profile="smoke", out=str(tmp_path / "run"), quiet=True)

@@ -68,7 +68,7 @@ def test_command_line(tables, write):
     result = CliRunner().invoke(cli, ["check", str(folder := write(tables))])
     assert result.exit_code == 1
     assert result.stdout == describe(read_attachments(folder)) + "\n"
-    expected = "reproduce would stop in 05_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed"
+    expected = "reproduce would stop in 06_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed"
     assert expected in result.stderr
 
 
@@ -80,11 +80,11 @@ def test_obstacles_are_told_with_notebook_and_cure(tmp_path):
     assert list(obstacles(gaps)) == ["01_data"]
     assert "give bowerbird reproduce --set 01_data.fill_gaps=zero" in obstacles(gaps)["01_data"]
     shorter = whole.shipments[whole.shipments["date"] <= "2023-04-30"]
-    assert obstacles(replace(whole, shipments=shorter)) == {}  # notebook 07b leaves out what it cannot answer
+    assert obstacles(replace(whole, shipments=shorter)) == {}  # notebook 09 leaves out what it cannot answer
     assert obstacles(replace(whole, new_items=None, promotion=None)) == {}
     one = whole.shipments["product_no"] == whole.shipments["product_no"][0]
-    assert "166 days of" in obstacles(replace(whole, shipments=whole.shipments[one]))["09_planning"]
-    assert "05_sbo_lstm" in obstacles(replace(whole, shipments=whole.shipments.assign(qty=0)))
+    assert "166 days of" in obstacles(replace(whole, shipments=whole.shipments[one]))["11_how_much_and_when"]
+    assert "06_sbo_lstm" in obstacles(replace(whole, shipments=whole.shipments.assign(qty=0)))
 
 
 def test_original(original):

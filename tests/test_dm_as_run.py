@@ -18,7 +18,7 @@ from bowerbird.dm.as_run import (
 )
 from bowerbird.errors import ParameterError
 from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
-from bowerbird.studies.clustering import LOOKED_FOR
+from bowerbird.studies.tables_1_and_2 import LOOKED_FOR
 
 # warehouse, seller, product, date, category1, qty; the other attributes follow category1
 MERGED = [

@@ -199,7 +199,7 @@ def test_the_table_is_metrics_averaged_over_origins_and_seeds():
 def test_the_bootstrap_is_a_slow_loop_over_drawn_series():
     data = panel(n_series=12)
     made = make_forecasts(data, [Method("mean 14", mean14)], SHORT[1:])
-    first, *draws = samples(12, 4000, stream(0, "07/bootstrap"))  # how often each series counts
+    first, *draws = samples(12, 4000, stream(0, "forecasts/bootstrap"))  # how often each series counts
     draws = np.array(draws)
     assert (first == 1).all()
     # n of n with replacement: 12 in all, each once on average, variance 1 - 1/12

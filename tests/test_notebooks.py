@@ -32,8 +32,10 @@ def suggestions(path):
 
 def test_the_notebooks_are_there():
     assert NAMES == [
-        "00_start_here", "01_data", "02_dm_clustering", "03_denoising", "04_sbo", "05_sbo_lstm", "06_table_3",
-        "07_forecast", "07b_new_items_and_618", "08_inventory", "09_planning", "10_daily_operation", "11_verdict",
+        "00_start_here", "01_data", "02_clustering", "03_tables_1_and_2", "04_denoising", "05_bowerbird_search",
+        "06_sbo_lstm", "07_table_3", "08_forecast", "09_new_items_and_618", "10_inventory", "11_how_much_and_when",
+        "12_shared_capacity_and_networks", "13_prices", "14_alerts", "15_learned_rule", "16_daily_operation",
+        "17_verdict",
     ]  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def test_form(path):
     nbformat.validate(notebook)
     cells = notebook.cells
     assert notebook.metadata.kernelspec.name == "python3"
-    assert 8 <= len(cells) <= 40
+    assert 8 <= len(cells) <= 36
     assert all(not cell.outputs and cell.execution_count is None for cell in cells if cell.cell_type == "code")
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
@@ -54,7 +56,7 @@ def test_form(path):
     for heading in ("## What we run", "## Checks", "## Exercises", "<details><summary>Answers"):
         assert heading in text or path.stem == "00_start_here", heading
     assert "**You will learn** " in cells[0].source
-    assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "11_verdict")
+    assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "17_verdict")
     for name, value in suggestions(path):
         parameter = declared(path)[name]
         assert type(ast.literal_eval(value)).__name__ == parameter["type"] and value != parameter["default"], name
@@ -117,7 +119,7 @@ def test_nothing_runs_twice(smoke, capsys):
 
 
 def test_one_notebook_alone_as_a_user_would(smoke, tmp_path):
-    notebook = project_root() / "notebooks" / "04_sbo.ipynb"
+    notebook = project_root() / "notebooks" / "05_bowerbird_search.ipynb"
     parameters = {"out": str(tmp_path), "seed": 3, "max_evaluations": 60, "n_bowers": 5, "n_seeds": 1}
     papermill.execute_notebook(str(notebook), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
     assert (tmp_path / "tables" / "sbo_functions.csv").is_file()
@@ -141,7 +143,7 @@ def test_every_figure_is_shown_under_a_word_on_what_to_see(smoke):
 
 
 def test_a_notebook_without_its_input_says_what_makes_it(tmp_path):
-    notebook = project_root() / "notebooks" / "05_sbo_lstm.ipynb"
+    notebook = project_root() / "notebooks" / "06_sbo_lstm.ipynb"
     with pytest.raises(papermill.PapermillExecutionError) as error:
         papermill.execute_notebook(str(notebook), str(tmp_path / "o.ipynb"), {"out": str(tmp_path)}, progress_bar=False)
     assert "notebooks/01_data.ipynb" in str(error.value)

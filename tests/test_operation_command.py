@@ -24,14 +24,14 @@ from bowerbird.runs import Stage
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """What a run leaves after notebook 05, at its smallest."""
+    """What a run leaves after notebook 06, at its smallest."""
     folder = tmp_path_factory.mktemp("run")
     write_twin(folder / "attachments", 12, seed=0)
     panel = build_panel(read_attachments(folder / "attachments"))
     Stage.begin("01_data", str(folder)).write("panel", panel.to_frame())
     known = panel.until(panel.n_days - 4)
     forecaster = fit(known, Settings(hidden_size=4, epochs=1, horizon=7), seed=0)
-    stage = Stage.begin("05_sbo_lstm", str(folder))
+    stage = Stage.begin("06_sbo_lstm", str(folder))
     stage.wrote(save(forecaster, folder / "results" / "forecaster.zip"))
     stage.write("forecast_test", predict(forecaster, known).to_frame(panel.series))
     stage.write("lstm_summary", {"correlation between days": 0.1})

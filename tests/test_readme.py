@@ -101,10 +101,10 @@ def test_notebooks_say_of_the_attachments_what_the_committed_tables_hold():
     gains = blend[["gain", "gain, 5 %", "gain, 95 %"]].map("{:.3f}".format).apply(lambda cells: cells.str.lstrip("0"))
     old, young = (gains.loc[where].tolist() for where in ("hidden old series", "new items"))
     for stem, sentence in (
-        ("07b_new_items_and_618", f"gains {old[0]} ({old[1]} to {old[2]}) on hidden old series"),
-        ("07b_new_items_and_618", f"{young[0]} ({young[1]} to {young[2]}) on new items"),
+        ("09_new_items_and_618", f"gains {old[0]} ({old[1]} to {old[2]}) on hidden old series"),
+        ("09_new_items_and_618", f"{young[0]} ({young[1]} to {young[2]}) on new items"),
         (
-            "04_sbo",
+            "05_bowerbird_search",
             f"wins most of its few pairings ({lost:.0f} of {searches.loc['Gaussian process', 'pairings']:.0f} at 60",
         ),
     ):

@@ -76,7 +76,7 @@ def small_panel() -> Panel:
 
 def test_a_runs_csv_holds_no_formula(tmp_path, record_property):
     """Tables and the plan: text that begins with = + - @ gets a ' in front; numbers and parquet stay as they are."""
-    stage, plan = Stage.begin("08_inventory", str(tmp_path)), hostile_table()
+    stage, plan = Stage.begin("10_inventory", str(tmp_path)), hostile_table()
     pd.testing.assert_frame_equal(stage.table("plan", plan), plan)
     for written in (stage.csv("replenishment", plan, ""), tmp_path / "tables" / "plan.csv"):
         assert formulas(written) == []
@@ -109,7 +109,7 @@ def test_a_markdown_table_obeys_no_id(tmp_path):
     assert safe[2] == "=cmd\\|' /C calc'!A0" and safe[7] == "\\[a](javascript:b)"
     paper = pd.DataFrame({"a": ["x < 1, [2]", "two\nlines"]})
     assert markdown_safe(paper)["a"].to_list() == ["x < 1, [2]", "two lines"]
-    Stage.begin("04_sbo", str(tmp_path)).table("ids", hostile_table())
+    Stage.begin("05_bowerbird_search", str(tmp_path)).table("ids", hostile_table())
     lines = (tmp_path / "tables" / "ids.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2 + len(HOSTILE)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}, "three columns in every line"
@@ -128,7 +128,7 @@ def test_pages_show_ids_and_obey_none(tmp_path):
     """index.html of a run with hostile names; a notebook's page with a table, a print and an error of such ids."""
     run = dict.fromkeys(["profile", "data", "device", "commit"], SCRIPT) | {"seconds": {IMAGE: 1.0}}
     (tmp_path / "run.json").write_text(json.dumps(run | {"seed": 0, "seconds_total": 1.0}))
-    Stage.begin("11_verdict", str(tmp_path)).table("headline", hostile_table())
+    Stage.begin("17_verdict", str(tmp_path)).table("headline", hostile_table())
     page = pages.write_index(tmp_path).read_text(encoding="utf-8")
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 4
 
@@ -152,7 +152,7 @@ def test_figures_name_series_whatever_their_ids(tmp_path):
     forecast = Forecast(demand, demand + 1, np.ones_like(demand), np.zeros_like(demand), dates=dates)
     levels = Levels(np.full_like(demand, 2.0), np.full_like(demand, 9.0))
     walk = simulate(demand, levels.s, levels.S)
-    stage = Stage.begin("07_forecast", str(tmp_path))
+    stage = Stage.begin("08_forecast", str(tmp_path))
     stage.figure("fans", forecasting.fans(panel, forecast, [0, 1, 2]), "")
     stage.figure("sawtooth", inventory.sawtooth(walk, 0, levels, panel.keys[0]), "")
     stage.figure("denoising", denoising.filters(dates, demand[:3], {"mean": demand[:3]}, panel.keys[:3]), "")
@@ -168,7 +168,7 @@ def test_a_whole_run_of_hostile_ids(tmp_path, record_property):
         table = getattr(twin, spec.name)
         for column in table.columns.difference(["date", "qty"]):
             code = table[column].str.extract(r"(\d+)$")[0].fillna("0").astype(int)
-            # Notebook 10 delivers a day as a workbook, where openpyxl would make an id that begins with = a formula
+            # Notebook 16 delivers a day as a workbook, where openpyxl would make an id that begins with = a formula
             marks = [mark for mark in HOSTILE if not (column in SERIES_KEY and mark.startswith("="))]
             table[column] = [f"{marks[k % len(marks)]}{text}" for k, text in zip(code, table[column], strict=True)]
         table.to_csv(data / f"{spec.label}.csv", index=False)
@@ -267,12 +267,12 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
 def test_results_and_records_that_would_run_code_are_told(tmp_path, harm):
     """Pickles in the place of a result and of a record: the message names the file and the cure."""
     pickled, done = harm
-    stage = Stage.begin("07_forecast", str(tmp_path))
+    stage = Stage.begin("08_forecast", str(tmp_path))
     for name, result in {"forecasts": pd.DataFrame({"x": [1]}), "settings": {"x": 1}}.items():
         path = stage.write(name, result)
         path.write_bytes(pickled)
-        with pytest.raises(MissingResult, match=rf"{path.name} is not what 07_forecast wrote .* makes it again"):
-            Stage("08_inventory", tmp_path).read(name)
+        with pytest.raises(MissingResult, match=rf"{path.name} is not what 08_forecast wrote .* makes it again"):
+            Stage("10_inventory", tmp_path).read(name)
     stage.record_path.write_bytes(pickled)
     assert runner.why_again(stage, "") == "its record is damaged"
     assert not done()

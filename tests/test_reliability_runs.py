@@ -30,8 +30,8 @@ KILLS = int(os.environ.get("BOWERBIRD_KILLS", "20"))
 """How often the slow drill kills a run of real notebooks."""
 
 SMALLEST = (
-    "01_data.n_series=20", "02_dm_clustering.n_starts=3", "02_dm_clustering.n_seeds=1", "04_sbo.length=300",
-    "04_sbo.n_tuning=1", "05_sbo_lstm.tuning_series=20",
+    "01_data.n_series=20", "03_tables_1_and_2.n_starts=3", "02_clustering.n_seeds=1", "05_bowerbird_search.length=300",
+    "05_bowerbird_search.n_tuning=1", "06_sbo_lstm.tuning_series=20",
 )  # fmt: skip
 """What makes that run smaller than smoke."""
 
@@ -70,7 +70,7 @@ WORKING = """
         time.sleep(0.002)
         return sum(v * v for v in x.values())
 
-    stage = Stage.begin("04_sbo", sys.argv[1])
+    stage = Stage.begin("05_bowerbird_search", sys.argv[1])
     space = {f"x{k}": Float(-5, 5) for k in range(3)}
     checkpoint = stage.folder / "results" / "search.json"
     found = minimize(one_by_one(slowly), space, max_evaluations=300, seed=4, checkpoint=checkpoint)
@@ -101,9 +101,9 @@ def test_a_killed_search_and_its_tables_go_on_to_the_same_bits(tmp_path, record_
 
 @pytest.mark.slow
 def test_a_killed_run_of_notebooks_goes_on_to_the_same_bits(tmp_path, record_property):
-    """kill -9 at random moments of a smoke run to 05_sbo_lstm, each time the same command again."""
+    """kill -9 at random moments of a smoke run to 06_sbo_lstm, each time the same command again."""
     command = [sys.executable, "-m", "bowerbird", "reproduce", "--profile", "smoke", "--quiet"]
-    command += ["--until", "05_sbo_lstm"]
+    command += ["--until", "06_sbo_lstm"]
     for setting in SMALLEST:
         command += ["--set", setting]
     started = time.perf_counter()
@@ -204,7 +204,7 @@ def little_room():
 
 def test_a_disk_that_fills_up_leaves_the_old_file_whole(tmp_path, little_room):
     """A table, a result, a page, a figure and the twin that find no room leave what stood there before, and no half."""
-    stage = Stage.begin("04_sbo", str(tmp_path))
+    stage = Stage.begin("05_bowerbird_search", str(tmp_path))
     old = pd.DataFrame({"x": [1.0]})
     stage.table("speed", old)
     stage.write("sbo_functions", old)
@@ -229,11 +229,11 @@ def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(one_noteboo
     """The stage fails with its name, the cause and the cure; with room again the same command ends well."""
     run = one_notebook("import pandas as pd\nstage.write('denoising', {'text': 'x' * 60_000})")
     little_room(50_000)
-    with pytest.raises(runner.StageFailed, match=r"(?s)03_denoising.*File too large.*same command again; it goes on"):
+    with pytest.raises(runner.StageFailed, match=r"(?s)04_denoising.*File too large.*same command again; it goes on"):
         run()
     folder = tmp_path / "run"
     assert (
-        not (folder / "results" / "denoising.json").exists() and not (folder / "records" / "03_denoising.json").exists()
+        not (folder / "results" / "denoising.json").exists() and not (folder / "records" / "04_denoising.json").exists()
     )
     assert not list(folder.rglob(".[0-9]*")) and not list(folder.rglob("*.running.ipynb"))
     little_room(resource.RLIM_INFINITY)
@@ -296,9 +296,9 @@ if not flag.exists():
     os.kill(os.getpid(), signal.SIGKILL)
 """
     run = one_notebook(kill, "stage.write('denoising', {'done': 1})")
-    with pytest.raises(runner.StageFailed, match=r"(?s)03_denoising: the notebook's process ended.*memory.*goes on"):
+    with pytest.raises(runner.StageFailed, match=r"(?s)04_denoising: the notebook's process ended.*memory.*goes on"):
         run()
-    assert (tmp_path / "run" / "notebooks" / "03_denoising.failed.ipynb").is_file()
+    assert (tmp_path / "run" / "notebooks" / "04_denoising.failed.ipynb").is_file()
     assert not (tmp_path / "run" / "results").exists()
     run()
     assert read_json(tmp_path / "run" / "results" / "denoising.json") == {"done": 1}

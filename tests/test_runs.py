@@ -35,7 +35,7 @@ def test_results_pass_from_stage_to_stage_and_both_sides_are_recorded(tmp_path):
     stage = Stage.begin("01_data", str(tmp_path))
     stage.write("panel", frame)
     stage.write("merge_counts", {"records_naive": 340_798})
-    later = Stage.begin("02_dm_clustering", str(tmp_path))
+    later = Stage.begin("02_clustering", str(tmp_path))
     pd.testing.assert_frame_equal(later.read("panel"), frame)
     assert later.read("merge_counts") == {"records_naive": 340_798}
     sums = {place: hashlib.sha256((tmp_path / place).read_bytes()).hexdigest() for place in stage.files}
@@ -48,13 +48,13 @@ def test_results_pass_from_stage_to_stage_and_both_sides_are_recorded(tmp_path):
 
 
 def test_a_stage_reads_what_stands_before_it_and_reading_from_outside_leaves_no_trace(tmp_path):
-    maker, reader = (Stage.begin(name, str(tmp_path)) for name in ("08_inventory", "07_forecast"))
+    maker, reader = (Stage.begin(name, str(tmp_path)) for name in ("10_inventory", "08_forecast"))
     maker.write("inventory_summary", {"fill_rate": 1})
-    with pytest.raises(MissingResult, match=r"notebooks/08_inventory\.ipynb"):
+    with pytest.raises(MissingResult, match=r"notebooks/10_inventory\.ipynb"):
         reader.read("inventory_summary")
     assert set(reader.reads.values()) == {None} and reader.outdated() == [], "not there, then and now"
     before = {path: path.read_bytes() for path in (tmp_path / "records").iterdir()}
-    assert Stage("11_verdict", tmp_path).read("inventory_summary") == {"fill_rate": 1}
+    assert Stage("17_verdict", tmp_path).read("inventory_summary") == {"fill_rate": 1}
     assert {path: path.read_bytes() for path in (tmp_path / "records").iterdir()} == before
 
 
@@ -64,8 +64,8 @@ def test_a_file_or_a_folder_of_another_stage_is_read_by_its_path(tmp_path):
         (tmp_path / "attachments").mkdir(exist_ok=True)
         (tmp_path / "attachments" / name).write_text(name)
         maker.wrote(tmp_path / "attachments" / name)
-    reader = Stage.begin("02_dm_clustering", str(tmp_path))
-    with pytest.raises(MissingResult, match=r"truth has not been made yet; .*--until 02_dm_clustering"):
+    reader = Stage.begin("02_clustering", str(tmp_path))
+    with pytest.raises(MissingResult, match=r"truth has not been made yet; .*--until 02_clustering"):
         reader.path_of("truth")
     assert reader.path_of("attachments") == tmp_path / "attachments"
     assert list(reader.reads) == ["attachments/a.csv", "attachments/b.csv"]
@@ -76,24 +76,24 @@ def test_a_file_or_a_folder_of_another_stage_is_read_by_its_path(tmp_path):
 
 
 def test_a_missing_result_names_the_notebook_and_the_command_that_make_it(tmp_path):
-    stage = Stage.begin("05_sbo_lstm", str(tmp_path))
+    stage = Stage.begin("06_sbo_lstm", str(tmp_path))
     with pytest.raises(MissingResult, match=r"notebooks/01_data\.ipynb.*--until 01_data"):
         stage.read("panel")
     with pytest.raises(ParameterError, match="no notebook writes a result or table called 'panels'"):
         stage.read("panels")
-    with pytest.raises(MissingResult, match=r"'table_1' .* notebooks/02_dm_clustering.ipynb"):
+    with pytest.raises(MissingResult, match=r"'table_1' .* notebooks/02_clustering.ipynb"):
         read_tables(stage)["table_1"]
 
 
 def test_beginning_a_stage_takes_its_record_away(tmp_path):
-    stage = Stage.begin("04_sbo", str(tmp_path))
+    stage = Stage.begin("05_bowerbird_search", str(tmp_path))
     stage.record_path.write_text("{}")
-    Stage.begin("04_sbo", str(tmp_path))
+    Stage.begin("05_bowerbird_search", str(tmp_path))
     assert not stage.record_path.exists(), "a stage run by hand must be run again by the next reproduce"
 
 
 def test_what_readers_get_is_recorded_with_caption_and_whether_it_is_kept(tmp_path):
-    stage = Stage.begin("04_sbo", str(tmp_path))
+    stage = Stage.begin("05_bowerbird_search", str(tmp_path))
     shown = stage.table("speed", pd.DataFrame({"x": [1.23456], "name": ["a"]}), decimals=2, keep=True)
     assert shown["x"][0] == 1.23
     assert pd.read_csv(tmp_path / "tables" / "speed.csv")["x"][0] == 1.23456, "csv keeps all digits"
@@ -122,7 +122,7 @@ def flip(path, bit):
 
 def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
     frame = pd.DataFrame({"series": ["a", "b"], "2022-12-01": [3.0, 4.0]})
-    maker, reader = Stage.begin("01_data", str(tmp_path)), Stage("05_sbo_lstm", tmp_path)
+    maker, reader = Stage.begin("01_data", str(tmp_path)), Stage("06_sbo_lstm", tmp_path)
     path = maker.write("panel", frame)
     whole = path.read_bytes()
     for bit in np.random.default_rng(0).choice(8 * len(whole), 300, replace=False):
@@ -135,17 +135,17 @@ def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
 
 def test_only_what_the_stage_wrote_is_its_result(tmp_path):
     """A result copied in from another run, a lost one, a table with another digit, a file of no stage."""
-    ours, theirs = (Stage.begin("02_dm_clustering", str(tmp_path / name)) for name in ("ours", "theirs"))
+    ours, theirs = (Stage.begin("02_clustering", str(tmp_path / name)) for name in ("ours", "theirs"))
     for stage, value in ((ours, 0.25), (theirs, 0.75)):
         stage.write("dm_summary", {"score": value})
         stage.table("table_1", pd.DataFrame({"frequency": [value]}))
     for place in ("results/dm_summary.json", "tables/table_1.csv"):
         shutil.copy(theirs.folder / place, ours.folder / place)
-    later = Stage("11_verdict", ours.folder)
+    later = Stage("17_verdict", ours.folder)
     for read in (lambda: later.read("dm_summary"), lambda: read_tables(later)["table_1"]):
-        with pytest.raises(MissingResult, match="is not what 02_dm_clustering wrote"):
+        with pytest.raises(MissingResult, match="is not what 02_clustering wrote"):
             read()
-    later = Stage("11_verdict", theirs.folder)
+    later = Stage("17_verdict", theirs.folder)
     assert later.read("dm_summary") == {"score": 0.75} and read_tables(later)["table_1"]["frequency"][0] == 0.75
     theirs.write("clusters", pd.DataFrame({"x": [1]})).unlink()
     with pytest.raises(MissingResult, match="lost"):
@@ -228,8 +228,8 @@ def test_common_parameters_reach_those_who_declare_them(notebook):
 
 
 def test_settings_of_the_command_line():
-    assert parse_setting("05_sbo_lstm.epochs=20") == ("05_sbo_lstm", "epochs", 20)
-    for wrong in ("epochs=20", "05_sbo_lstm.epochs", "05_sbo_lstm.=3"):
+    assert parse_setting("06_sbo_lstm.epochs=20") == ("06_sbo_lstm", "epochs", 20)
+    for wrong in ("epochs=20", "06_sbo_lstm.epochs", "06_sbo_lstm.=3"):
         with pytest.raises(ParameterError, match=r"NOTEBOOK\.PARAMETER=VALUE"):
             parse_setting(wrong)
     for value in ("@x", "{", "[a"):
@@ -268,10 +268,10 @@ def finish(tmp_path, monkeypatch):
     def finish(name="demo-raw", seeds=(0, 0), **about):
         run = tmp_path / "runs" / name
         parameters = {}
-        for stage_name, seed in zip(("01_data", "11_verdict"), seeds, strict=True):
+        for stage_name, seed in zip(("01_data", "17_verdict"), seeds, strict=True):
             stage = Stage.begin(stage_name, str(run))
             parameters[stage_name] = {"data": "/home/someone", "seed": seed, "out": "x"}
-            if stage.name == "11_verdict":
+            if stage.name == "17_verdict":
                 for table, keep in (("headline", True), ("aggregation", False)):
                     stage.table(table, pd.DataFrame({"x": [0.25]}), keep=keep)
                 for figure, keep in (("table_3", True), ("forecast_fans", False)):
@@ -309,8 +309,8 @@ def test_a_run_given_by_dots_replaces_its_own_report_alone(finish, monkeypatch, 
 def test_stages_of_different_parameters_are_no_run(finish):
     with pytest.raises(MissingResult, match=r"stages were run with the seeds \[0, 1\]; run it again with one"):
         report.keep(str(finish(seeds=(0, 1))))
-    with pytest.raises(MissingResult, match="mixed, 11_verdict were made with other parameters, data or code"):
-        report.keep(str(finish(mixed={"11_verdict": {"profile": "smoke"}})))
+    with pytest.raises(MissingResult, match="mixed, 17_verdict were made with other parameters, data or code"):
+        report.keep(str(finish(mixed={"17_verdict": {"profile": "smoke"}})))
 
 
 def test_what_changed_since_the_run_is_not_published(finish):
@@ -318,14 +318,14 @@ def test_what_changed_since_the_run_is_not_published(finish):
     run = finish()
     table = run / "tables" / "headline.csv"
     table.write_text(table.read_text().replace("0.25", "0.35"))
-    with pytest.raises(MissingResult, match=r"11_verdict: tables/headline.csv changed since the run"):
+    with pytest.raises(MissingResult, match=r"17_verdict: tables/headline.csv changed since the run"):
         report.keep(str(run))
     (finish() / "figures" / "table_3.png").unlink()
     with pytest.raises(MissingResult, match=r"figures/table_3.png changed since the run"):
         report.keep(str(run))
     other = finish("other", seeds=(1, 1))
     shutil.copytree(other, finish(), dirs_exist_ok=True, ignore=shutil.ignore_patterns("run.json", "01_data*"))
-    with pytest.raises(MissingResult, match="11_verdict: its record changed since the run"):
+    with pytest.raises(MissingResult, match="17_verdict: its record changed since the run"):
         report.keep(str(run))
     (finish() / "records" / "01_data.json").write_text("[]")
     with pytest.raises(MissingResult, match="01_data: its record changed since the run"):

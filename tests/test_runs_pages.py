@@ -33,7 +33,7 @@ VERDICT_PAGE = f"""# The verdict
 def run(tmp_path_factory):
     """A run of two notebooks with a wide table, a wide figure, a long formula, and names that mean harm."""
     folder = tmp_path_factory.mktemp("run")
-    stage = Stage.begin("02_dm_clustering", str(folder))
+    stage = Stage.begin("02_clustering", str(folder))
     stage.table("headline", pd.DataFrame({"quantity": ["records <clustered>"], "paper": ["340798"]}))
     stage.table("verdict", pd.DataFrame({"verdict": ["reproduced"] * 3 + ["not found"], "reason": HOSTILE}))
     stage.page("VERDICT.md", VERDICT_PAGE, "what became of every printed number")
@@ -53,11 +53,11 @@ def run(tmp_path_factory):
         new_code_cell("print('" + "y" * 400 + "')", outputs=[image, table, text, slider], execution_count=1),
     ]
     (folder / "notebooks").mkdir()
-    for name in ("00_start_here", "02_dm_clustering"):
+    for name in ("00_start_here", "02_clustering"):
         nbformat.write(new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
         pages.write_notebook(folder / "notebooks" / f"{name}.ipynb")
     record = BEGUN | {
-        "seconds": {"00_start_here": 1.0, "02_dm_clustering": 2.5}, "platform": "Linux", "command": HOSTILE,
+        "seconds": {"00_start_here": 1.0, "02_clustering": 2.5}, "platform": "Linux", "command": HOSTILE,
         "versions": {"numpy": "2.4.6"}, "data_files": {"附件1": {"file": "a.csv", "sha256": "0123456789abcdef"}},
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record))
@@ -71,8 +71,8 @@ def run(tmp_path_factory):
 def all_pages(folder):
     found = sorted(folder.glob("*.html")) + sorted((folder / "notebooks").glob("*.html"))
     assert [page.name for page in found] == [
-        "VERDICT.html", "index.html", "00_start_here.html", "00_start_here.nocode.html", "02_dm_clustering.html",
-        "02_dm_clustering.nocode.html",
+        "VERDICT.html", "index.html", "00_start_here.html", "00_start_here.nocode.html", "02_clustering.html",
+        "02_clustering.nocode.html",
     ]  # fmt: skip
     return found
 

@@ -41,7 +41,7 @@ def two_stages(folder, monkeypatch):
     """Two stages in place of the real ones; the second reads the first."""
     paths = [
         write_notebook(folder, name, BODY.format(result=result, reads=reads), parameters=PARAMETERS + OPTIONS)
-        for name, result, reads in (("03_denoising", "denoising", ""), ("05_sbo_lstm", "settings", "denoising"))
+        for name, result, reads in (("04_denoising", "denoising", ""), ("06_sbo_lstm", "settings", "denoising"))
     ]
     monkeypatch.setattr(runner, "notebook_paths", lambda: paths)
     monkeypatch.setattr(runner, "load_profile", lambda profile: {})
@@ -76,54 +76,54 @@ def run(folder, **options):
 
 
 def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_notebooks):
-    assert run(two_notebooks) == ["03_denoising", "05_sbo_lstm"]
-    assert run(two_notebooks) == ["03_denoising", "05_sbo_lstm"], "nothing changed, nothing runs"
+    assert run(two_notebooks) == ["04_denoising", "06_sbo_lstm"]
+    assert run(two_notebooks) == ["04_denoising", "06_sbo_lstm"], "nothing changed, nothing runs"
 
     (two_notebooks / "run" / "results" / "settings.json").unlink()
-    assert run(two_notebooks)[2:] == ["05_sbo_lstm"], "a lost result is made again, and only it"
+    assert run(two_notebooks)[2:] == ["06_sbo_lstm"], "a lost result is made again, and only it"
 
-    assert run(two_notebooks, seed=1)[3:] == ["03_denoising", "05_sbo_lstm"], "another seed is another run"
-    record = read_json(two_notebooks / "run" / "records" / "05_sbo_lstm.json")
+    assert run(two_notebooks, seed=1)[3:] == ["04_denoising", "06_sbo_lstm"], "another seed is another run"
+    record = read_json(two_notebooks / "run" / "records" / "06_sbo_lstm.json")
     assert record["parameters"]["seed"] == 1
-    assert {"results/settings.json", "notebooks/05_sbo_lstm.ipynb", "notebooks/05_sbo_lstm.html"} < set(record["files"])
+    assert {"results/settings.json", "notebooks/06_sbo_lstm.ipynb", "notebooks/06_sbo_lstm.html"} < set(record["files"])
     assert {"commit", "versions", "device", "seconds", "fingerprint", "data"} <= set(record)
     summary = read_json(two_notebooks / "run" / "run.json")
-    assert set(summary["seconds"]) == {"03_denoising", "05_sbo_lstm"}
+    assert set(summary["seconds"]) == {"04_denoising", "06_sbo_lstm"}
     assert (two_notebooks / "run" / "index.html").is_file()
 
 
 def test_a_stage_is_run_again_when_what_it_read_is_another(already_run, capsys):
-    assert run(already_run, settings=("03_denoising.sleep=0.01",))[2:] == ["03_denoising"], "it made the same"
+    assert run(already_run, settings=("04_denoising.sleep=0.01",))[2:] == ["04_denoising"], "it made the same"
     capsys.readouterr()
-    assert run(already_run, settings=("03_denoising.seed=5",))[3:] == ["03_denoising", "05_sbo_lstm"]
-    assert "05_sbo_lstm        made again: results/denoising.json made anew" in capsys.readouterr().out
+    assert run(already_run, settings=("04_denoising.seed=5",))[3:] == ["04_denoising", "06_sbo_lstm"]
+    assert "06_sbo_lstm        made again: results/denoising.json made anew" in capsys.readouterr().out
 
 
 def test_the_record_of_a_run_says_with_what_each_stage_was_run(already_run):
-    run(already_run, seed=1, until="03_denoising")
+    run(already_run, seed=1, until="04_denoising")
     record = read_json(already_run / "run" / "run.json")
     seeds = {name: values["seed"] for name, values in record["parameters"].items()}
-    assert seeds == {"03_denoising": 1, "05_sbo_lstm": 0}
-    made = {key: record["mixed"]["05_sbo_lstm"][key] for key in ("profile", "seed", "data")}
-    assert list(record["mixed"]) == ["05_sbo_lstm"] and made == {"profile": "smoke", "seed": 0, "data": "synthetic"}
+    assert seeds == {"04_denoising": 1, "06_sbo_lstm": 0}
+    made = {key: record["mixed"]["06_sbo_lstm"][key] for key in ("profile", "seed", "data")}
+    assert list(record["mixed"]) == ["06_sbo_lstm"] and made == {"profile": "smoke", "seed": 0, "data": "synthetic"}
     page = already_run / "run" / "index.html"
-    assert "Mixed" in page.read_text() and "05_sbo_lstm (smoke, synthetic, seed 0)" in page.read_text()
+    assert "Mixed" in page.read_text() and "06_sbo_lstm (smoke, synthetic, seed 0)" in page.read_text()
     run(already_run, seed=1)
     assert "mixed" not in read_json(already_run / "run" / "run.json") and "Mixed" not in page.read_text()
 
 
 def test_a_run_broken_off_says_that_its_stages_are_not_one_run(already_run):
     with pytest.raises(runner.StageFailed):
-        run(already_run, seed=1, settings=("05_sbo_lstm.fail=true",))
+        run(already_run, seed=1, settings=("06_sbo_lstm.fail=true",))
     record = read_json(already_run / "run" / "run.json")
-    assert record["seed"] == 1 and set(record["mixed"]) == {"03_denoising", "05_sbo_lstm"}
+    assert record["seed"] == 1 and set(record["mixed"]) == {"04_denoising", "06_sbo_lstm"}
     assert "Mixed" in (already_run / "run" / "index.html").read_text()
 
 
 def test_whatever_was_changed_is_made_again_and_said(already_run, capsys):
     """A changed, cut or lost file of any kind, and a record that is none."""
     folder = already_run / "run"
-    stage = Stage("05_sbo_lstm", folder)
+    stage = Stage("06_sbo_lstm", folder)
     files, fingerprint = stage.record()["files"], stage.record()["fingerprint"]
     assert len(files) == 5, "a result, a notebook, its two pages, and the list of files"
     for path in (folder / place for place in files):
@@ -142,10 +142,10 @@ def test_whatever_was_changed_is_made_again_and_said(already_run, capsys):
         assert runner.why_again(stage, fingerprint) == "its record is damaged"
     (folder / "results" / "denoising.json").write_text('{"seed": 1}')
     capsys.readouterr()
-    assert run(already_run)[2:] == ["03_denoising", "05_sbo_lstm"]
+    assert run(already_run)[2:] == ["04_denoising", "06_sbo_lstm"]
     said = capsys.readouterr().out
-    assert "03_denoising       made again: results/denoising.json changed or lost" in said
-    assert "05_sbo_lstm        made again: its record is damaged" in said
+    assert "04_denoising       made again: results/denoising.json changed or lost" in said
+    assert "06_sbo_lstm        made again: its record is damaged" in said
     assert read_json(folder / "results" / "denoising.json") == {"seed": 0}
     made = {name: digest for name, digest in stage.record()["files"].items() if name.startswith("results/")}
     assert made and made.items() <= files.items(), "the same results; the notebook holds the time of its run"
@@ -157,34 +157,34 @@ def test_what_is_changed_while_a_run_is_at_work_is_not_vouched_for(two_notebooks
     products = next(data.glob("附件2*"))
     for spoilt in (first, products):
         with pytest.raises(
-            runner.StageFailed, match=r"(?s)05_sbo_lstm: .*(json|附件2) changed while the run was at work"
+            runner.StageFailed, match=r"(?s)06_sbo_lstm: .*(json|附件2) changed while the run was at work"
         ):
-            run(two_notebooks, data=str(data), settings=(f"05_sbo_lstm.spoil={spoilt}",))
-        assert not Stage("05_sbo_lstm", two_notebooks / "run").record()
+            run(two_notebooks, data=str(data), settings=(f"06_sbo_lstm.spoil={spoilt}",))
+        assert not Stage("06_sbo_lstm", two_notebooks / "run").record()
         if spoilt == products:
             write(tables, encoding="utf-8-sig")  # the run before read other bytes
     stages = run(two_notebooks, data=str(data))
-    assert stages[-2:] == ["03_denoising", "05_sbo_lstm"]
+    assert stages[-2:] == ["04_denoising", "06_sbo_lstm"]
     sums = {label: file["sha256"] for label, file in read_json(first.parents[1] / "run.json")["data_files"].items()}
     assert sums["附件2"] == hashlib.sha256(products.read_bytes()).hexdigest()
 
 
 def test_a_failure_names_notebook_cell_and_cause_and_the_next_call_goes_on_there(two_notebooks):
-    with pytest.raises(runner.StageFailed, match=r"05_sbo_lstm, cell .*AssertionError: asked to fail"):
-        run(two_notebooks, settings=("05_sbo_lstm.fail=true",))
+    with pytest.raises(runner.StageFailed, match=r"06_sbo_lstm, cell .*AssertionError: asked to fail"):
+        run(two_notebooks, settings=("06_sbo_lstm.fail=true",))
     notebooks = two_notebooks / "run" / "notebooks"
-    assert (notebooks / "05_sbo_lstm.failed.ipynb").is_file(), "the failed notebook is kept"
-    assert not (notebooks / "05_sbo_lstm.ipynb").exists() and not list(notebooks.glob("*.running.ipynb"))
+    assert (notebooks / "06_sbo_lstm.failed.ipynb").is_file(), "the failed notebook is kept"
+    assert not (notebooks / "06_sbo_lstm.ipynb").exists() and not list(notebooks.glob("*.running.ipynb"))
 
-    assert run(two_notebooks) == ["03_denoising", "05_sbo_lstm", "05_sbo_lstm"], "the first stage is not run again"
-    assert not (notebooks / "05_sbo_lstm.failed.ipynb").exists()
+    assert run(two_notebooks) == ["04_denoising", "06_sbo_lstm", "06_sbo_lstm"], "the first stage is not run again"
+    assert not (notebooks / "06_sbo_lstm.failed.ipynb").exists()
 
 
 def test_an_interrupted_stage_leaves_nothing_half_and_is_resumed(two_notebooks, monkeypatch):
     real = runner.papermill.execute_notebook
 
     def interrupted(source, target, *arguments, **options):
-        if "05_sbo_lstm" in source:
+        if "06_sbo_lstm" in source:
             Path(target).write_text("{")
             raise KeyboardInterrupt
         return real(source, target, *arguments, **options)
@@ -194,21 +194,21 @@ def test_an_interrupted_stage_leaves_nothing_half_and_is_resumed(two_notebooks, 
         with pytest.raises(KeyboardInterrupt):
             run(two_notebooks)
     assert [p.name for p in (two_notebooks / "run" / "notebooks").glob("05*")] == []
-    assert run(two_notebooks) == ["03_denoising", "05_sbo_lstm"]
+    assert run(two_notebooks) == ["04_denoising", "06_sbo_lstm"]
 
 
 def test_wrong_input_is_refused_before_anything_runs(two_notebooks):
-    for options in ({"device": "tpu"}, {"until": "07_forcast"}, {"settings": ("03_denoising.sead=1",)}):
+    for options in ({"device": "tpu"}, {"until": "07_forcast"}, {"settings": ("04_denoising.sead=1",)}):
         with pytest.raises(ParameterError):
             run(two_notebooks, **options)
     assert not (two_notebooks / "run").exists()
 
 
 def test_a_cell_has_a_time_limit_and_the_run_goes_on_with_more(two_notebooks):
-    with pytest.raises(runner.StageFailed, match=r"05_sbo_lstm, cell 3: took longer than 0.05 minutes; .*--cell-min"):
-        run(two_notebooks, settings=("05_sbo_lstm.sleep=60.0",), cell_minutes=0.05)
-    assert (two_notebooks / "run" / "notebooks" / "05_sbo_lstm.failed.ipynb").is_file()
-    assert run(two_notebooks, cell_minutes=10) == ["03_denoising", "05_sbo_lstm", "05_sbo_lstm"]
+    with pytest.raises(runner.StageFailed, match=r"06_sbo_lstm, cell 3: took longer than 0.05 minutes; .*--cell-min"):
+        run(two_notebooks, settings=("06_sbo_lstm.sleep=60.0",), cell_minutes=0.05)
+    assert (two_notebooks / "run" / "notebooks" / "06_sbo_lstm.failed.ipynb").is_file()
+    assert run(two_notebooks, cell_minutes=10) == ["04_denoising", "06_sbo_lstm", "06_sbo_lstm"]
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ParameterError, match=f"--cell-minutes is {wrong}"):
             run(two_notebooks, cell_minutes=wrong)
@@ -217,7 +217,7 @@ def test_a_cell_has_a_time_limit_and_the_run_goes_on_with_more(two_notebooks):
 @pytest.mark.parametrize("name", ["{3F2504E0} {out} 100 %s %", 'it\'s "so" #1 运行 结果\\n'])
 def test_any_name_of_a_folder_will_do(two_notebooks, name):
     (two_notebooks / name).mkdir()
-    assert run(two_notebooks / name, until="03_denoising") == ["03_denoising"]
+    assert run(two_notebooks / name, until="04_denoising") == ["04_denoising"]
 
 
 # The kernel
@@ -306,7 +306,7 @@ def alive(process: int) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ipykernel looks for its parent, when it can")
 def test_a_run_killed_with_9_leaves_no_kernel_and_no_worker(tmp_path):
-    path = write_notebook(tmp_path, "03_denoising", WORKING)
+    path = write_notebook(tmp_path, "04_denoising", WORKING)
     command = [sys.executable, "-c", textwrap.dedent(RUN), str(path), str(tmp_path / "run")]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (tmp_path / "run" / "processes").exists():

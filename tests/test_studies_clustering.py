@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score, r2_score
 from bowerbird.dm.as_run import RECORD_COLUMNS, Records, k_means
 from bowerbird.errors import ParameterError
 from bowerbird.studies import clustering as study
+from bowerbird.studies import tables_1_and_2
 
 
 def demand(n=120, n_days=60, seed=0):
@@ -89,7 +90,7 @@ def printed(found):
 
 
 def test_blind_starts_are_scikit_learns_own(found):
-    for row in study.blind_starts(codes(), *printed(found), 4).itertuples():
+    for row in tables_1_and_2.blind_starts(codes(), *printed(found), 4).itertuples():
         theirs = KMeans(4, n_init=1, random_state=row.Index).fit(codes().to_numpy())
         assert (row.random_state, row.iterations) == (row.Index, theirs.n_iter_)
         assert row.inertia == pytest.approx(theirs.inertia_)
@@ -100,19 +101,19 @@ def test_odds_count_every_blind_start():
         {"random_state": range(8), "inertia": [1.0, 0.9, 1.2, 1, 1, 3, 1, 1], "cells equal": [9, 7, 8, 9, 9, 0, 9, 9],
          "records off": [4, 400, 4, 6, 26, 90, 28, 30], "frequencies exact": [2, 0, 3, 1, 0, 0, 0, 0]}
     )  # fmt: skip
-    odds = study.odds_of_blind_starts(starts, inertia=1.0).iloc[0]
+    odds = tables_1_and_2.odds_of_blind_starts(starts, inertia=1.0).iloc[0]
     assert odds[["starts", "all ten frequencies", "within 4 records", "within 26 records"]].tolist() == [8, 0, 2, 4]
     assert odds[["share with lower inertia", "largest", "records off of the least"]].tolist() == [1 / 8, 3, 400]
     assert odds[["nearest random_state", "its records off", "its cells equal"]].tolist() == [0, 4, 9]
     exact = starts.assign(**{"records off": [0, 0, 1, 1, 1, 1, 1, 1]})
-    ways = study.stops({"blind": starts, "exact": exact, "none": starts[:0]})
+    ways = tables_1_and_2.stops({"blind": starts, "exact": exact, "none": starts[:0]})
     assert ways["way"].tolist() == ["blind", "exact"] and ways["all ten frequencies"].tolist() == [0, 2]
     assert ways.loc[0, ["starts", "frequencies exact", "records off", "cells equal"]].tolist() == [8, 2, 4, 9]
 
 
 def test_choices_undone_move_away_from_the_tables(found):
     table = codes()
-    rows = study.choices(table, table.iloc[:800], found, *printed(found)).set_index("choice")
+    rows = tables_1_and_2.choices(table, table.iloc[:800], found, *printed(found)).set_index("choice")
     assert rows.loc["as run", "from the print: records off"] == 0
     assert rows.loc["as run", "from the print: cells equal"] == 40
     assert rows.loc["repeated warehouses once", "records"] == 800
@@ -124,7 +125,7 @@ def test_choices_undone_move_away_from_the_tables(found):
 def test_a_column_of_one_label_is_left_as_it_is(column):
     table = codes().assign(**{column: 1.0})
     found = k_means(Records.of(table), 4, n_init=3)
-    rows = study.choices(table, table, found, *printed(found)).set_index("choice")
+    rows = tables_1_and_2.choices(table, table, found, *printed(found)).set_index("choice")
     assert rows.loc["as run", "from the print: records off"] == 0
     assert rows.loc["columns scaled to variance 1"].notna().all()
 
@@ -132,18 +133,18 @@ def test_a_column_of_one_label_is_left_as_it_is(column):
 def test_demand_explained_is_the_r_squared_of_cluster_means(found):
     records = Records.of(codes())
     labels, qty = found.labels[records.point_of], codes()["qty"]
-    explained = study.demand_explained(records, found.labels)
+    explained = tables_1_and_2.demand_explained(records, found.labels)
     for name, values in (("demand", qty), ("log(1 + demand)", np.log1p(qty))):
         assert explained[name] == pytest.approx(r2_score(values, values.groupby(labels).transform("mean")))
 
 
 def test_other_numberings_change_names_alone_and_give_other_clusters(found):
-    table, new = codes(), study.renumber(codes(), np.random.default_rng(0))
+    table, new = codes(), tables_1_and_2.renumber(codes(), np.random.default_rng(0))
     assert not new.equals(table)
     pd.testing.assert_series_equal(new["qty"], table["qty"])
     for column in RECORD_COLUMNS[:-1]:
         assert new.groupby(column).ngroups == pd.concat([table[column], new[column]], axis=1).drop_duplicates().shape[0]
-    rows = study.stability(table, found, 4)
+    rows = tables_1_and_2.stability(table, found, 4)
     assert list(rows["what"]) == ["other start"] * 4 + ["other numbering"] * 4
     by = rows.groupby("what")["ARI"].mean()
     assert by["other numbering"] < by["other start"] <= 1

@@ -138,7 +138,7 @@ def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series
     assert saved == pytest.approx(1 - cost["mean"] / cost["noisy"])
 
     simulated = list(study._simulations(whole, made, ["mean", "noisy"], ORIGINS, **OPTIONS))
-    draws = stream(5, "08/bootstrap").multinomial(60, np.full(60, 1 / 60), 40)
+    draws = stream(5, "inventory/bootstrap").multinomial(60, np.full(60, 1 / 60), 40)
     slow = []
     for counts in draws:
         series = np.repeat(np.arange(60), counts)

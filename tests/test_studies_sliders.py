@@ -1,4 +1,4 @@
-"""Sliders draw the figures of notebooks 02, 04 and 08; without ipywidgets or a reader a sentence stands there."""
+"""Sliders draw the figures of notebooks 02, 05 and 10; without ipywidgets or a reader a sentence stands there."""
 
 import sys
 
@@ -17,7 +17,7 @@ def shown(monkeypatch):
     """The figures that were displayed, in a kernel that a Jupyter server has started."""
     pytest.importorskip("ipywidgets")
     figures = []
-    monkeypatch.setenv(style.IN_JUPYTER, "/notebooks/04_sbo.ipynb")
+    monkeypatch.setenv(style.IN_JUPYTER, "/notebooks/05_bowerbird_search.ipynb")
     monkeypatch.setattr(style, "display", figures.append)
     return figures
 
@@ -60,7 +60,7 @@ def test_without_a_reader_or_ipywidgets_a_sentence(monkeypatch, capsys):
     monkeypatch.delenv(style.IN_JUPYTER, raising=False)
     assert clustering.em_steps(HISTORY) is None
     assert "JupyterLab" in capsys.readouterr().out
-    monkeypatch.setenv(style.IN_JUPYTER, "/notebooks/04_sbo.ipynb")
+    monkeypatch.setenv(style.IN_JUPYTER, "/notebooks/05_bowerbird_search.ipynb")
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert clustering.em_steps(HISTORY) is None
     assert "[interactive]" in capsys.readouterr().out

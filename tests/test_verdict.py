@@ -289,7 +289,7 @@ def test_a_figure_1_without_its_series_is_not_found():
 def test_a_missing_table_names_its_notebook():
     short = run_tables()
     del short["table_3_seeds"]
-    with pytest.raises(MissingResult, match="06_table_3"):
+    with pytest.raises(MissingResult, match="07_table_3"):
         verdict.verdicts(short, real=True)
 
 

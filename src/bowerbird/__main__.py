@@ -21,7 +21,7 @@ def cli():
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--seed", default=0, help="One integer seeds everything.")
 @click.option("--out", default="", help="Folder of the run.  [default: runs/<profile>-<data>]")
-@click.option("--until", default="", help="Last notebook to run, e.g. 05_sbo_lstm.")
+@click.option("--until", default="", help="Last notebook to run, e.g. 06_sbo_lstm.")
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
 @click.option("--cell-minutes", default=720.0, help="Time limit of a notebook's cell, in minutes.")

@@ -28,7 +28,7 @@ def code_digest(sources: Iterable[str]) -> str:
 
 @cache
 def forecasters_digest() -> str:
-    """Checksum of the code that makes the forecasts of notebook 07 and of SBO's networks."""
+    """Checksum of the code that makes the forecasts of notebook 08 and of SBO's networks."""
     return code_digest(["from bowerbird.evaluation import ladder"])
 
 

@@ -11,7 +11,7 @@ from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import BowerbirdError
 
 LEAST_DAYS, LEAST_SERIES = 121, 12
-"""What notebook 09 needs. The others need less: notebook 05 needs 118 days, to validate its search."""
+"""What notebooks 11 to 14 need. The others need less: notebook 06 needs 118 days, to validate its search."""
 
 CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e220f"
 INDENT = "\n" + 14 * " "
@@ -48,10 +48,10 @@ def obstacles(attachments: Attachments) -> dict[str, str]:
     panel = build_panel(attachments, fill_gaps="zero")
     found = {}
     if not panel.demand.any():
-        found["05_sbo_lstm"] = "nothing was shipped on any day; there is nothing to forecast"
+        found["06_sbo_lstm"] = "nothing was shipped on any day; there is nothing to forecast"
     if panel.n_days < LEAST_DAYS or panel.n_series < LEAST_SERIES:
         needed = f"{LEAST_DAYS} days and {LEAST_SERIES} series are needed"
-        where = "05_sbo_lstm" if panel.n_days < 118 else "09_planning"
+        where = "06_sbo_lstm" if panel.n_days < 118 else "11_how_much_and_when"
         found[where] = f"{panel.n_days} days of {panel.n_series} series; {needed}: add earlier days or other series"
     try:
         build_panel(attachments)

@@ -138,7 +138,7 @@ def _is_of(key: Key, name: str, protocol: Protocol) -> bool:
 
 
 def _weights(panel: Panel, n_draws: int, seed: int) -> np.ndarray:
-    return samples(panel.n_series, n_draws, stream(seed, "07/bootstrap"))
+    return samples(panel.n_series, n_draws, stream(seed, "forecasts/bootstrap"))
 
 
 def _weighted_scores(panel: Panel, forecasts: Forecasts, method: str, protocol: Protocol, weights) -> np.ndarray:

@@ -154,7 +154,7 @@ def tune(
     if population and executor is not None:
         raise ParameterError("population trains a generation in one process, an executor in many; choose one of them")
     if n_series is not None and n_series < panel.n_series:
-        rows = stream(seed, "05/tuning series").choice(panel.n_series, n_series, replace=False)
+        rows = stream(seed, "lstm/tuning series").choice(panel.n_series, n_series, replace=False)
         panel = panel.select(np.sort(rows))
 
     loss = _Loss(panel, settings, seed, device)

@@ -81,7 +81,7 @@ def deliveries_from_run(run: str, folder: str, first_day: str = "") -> list[Path
 
 def _read_run(run: str, first_day: str) -> tuple[Stage, Panel, pd.Timestamp, pd.Timestamp]:
     """A run's folder, its panel, the first day to arrive, and the first that its forecaster has not seen."""
-    stage = Stage("10_daily_operation", Path(run))
+    stage = Stage("16_daily_operation", Path(run))
     panel = Panel.from_frame(stage.read("panel"))
     unseen = pd.Timestamp(stage.read("forecast_test")["date"].min())
     try:

@@ -2,9 +2,10 @@
 
 `stage` is a notebook's view of the folder and the record of what it read and wrote, `runner` executes the notebooks
 that are not up to date, `kernel` is the process they run in, `pages` makes index.html and the notebooks' pages,
-`report` copies what is worth keeping to reports/.
+`report` copies what is worth keeping to reports/, `lesson` shows the package's code in a page.
 """
 
+from bowerbird.runs.lesson import show_code
 from bowerbird.runs.stage import Stage, project_root, read_tables, run_folder
 
-__all__ = ["Stage", "project_root", "read_tables", "run_folder"]
+__all__ = ["Stage", "project_root", "read_tables", "run_folder", "show_code"]

@@ -69,7 +69,7 @@ def parse_setting(text: str) -> tuple[str, str, object]:
     place, equals, value = text.partition("=")
     notebook, dot, name = place.partition(".")
     if not (equals and dot and notebook and name):
-        raise ParameterError(f"--set {text}: write it as NOTEBOOK.PARAMETER=VALUE, e.g. 05_sbo_lstm.max_evaluations=20")
+        raise ParameterError(f"--set {text}: write it as NOTEBOOK.PARAMETER=VALUE, e.g. 06_sbo_lstm.max_evaluations=20")
     try:
         return notebook, name, yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -65,7 +65,7 @@ def maker(name: str) -> str:
 class Stage:
     """One notebook's view of the run's folder. It reads what earlier notebooks wrote, in the order of their names."""
 
-    name: str  # the notebook's, e.g. "05_sbo_lstm"
+    name: str  # the notebook's, e.g. "06_sbo_lstm"
     folder: Path  # the run's
     begun: bool = False  # True in the notebook itself: what it reads is recorded
 

@@ -1,4 +1,4 @@
-"""Figures of notebook 03: the filters, and how the future leaks through them."""
+"""Figures of notebook 04: the filters, and how the future leaks through them."""
 
 import numpy as np
 

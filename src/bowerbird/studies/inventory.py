@@ -1,4 +1,4 @@
-"""Notebook 08: figures of a simulated policy, the worth of forecasts in stock, and the scorecard of a plan."""
+"""Notebook 10: figures of a simulated policy, the worth of forecasts in stock, and the scorecard of a plan."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -140,7 +140,7 @@ def saving(
     panel, forecasts, method: str, reference: str, origins, fill_rate: float, seed: int, **options
 ) -> tuple[float, float, float]:
     """Share of holding cost that a method saves at equal fill rate, and its 95 % interval over resampled series."""
-    draws = bootstrap.samples(panel.n_series, DRAWS, stream(seed, "08/bootstrap"))  # (1 + DRAWS, n_series)
+    draws = bootstrap.samples(panel.n_series, DRAWS, stream(seed, "inventory/bootstrap"))  # (1 + DRAWS, n_series)
     points = {method: {}, reference: {}}
     for name, origin, _, whole, run, costs in _simulations(panel, forecasts, (method, reference), origins, **options):
         if name == PERFECT:

@@ -1,4 +1,4 @@
-"""Figures of notebooks 05 and 07: forecasts with their intervals, calibration, which inputs move a forecast."""
+"""Figures of notebooks 06 and 08: forecasts with their intervals, calibration, which inputs move a forecast."""
 
 from dataclasses import dataclass, replace
 
@@ -54,7 +54,7 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
     data = forecaster.gather(panel)
     last = slice(panel.n_days - 1, panel.n_days)
     whole = one_minus_wmape(actual, pooled(forecaster, data, last).point[:, 0])
-    rng = stream(seed, "05/importance")
+    rng = stream(seed, "lstm/importance")
     rows = []
     for name in dict.fromkeys(data.names):
         columns = _columns(data, name)

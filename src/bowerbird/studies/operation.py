@@ -1,4 +1,4 @@
-"""Notebook 10: what updating a forecast is worth, and what a day of operation costs in seconds."""
+"""Notebook 16: what updating a forecast is worth, and what a day of operation costs in seconds."""
 
 import time
 from dataclasses import dataclass, replace
@@ -78,7 +78,7 @@ def update_table(rolling: Rolling, seed: int) -> pd.DataFrame:
     actual = rolling.actual.reshape(len(rolling.actual), -1)
     error = {name: np.nansum(np.abs(actual - forecast), axis=1) for name, forecast in flat.items()}  # (n_series,)
     total = np.nansum(actual, axis=1)
-    weights = samples(len(actual), 500, stream(seed, "10/bootstrap"))
+    weights = samples(len(actual), 500, stream(seed, "operation/bootstrap"))
     rows = []
     for name, forecast in flat.items():
         scores = metrics.scores(actual, forecast)

@@ -1,4 +1,4 @@
-"""The comparison of searches in notebook 04 with its problems, and the figures of notebooks 04 and 05."""
+"""The comparison of searches in notebook 05 with its problems, and the figures of notebooks 05 and 06."""
 
 import warnings
 import zlib
@@ -268,7 +268,7 @@ def run_sbo(problem: Problem, max_evaluations: int, seed: int, variant: str = "p
 def run_random(problem: Problem, max_evaluations: int, seed: int) -> Observed:
     """Random search: candidates drawn uniformly, logarithmic dimensions on their logarithm."""
     low, high = limits(problem.space)
-    points = stream(seed, "04/random search").uniform(low, high, (max_evaluations, len(problem.space)))
+    points = stream(seed, "search/random search").uniform(low, high, (max_evaluations, len(problem.space)))
     return [(x, _finite(problem.observe(x))) for x in decode(problem.space, points)]
 
 
@@ -450,7 +450,7 @@ def lstm_problem(panel: Panel, seed: int) -> Problem:
     from bowerbird.forecaster import Settings  # torch is for those who train
     from bowerbird.forecaster.tuning import validation_loss
 
-    rows = stream(seed, "04/series").choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
+    rows = stream(seed, "search/series").choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
     few, fixed = panel.select(np.sort(rows)), Settings(epochs=LSTM_EPOCHS, batch_size=16)
     data = digest([few.series.to_csv(), few.demand.tolist(), seed, LSTM_EPOCHS])
     return Problem("LSTM", WIDE_LSTM, lambda x: validation_loss(few, replace(fixed, **x), seed=seed), data=data)

@@ -1,4 +1,4 @@
-"""Notebook 06: the experiment on Table 3, denoising of known days, and their figures."""
+"""Notebook 07: the experiment on Table 3, denoising of known days, and their figures."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -185,7 +185,7 @@ def prefix_denoising(panel: Panel, n_origins: int, seed: int = 0) -> pd.DataFram
     panels = [panel.until(panel.n_days - horizon * step) for step in reversed(range(n_origins))]
     demand = np.stack([known.demand[:, -horizon:].sum(axis=1) for known in panels])  # (n_origins, n_series)
     errors = np.stack([[_error(known, p) for known in panels] for p in protocols])  # (n_filters, n_origins, n_series)
-    weights = samples(panel.n_series, 1000, stream(seed, "06/bootstrap"))  # (1 + n_draws, n_series)
+    weights = samples(panel.n_series, 1000, stream(seed, "table 3/bootstrap"))  # (1 + n_draws, n_series)
     scores = 1 - errors @ weights.T / (demand @ weights.T)  # (n_filters, n_origins, 1 + n_draws)
     difference, low, high = estimate((scores - scores[0]).mean(axis=1).T)  # (n_filters,) each
     return pd.DataFrame(

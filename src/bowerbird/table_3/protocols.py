@@ -147,7 +147,7 @@ def split_windows(n_series: int, n_days: int, protocol: Protocol, seed: int = 0)
         raise ParameterError(f"{n_days} days leave {n_train} to train on; {LAGS} lags + {horizon} days ahead need more")
     shape = n_series, n_days - LAGS - horizon + 1
     if protocol.split == "random":
-        order = stream(seed, "06/random split").permutation(shape[0] * shape[1]).reshape(shape)
+        order = stream(seed, "table 3/random split").permutation(shape[0] * shape[1]).reshape(shape)
         test = order < round((1 - TRAIN_SHARE) * order.size)
         return ~test, test
     known_days = LAGS + np.arange(shape[1])

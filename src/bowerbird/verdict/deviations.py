@@ -111,7 +111,7 @@ def _search(tables: Tables) -> str:
     won, pairings = (one(tables["sbo_win_rates"], name, row) for name in ("won", "pairings"))
     return (
         f"{search_text(tables['sbo_history'])}; with a Sobol start, chances by rank and more mutation SBO ends lower "
-        f"in {won:.0%} of {pairings} pairings on other problems (notebook 04)"
+        f"in {won:.0%} of {pairings} pairings on other problems (notebook 05)"
     )
 
 

@@ -317,7 +317,7 @@ def headline_text(run: Path) -> str:
     """The headline table of a finished run, for the terminal."""
     path = Path(run) / "tables" / "headline.md"
     if not path.is_file():
-        return f"No headline table in {run}: 11_verdict has not run."
+        return f"No headline table in {run}: 17_verdict has not run."
     return path.read_text(encoding="utf-8").rstrip()
 
 

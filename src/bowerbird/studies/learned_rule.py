@@ -1,0 +1,89 @@
+"""Notebook 15: learned and searched order-up-to levels against exact ones, and their figure."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bowerbird.checks import whole
+from bowerbird.inventory.demand import (
+    poisson_demand,
+)
+from bowerbird.inventory.policy import exact_levels, levels_cost
+from bowerbird.inventory.simulate import Costs
+from bowerbird.planning.learned import rule_inputs, search_levels, train_rule
+from bowerbird.seeds import stream
+from bowerbird.studies.style import BLUE, GREEN, ORANGE, new_figure
+
+
+def learning(table: pd.DataFrame, searched: pd.DataFrame):
+    """Cost above the exact optimum, of the rule as it is trained and of the search."""
+    figure, (left, right) = new_figure(1, 2, width=9, height=3.4, sharey=True)
+    for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, ORANGE), strict=False):
+        left.plot(part["steps"], 100 * (part["mean"] - 1), "o-", color=colour, label=f"{rule}, mean")
+        left.plot(part["steps"], 100 * (part["worst"] - 1), "o:", color=colour, alpha=0.7, label=f"{rule}, worst item")
+    left.set(title="A neural rule, trained by gradient", xlabel="gradient steps", ylabel="cost above the optimum, %",
+             xscale="log", yscale="log")  # fmt: skip
+    right.plot(searched["evaluations"], 100 * (searched["mean"] - 1), "s-", color=GREEN, label="mean")
+    right.plot(searched["evaluations"], 100 * (searched["worst"] - 1), "s:", color=GREEN, alpha=0.7, label="worst item")
+    right.set(title="SBO, each item on its own", xlabel="candidates tried an item", xscale="log")
+    for axis, ticks in ((left, table["steps"]), (right, searched["evaluations"])):
+        axis.set_xticks(ticks.unique(), ticks.unique())
+        axis.minorticks_off()
+    left.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    for axis in (left, right):
+        axis.axhline(2, color="black", ls="--", lw=0.8, label="2 %")
+        axis.legend(fontsize=8)
+    return figure
+
+
+STEADY_DAYS = 40  # of the paths that rules learn from and searches simulate
+
+
+def steady_items(n_items: int, rng: np.random.Generator) -> tuple[np.ndarray, Costs]:
+    """Random items: mean demand of 0.7 to 30 units a day, p / h of 2 to 40, K / h of 5 to 64."""
+    low, high = np.log([0.7, 2, 5]), np.log([30, 40, 64])
+    mean, shortage, order = np.exp(rng.uniform(low, high, (whole("n_items", n_items, 1), 3))).T
+    return mean, Costs(np.ones(n_items), shortage, order)
+
+
+def learned_against_exact(
+    mean: np.ndarray, costs: Costs, steps: Sequence[int], *, lead_time: int = 3, seed: int = 0
+) -> pd.DataFrame:
+    """Cost of trained rules / the exact optimum on steady Poisson demand, by gradient steps."""
+    paths = _steady_paths(mean, 300, seed)
+    inputs = rule_inputs(paths, costs, lead_time=lead_time)
+    rows = []
+    for n_steps in steps:
+        rule = train_rule(inputs, paths[:, :, : inputs.mean.shape[1]], epochs=n_steps, seed=seed)
+        levels = rule.levels(inputs)
+        pair = (np.rint(level.mean(axis=1)) for level in (levels.s, levels.S))  # days are alike
+        rows.append((n_steps, *_above_optimum(mean, costs, *pair, lead_time)))
+    return pd.DataFrame(rows, columns=["steps", "mean", "worst"])
+
+
+def searched_against_exact(
+    mean: np.ndarray, costs: Costs, evaluations: Sequence[int], *, lead_time: int = 3, seed: int = 0
+) -> pd.DataFrame:
+    """Cost of searched levels / the exact optimum on steady Poisson demand, by candidates tried an item."""
+    paths, opening = _steady_paths(mean, 60, seed), np.rint((lead_time + 1) * mean)
+    options = {"opening_stock": opening, "lead_time": lead_time, "lost_sales": False, "seed": seed}
+    rows = []
+    for tried in evaluations:
+        levels = search_levels(paths, costs, **options, max_evaluations=tried)
+        rows.append((tried, *_above_optimum(mean, costs, levels.s[:, 0], levels.S[:, 0], lead_time)))
+    return pd.DataFrame(rows, columns=["evaluations", "mean", "worst"])
+
+
+def _steady_paths(mean: np.ndarray, n_paths: int, seed: int) -> np.ndarray:
+    """Poisson demand, the same every day, (n_items, n_paths, STEADY_DAYS)."""
+    return stream(seed, "planning/steady paths").poisson(mean[:, None, None], (len(mean), n_paths, STEADY_DAYS))
+
+
+def _above_optimum(mean, costs: Costs, s, S, lead_time: int) -> tuple[float, float]:
+    """Mean and largest cost / optimum over items."""
+    demand = poisson_demand(mean)
+    rates = {"holding_cost": costs.holding, "shortage_cost": costs.shortage, "order_cost": costs.order}
+    ratio = levels_cost(demand, s, S, **rates, lead_time=lead_time)
+    ratio /= exact_levels(demand, **rates, lead_time=lead_time).cost
+    return ratio.mean(), ratio.max()

@@ -1,0 +1,136 @@
+"""Notebook 11: figures of how much and when to order, and normal levels against those of samples."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import norm
+
+from bowerbird.inventory.demand import (
+    level_cost,
+    normal_newsvendor,
+    sample_newsvendor,
+    sampled_demand,
+)
+from bowerbird.planning.finite_horizon import FiniteHorizon
+from bowerbird.planning.lot_sizing import LotSizes
+from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, new_figure
+
+
+def order_quantity_costs(quantity, parts: dict, best: tuple, offers: dict, chosen: tuple):
+    """Cost against order quantity: ordering and holding at one price, and the total at each price of a discount."""
+    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
+    for (name, cost), style, colour in zip(parts.items(), ("--", ":", "-"), (ORANGE, GREEN, BLUE), strict=False):
+        left.plot(quantity, cost, style, color=colour, label=name)
+    left.plot(*best, "o", color=BLUE)
+    left.annotate(f"Q = {best[0]:.0f}, cost {best[1]:.1f}", best, (6, 30), textcoords="offset points", fontsize=8)
+    left.set(
+        title="Ordering and holding cost", xlabel="units an order, Q", ylabel="money a year", ylim=(0, 3 * best[1])
+    )
+    for (name, cost), colour in zip(offers.items(), COLOURS, strict=False):
+        right.plot(quantity, cost, color=colour, label=name)
+    right.plot(*chosen, "D", color="black")
+    right.annotate(
+        f"Q = {chosen[0]:.0f}, cost {chosen[1]:.1f}", chosen, (8, -12), textcoords="offset points", fontsize=8
+    )
+    right.set(
+        title="All-units discount, price of the units included", xlabel="units an order, Q", ylabel="money a year"
+    )
+    right.margins(y=0.12)
+    for axis in (left, right):
+        axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def newsvendor_levels(samples, levels: dict, excess: pd.DataFrame, name: str):
+    """An item's sampled demand with its normal approximation, and what the normal costs over the catalogue."""
+    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4, width_ratios=[1.4, 1])
+    edges = np.linspace(0, samples.max() + 1, min(int(samples.max()) + 2, 41))
+    left.hist(samples, edges, density=True, color=GREY, alpha=0.5, label="sampled demand")
+    units = np.linspace(0, samples.max(), 200)
+    left.plot(
+        units, norm.pdf(units, samples.mean(), samples.std()), color=ORANGE, label="normal of like mean and spread"
+    )
+    for (label, level), colour, style in zip(levels.items(), (BLUE, RED), ("-", "--"), strict=False):
+        left.axvline(level, color=colour, ls=style, label=f"{label}: {level:.0f}")
+    left.set_title(name, parse_math=False)  # an id may hold a $
+    left.set(xlabel="units over lead time and review", ylabel="density")
+    left.legend(fontsize=8)
+    right.axhline(0, color="black", lw=0.8)
+    right.plot(excess["critical ratio"], 100 * excess["normal above samples"], "o-", color=BLUE)
+    right.set(
+        title="What the normal formula costs", xlabel="critical ratio p / (p + h)", ylabel="cost above samples, %"
+    )
+    return figure
+
+
+def level_costs(position, G, s_grid, S_grid, cost, best: tuple):
+    """The exact (s, S): cost of one period against the best cost, and the cost of every pair."""
+    s, S, least = best
+    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.7)
+    left.plot(position, G, color=BLUE, label="G(y), holding and shortage")
+    left.axhline(least, color=RED, ls="--", label=f"best cost, {least:.2f}")
+    for level, label in ((s, "s"), (S, "S")):
+        left.axvline(level, color=GREY, lw=1)
+        left.text(level, 0.03 * least, f" {label} = {level}", fontsize=9)
+    left.set(title="Where holding a period costs less than the best policy", xlabel="position y, units",
+             ylabel="money a day", ylim=(0, 3 * least))  # fmt: skip
+    left.legend(frameon=False, fontsize=8, loc="upper center")
+    above = 100 * (cost / least - 1)
+    shades = right.contourf(s_grid, S_grid, above, [0, 0.5, 1, 2, 5, 10, 20, 40], cmap="viridis_r", extend="max")
+    right.plot(s, S, "*", color=RED, ms=13, label=f"best: ({s}, {S})")
+    right.set(title="Cost of every (s, S) above the best", xlabel="reorder point s", ylabel="order-up-to level S")
+    right.legend(loc="upper left", fontsize=8)
+    figure.colorbar(shades, ax=right, label="%")
+    return figure
+
+
+def lot_plans(demand, plans: dict[str, LotSizes], item: int, name: str):
+    """Orders, stock and demand of one item under each plan."""
+    days = np.arange(1, demand.shape[1] + 1)
+    figure, axes = new_figure(1, len(plans), width=10, height=3.1, sharey=True)
+    for axis, (label, plan) in zip(axes, plans.items(), strict=True):
+        axis.bar(days, plan.orders[item], color=BLUE, width=0.7, label="order")
+        axis.step(days, plan.stock[item], where="mid", color=ORANGE, label="stock at the end of the day")
+        axis.plot(days, demand[item], ".", color="black", ms=4, label="demand")
+        number = np.count_nonzero(plan.orders[item])
+        axis.set(title=f"{label}: {number} orders, cost {plan.cost[item]:.0f}", xlabel="day")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0].set_ylabel("units")
+    figure.suptitle(name, fontsize=10, parse_math=False)  # an id may hold a $
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def near_the_end(plan: FiniteHorizon, long_run: tuple, S_grid, exact, simulated: pd.DataFrame):
+    """s and S of every period of a finite horizon, and exact cost against simulated cost."""
+    left_over = np.arange(plan.s.shape[1], 0, -1)
+    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
+    for levels, level, label, colour in ((plan.S, long_run[1], "S", GREEN), (plan.s, long_run[0], "s", ORANGE)):
+        left.step(left_over, levels[0], where="mid", color=colour, label=f"{label}, with an end")
+        left.axhline(level, color=colour, ls=":", label=f"{label} without an end, {level}")
+    left.invert_xaxis()
+    left.set(title="As the end comes near", xlabel="periods left", ylabel="units", ylim=(0, None))
+    left.legend(frameon=False, fontsize=8, loc="center left")
+    right.plot(S_grid, exact, color=BLUE, label="exact")
+    right.errorbar(S_grid, simulated["mean"], 2 * simulated["se"], fmt="o", ms=3, color=ORANGE, capsize=3,
+                   label="simulated, ± 2 standard errors")  # fmt: skip
+    right.set(title="The same cost, computed and simulated", xlabel="order-up-to level S", ylabel="money a day")
+    right.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def normal_against_samples(samples: np.ndarray, ratios: Sequence[float]) -> pd.DataFrame:
+    """Cost of newsvendor levels from a normal against levels from samples; half of the samples judges both."""
+    half = samples.shape[1] // 2
+    decide, judge = samples[:, :half], sampled_demand(samples[:, half:])
+    rows = []
+    for ratio in ratios:
+        costs = {"holding_cost": 1.0, "shortage_cost": ratio / (1 - ratio)}
+        normal = normal_newsvendor(decide.mean(axis=1), decide.std(axis=1), **costs).level
+        levels = (sample_newsvendor(decide, ratio), np.maximum(np.ceil(normal), 0))
+        rows.append((ratio, *(level_cost(judge, level, **costs).sum() for level in levels)))
+    table = pd.DataFrame(rows, columns=["critical ratio", "samples", "normal"])
+    return table.assign(**{"normal above samples": table["normal"] / table["samples"] - 1})
