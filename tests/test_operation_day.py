@@ -242,87 +242,29 @@ def test_a_week_is_the_longest_gap_closed(begun, days, status):
         )
 
 
-MISTYPED = 10**8
-
-
-@pytest.fixture
-def mistyped(begun):
-    """Three days there, of series 3 a quantity far too large on the second; what became of the files."""
-    for path in sorted((begun / "in").iterdir())[3:]:
-        path.rename(path.with_suffix(".later"))
+def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirmed(begun):
     second = begun / "in" / "2023-05-01.csv"
-    second.rename(second.with_suffix(".right"))
-    demand = PANEL.demand.copy()
-    demand[3, KNOWN + 1] = MISTYPED
+    right, demand = second.read_bytes(), PANEL.demand.copy()
+    demand[3, KNOWN + 1] = 10**8
     write_deliveries(replace(PANEL, demand=demand).until(KNOWN + 2), begun / "in", "2023-05-01")
-    return begun, take(begun)
-
-
-def rest(folder):
-    for path in (folder / "in").glob("*.later"):
-        path.rename(path.with_suffix(".csv"))
-
-
-def orders(folder, row: int) -> pd.Series:
-    with open_store(folder / "store") as store:
-        table = store.frame("SELECT date, quantity FROM orders WHERE row = ? ORDER BY date", row)
-    return table.set_index("date")["quantity"]
-
-
-def test_a_quantity_far_outside_is_unknown_and_orders_wait(mistyped, undisturbed):
-    folder, outcomes = mistyped
-    assert [o.status for o in outcomes] == ["taken in"] * 3
-    name = "/".join(PANEL.series.loc[3, list(SERIES_KEY)])
-    most = PANEL.demand[3, : KNOWN + 1].max()
-    assert f"no order for {name} with {MISTYPED} on 2023-05-01 (usual: at most {most:.0f})" in outcomes[1].reason
-    assert "give --confirm 2023-05-01 if the quantity is right" in outcomes[1].reason
-    with open_store(folder / "store") as store:
-        assert np.isnan(store.demand_of(pd.Timestamp("2023-05-01"))[3])
-        assert [o.status for o in receive(store, folder / "in")] == ["held already"] * 3
-    rest(folder)
-    take(folder)
-    assert (orders(folder, 3)["2023-05-02":] == 0).all()
-    assert orders(undisturbed[0], 3)["2023-05-02":].sum() > 0
-    others = [row for row in range(10) if row != 3]
-    assert sum(orders(folder, row)["2023-05-02"] for row in others) > 0  # of the other series is ordered
-
-
-def test_mended_it_goes_on_as_if_nothing_had_been(mistyped, undisturbed):
-    folder, _ = mistyped
-    right = folder / "in" / "2023-05-01.right"
-    right.rename(right.with_suffix(".csv"))
-    rest(folder)
-    with open_store(folder / "store") as store:
-        outcome = next(o for o in receive(store, folder / "in") if o.file == "2023-05-01.csv")
-        assert outcome.status == "taken in" and outcome.reason.startswith("mended: ")
-        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
-        assert store.on_hold.empty
-    assert orders(folder, 3)["2023-05-04":].sum() > 0
-    last = "FROM {} WHERE origin = '2023-05-05' ORDER BY ALL"
-    with open_store(folder / "store") as one, open_store(undisturbed[0] / "store") as other:
-        # Only the weekly training saw the days without the quantity on hold
-        for table, rtol in (("simple_forecasts", 1e-9), ("forecasts", 3e-3)):
-            pd.testing.assert_frame_equal(one.frame(last.format(table)), other.frame(last.format(table)), rtol=rtol)
-
-
-def test_a_confirmed_quantity_counts_and_other_days_cannot_be_confirmed(mistyped):
-    folder, _ = mistyped
-    rest(folder)
-    with open_store(folder / "store") as store:
-        with pytest.raises(ParameterError, match=r"--confirm 2023-05-02: no .* on hold; days with one: 2023-05-01"):
-            receive(store, folder / "in", confirm="2023-05-02")
-        receive(store, folder / "in", confirm="2023-05-01")
-        assert store.demand_of(pd.Timestamp("2023-05-01"))[3] == MISTYPED and store.on_hold.empty
-        assert receive(store, folder / "in", confirm="all")[0].status == "held already"
-
-
-def test_another_wrong_quantity_for_the_one_on_hold_is_set_aside(mistyped):
-    folder, _ = mistyped
-    path = folder / "in" / "2023-05-01.csv"
-    path.write_text(path.read_text().replace(f",{MISTYPED}", f",{MISTYPED // 10}"))
-    with open_store(folder / "store") as store:
-        assert "quarantined" in [o.status for o in receive(store, folder / "in")]
-        assert store.on_hold["qty"].to_list() == [MISTYPED]
+    wrong = second.read_bytes()
+    for how in ({}, {"close_gaps": True}, {"confirm": "2023-05-02"}):  # no later day is taken in over its head
+        outcomes = {o.file: o for o in take(begun, **how)}
+        assert [o.status for o in outcomes.values()][1:] == ["waits"] * 5
+        assert outcomes["2023-05-02.csv"].reason == "the file of 2023-05-01 waits"
+    name, most = "/".join(PANEL.series.loc[3, list(SERIES_KEY)]), PANEL.demand[3, : KNOWN + 1].max()
+    assert outcomes["2023-05-01.csv"].reason == (
+        f"1 quantities far outside what is usual: {name} with 100000000 (usual: at most {most:.0f}); give --confirm "
+        "2023-05-01 if they are right, or mend the file"
+    )
+    second.write_bytes(right)
+    shutil.copytree(begun, begun / "other")
+    assert [o.status for o in take(begun)] == ["held already"] + ["taken in"] * 5
+    (begun / "other" / "in" / second.name).write_bytes(wrong)
+    assert [o.status for o in take(begun / "other", confirm="2023-05-01")][:2] == ["held already", "taken in"]
+    with open_store(begun / "store") as mended, open_store(begun / "other" / "store") as confirmed:
+        np.testing.assert_array_equal(mended.panel().demand, PANEL.demand)
+        assert confirmed.demand_of(PANEL.dates[KNOWN + 1])[3] == 10**8
 
 
 def test_a_new_product_waits_or_is_left_out(begun):

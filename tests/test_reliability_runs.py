@@ -164,7 +164,7 @@ def test_a_second_run_into_one_folder_is_refused(held, record_property):
     arguments = ["reproduce", "--profile", "smoke", "--until", "00_start_here", "--out", str(folder), "--quiet"]
     second = CliRunner().invoke(cli, arguments)
     assert isinstance(second.exception, RunInUse)
-    for words in (str(folder), f"process {process.pid}", "machine ", "since 20", "wait for it to end", "--out"):
+    for words in (str(folder), f"process {process.pid}", "machine ", "since 20", "wait for it to end"):
         assert words in str(second.exception)
     assert sorted(path.name for path in folder.iterdir()) == [files.LOCK_NAME], "the second run left nothing"
     process.send_signal(signal.SIGKILL)
@@ -245,9 +245,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_runs(one_no
     """A file where the run's folder should be and a file in the way of the twin."""
     run = one_notebook()
     (tmp_path / "run").write_text("mine")
-    with pytest.raises(
-        ParameterError, match=r"run cannot be written to \(File exists\); give another folder with --out"
-    ):
+    with pytest.raises(ParameterError, match=r"run cannot be written to \(File exists\); give another folder"):
         run()
     assert (tmp_path / "run").read_text() == "mine"
     from bowerbird.__main__ import main

@@ -97,7 +97,7 @@ def deliveries(run, out, first_day):
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
 @click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
 @click.option("--skip-unknown", is_flag=True, help="Take days in without their rows of series not in the store.")
-@click.option("--confirm", default="", metavar="DAY", help="Quantities on hold of this day, or all, are right.")
+@click.option("--confirm", default="", metavar="DAY", help="The quantities of this day, or of all days, are right.")
 @click.option("--lead-time", type=int, help="Of a new store: days from order to arrival [LT].  [default: 3]")
 @click.option("--review", type=int, help="Of a new store: days between reviews [NRT].  [default: 1]")
 @click.option("--opening-stock", type=float, help="Of a new store: units of each item before day one.  [default: 5]")
@@ -107,8 +107,8 @@ def deliveries(run, out, first_day):
 def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown, confirm, **rules):
     """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each.
 
-    A quantity more than 5 times the largest of its series' days so far, and above 100 units, is on hold: taken as
-    unknown, and nothing of the series is ordered, until --confirm DAY, or until a mended file of the day comes.
+    A file with a quantity more than 5 times the largest of its series' days so far, and above 100 units, waits until
+    --confirm DAY is given, or the file is mended.
     """
     from bowerbird.operation.command import run_daily
 

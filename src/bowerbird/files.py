@@ -110,8 +110,7 @@ def only_run(folder: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunInUse(
-                f"{folder}: another run is at work there ({_holder(path)}); wait for it to end, or give another folder "
-                "with --out"
+                f"{folder}: another run is at work there ({_holder(path)}); wait for it to end, or give another folder"
             ) from error
         except OSError:  # a file system that knows no locks, as some of clusters: a second run is not refused there
             pass
@@ -134,7 +133,7 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ParameterError(
-            f"{folder} cannot be written to ({error.strerror}); give another folder with --out, or make room"
+            f"{folder} cannot be written to ({error.strerror}); give another folder, or make room"
         ) from error
 
 

@@ -17,7 +17,7 @@ from bowerbird.errors import ParameterError
 FAR_TIMES, FAR_UNITS = 5, 100
 """A quantity above 5 times what is usual at most, and above 100 units, is looked at by a person before it counts.
 
-Of the contest's 331,336 series-days `check` points at 4. Day by day from day 29 on, `daily` would have held 5.
+Of the contest's 331,336 series-days `check` points at 4. From day 29 on, 5 files of `daily` would have waited.
 """
 
 MAD_TO_SIGMA = 1.4826  # standard deviation of a normal sample / its median absolute deviation

@@ -12,7 +12,7 @@ from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.forecaster import load
 from bowerbird.operation.day import begin
 from bowerbird.operation.delivery import write_deliveries
-from bowerbird.operation.intake import hold_text, receive
+from bowerbird.operation.intake import receive
 from bowerbird.operation.pseudonyms import read_key
 from bowerbird.operation.store import FILE_NAME, Rules, Store, StoreError, open_store
 from bowerbird.runs import Stage
@@ -33,7 +33,7 @@ def run_daily(
         with open_store(store) as opened:
             _check_rules(opened, rules)
             outcomes = receive(opened, deliveries, key=key, **how)
-            newest, on_hold = opened.last_day, hold_text(opened, opened.on_hold)
+            newest = opened.last_day
     except BowerbirdError:  # some are OSErrors too, and say themselves what to do
         raise
     except (OSError, duckdb.Error) as error:
@@ -44,8 +44,6 @@ def run_daily(
     for outcome in outcomes:
         if outcome.status != "held already":
             yield f"{outcome.file}: {outcome.status}" + (f"; {outcome.reason}" if outcome.reason else "")
-    if on_hold:
-        yield f"on hold: {on_hold}"
     held = sum(outcome.status == "held already" for outcome in outcomes)
     yield f"{held} files held already; the newest page: {Path(store) / 'days' / f'{newest:%Y-%m-%d}' / 'index.html'}"
 

@@ -75,9 +75,7 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     s, S, position = levels.s[:, 0], levels.S[:, 0], stock.position
     quantity = np.zeros(len(rows))
     if age % rules.review == 0:
-        least = s.copy()
-        least[store.on_hold["row"]] = 0  # no order before a person has looked
-        quantity = np.where(position < least, np.ceil(S - position), 0.0)
+        quantity = np.where(position < s, np.ceil(S - position), 0.0)
     stock.order(quantity)
     about = {"reorder_point": s, "order_up_to": S, "position": position, "quantity": quantity}
     store.insert("orders", date=forecast.dates[0], row=rows, **about)

@@ -6,7 +6,6 @@ quarantine. A killed process leaves DuckDB's log beside the file; the next openi
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ import pandas as pd
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.files import sweep
+from bowerbird.files import atomic_path, only_run
 from bowerbird.operation.delivery import FILL_GAPS, Delivery
 
 FILE_NAME = "store.duckdb"
 FORMAT = 3
+# One thread; nothing here needs an extension, so none is looked for on the network
+CONFIG = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
 TABLES = """
 CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -173,16 +174,6 @@ class Store:
         text = self.value("SELECT value FROM facts WHERE name = ?", name)
         return None if text is None else json.loads(text)
 
-    def keep_fact(self, name: str, value) -> None:
-        """Keep a value in place of the one kept under this name before."""
-        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, json.dumps(value)])
-
-    @property
-    def on_hold(self) -> pd.DataFrame:
-        """Quantities that a person has to confirm: date, row of the series, qty as delivered, usual_most."""
-        kept = pd.DataFrame(self.fact("on hold") or [], columns=["date", "row", "qty", "usual_most"])
-        return kept.astype({"date": "datetime64[ns]", "row": int, "qty": float, "usual_most": float})
-
     def remember(self, name: str, content: bytes | dict[str, np.ndarray]) -> None:
         """Keep bytes or named arrays in place of those kept under this name before."""
         if isinstance(content, dict):
@@ -203,53 +194,21 @@ class Store:
 
 @contextmanager
 def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
-    """Make a store with the days known so far and facts kept by name; it is there only if the block ends well.
-
-    StoreError if there is one already, or another process has finished one meanwhile.
-    """
+    """Make a store with the days known so far and facts kept by name; it is there only if the block ends well."""
     folder = Path(folder)
-    path, unfinished = folder / FILE_NAME, folder / f".{os.getpid()}.{FILE_NAME}"
-    if path.exists():
-        raise _there_already(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)  # what killed processes left,
-    _remove(unfinished)  # one of this one's number too
-    try:
-        with Store(folder, duckdb.connect(str(unfinished), config=_config())) as store:
-            numbered = panel.series.reset_index(drop=True).rename_axis("row").reset_index()
-            store.connection.register("numbered", numbered)
-            with store.transaction():
-                store.connection.execute(TABLES)
-                store.connection.execute("CREATE TABLE series AS FROM numbered")
-                for name, value in {"format": FORMAT, **facts}.items():
-                    store.insert("facts", name=[name], value=[json.dumps(value)])
-                for column, day in enumerate(panel.dates):
-                    store.add_day(Delivery(day, panel.demand[:, column], "history"))
-                yield store
-        _publish(unfinished, path)
-    finally:
-        _remove(unfinished)
-
-
-def _publish(unfinished: Path, path: Path) -> None:
-    """Give a store its name, never in place of one that another process has made meanwhile."""
-    try:
-        os.link(unfinished, path)  # fails where the name is taken, as a rename would not
-    except FileExistsError:
-        raise _there_already(path) from None
-    except OSError:  # a file system without links
+    path = folder / FILE_NAME
+    with only_run(folder), atomic_path(path) as unfinished:
         if path.exists():
-            raise _there_already(path) from None
-        os.replace(unfinished, path)
-
-
-def _remove(unfinished: Path) -> None:
-    for left in unfinished.parent.glob(f"{unfinished.name}*"):  # and DuckDB's log beside it
-        left.unlink(missing_ok=True)
-
-
-def _there_already(path: Path) -> StoreError:
-    return StoreError(f"{path}: there is a store already; go on with it, or name another folder")
+            raise StoreError(f"{path}: there is a store already; go on with it, or name another folder")
+        with Store(folder, duckdb.connect(str(unfinished), config=CONFIG)) as store, store.transaction():
+            store.connection.execute(TABLES)
+            store.connection.register("numbered", panel.series.reset_index(drop=True).rename_axis("row").reset_index())
+            store.connection.execute("CREATE TABLE series AS FROM numbered")
+            for name, value in {"format": FORMAT, **facts}.items():
+                store.insert("facts", name=[name], value=[json.dumps(value)])
+            for column, day in enumerate(panel.dates):
+                store.add_day(Delivery(day, panel.demand[:, column], "history"))
+            yield store
 
 
 def open_store(folder: Path | str) -> Store:
@@ -258,7 +217,7 @@ def open_store(folder: Path | str) -> Store:
     if not path.is_file():
         raise StoreError(f"{path}: no store there; make one from a run with --run")
     try:
-        connection = duckdb.connect(str(path), config=_config())
+        connection = duckdb.connect(str(path), config=CONFIG)
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise StoreError(
@@ -276,8 +235,3 @@ def open_store(folder: Path | str) -> Store:
             f"{path}: format {held}, this version reads {FORMAT}; make another one with --run and another --store"
         )
     return store
-
-
-def _config() -> dict:
-    # Nothing here needs an extension: none is looked for on the network
-    return {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
