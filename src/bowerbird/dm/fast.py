@@ -61,14 +61,19 @@ class Statistics:
 
     def e_step(self, weights, centres, variances) -> tuple[np.ndarray, float]:
         """Responsibilities (n, K) and the log-likelihood, as `mixture.e_step`."""
+        # Eq. (4); in place, since the arrays leave the cache
+        joint = self.squared_distances(centres)  # (K, n)
+        joint *= (-0.5 / variances)[:, None]
+        joint += np.multiply.outer(-0.5 * np.log(2 * np.pi * variances), self.n_observed)
         with np.errstate(divide="ignore"):  # the weight of an empty cluster
-            constant = np.log(weights)[:, None] - 0.5 * np.log(2 * np.pi * variances)[:, None] * self.n_observed
-        # Eq. (4), then eqs (3) and (6) from the largest term on
-        joint = constant - 0.5 * self.squared_distances(centres) / variances[:, None]  # (K, n)
+            joint += np.log(weights)[:, None]
+        # Eqs (3) and (6) from the largest term on
         highest = joint.max(axis=0)
-        joint = np.exp(joint - highest)
+        joint -= highest
+        np.exp(joint, out=joint)
         total = joint.sum(axis=0)
-        return (joint / total).T, float((highest + np.log(total)).sum())
+        joint /= total
+        return joint.T, float((highest + np.log(total)).sum())
 
     def m_step(self, w, eq9: str = "corrected") -> tuple:
         """Weights, centres and variances, as `mixture.m_step`."""
