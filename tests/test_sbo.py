@@ -1,12 +1,8 @@
 """The Satin Bowerbird Optimizer: its equations against slow loops, its stops, its checkpoint, its executors."""
 
-import importlib
 import json
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -254,20 +250,6 @@ def test_nothing_but_failures_is_an_error():
         search(lambda x: x["hiden"], MIXED)
 
 
-def test_a_candidate_is_its_evaluators_own():
-    layers = [[64], [64, 32], [128, 64, 32]]
-
-    def loss(x):
-        x["layers"].append(1)
-        return len(x["layers"]) + x.pop("rate")
-
-    result = search(loss, {"layers": Choice(layers), "rate": Float(0, 1)}, n_bowers=4, max_evaluations=20)
-    result.x["layers"].append(0)
-    assert layers == [[64], [64, 32], [128, 64, 32]]
-    assert result.history["layers"].map(tuple).isin([(64,), (64, 32), (128, 64, 32)]).all()
-    assert result.value == len(result.x["layers"]) + result.x["rate"]
-
-
 # ---- the space ------------------------------------------------------------------------------------------------------
 
 
@@ -323,11 +305,10 @@ def test_candidates_stay_in_their_space(low, width, first, n, exponent, decades,
         (lambda: search(mixed, MIXED, max_evaluations=np.nan), "max_evaluations is nan"),
         (lambda: search(mixed, MIXED, max_evaluations=14), "at least n_bowers, 15"),
         (lambda: search(mixed, MIXED, seed="a"), "seed is 'a'"),
-        (lambda: search(mixed, MIXED, target=np.nan), "target is nan"),
+        (lambda: search(mixed, MIXED, target=np.nan), "target holds nan"),
         (lambda: minimize(lambda xs: [1.0], MIXED), "returned 1 losses for 15 candidates"),
-        (lambda: search(mixed, {"act": Choice([lambda x: x])}, checkpoint="search.json"), "a checkpoint cannot name"),
-        (lambda: search(mixed, {"act": Choice([{object()}])}, checkpoint="search.json"), "a checkpoint cannot name"),
-        (lambda: search(mixed, MIXED, checkpoint="."), "checkpoint . is a folder"),
+        (lambda: search(mixed, {"act": Choice([abs])}, checkpoint="search.json"), "cannot be kept .* numbers or texts"),
+        (lambda: search(mixed, MIXED, checkpoint="."), "checkpoint . is not a search's.*IsADirectoryError"),
     ],
 )
 def test_errors_name_the_cure(call, message):
@@ -381,20 +362,6 @@ def test_a_finished_search_is_read_and_can_be_prolonged(tmp_path):
     assert options["checkpoint"].read_bytes() == before, "a shorter search takes nothing away"
 
 
-def test_a_search_over_functions_goes_on_in_another_process(tmp_path, monkeypatch):
-    (tmp_path / "acts.py").write_text(
-        "from bowerbird.sbo import Choice, Float, minimize, one_by_one\n"
-        "def relu(x): return max(x, 0.0)\ndef square(x): return x * x\n"
-        "space = {'act': Choice([relu, [square, 2]]), 'a': Float(-1, 1), 'sets': Choice([{'b', 'a'}, abs])}\n"
-        "def loss(x): return (x['act'] if callable(x['act']) else x['act'][0])(x['a'])\n"
-        "def search(n, **options): return minimize(one_by_one(loss), space, max_evaluations=n, **options)\n"
-        "def go_on(): assert search(40, checkpoint='search.json').history.equals(search(40).history)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.import_module("acts").search(20, checkpoint=tmp_path / "search.json")
-    subprocess.run([sys.executable, "-c", "import acts; acts.go_on()"], check=True, cwd=tmp_path)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -402,7 +369,7 @@ def test_a_search_over_functions_goes_on_in_another_process(tmp_path, monkeypatc
         ({"variant": TUNED}, "n_bowers is 15 there and 10 here"),
         ({"variant": replace(PAPER, z=0.5)}, "z is 0.02 there and 0.5 here"),
         ({"space": MIXED | {"drop": Float(0, 2)}}, "space is .* there and "),
-        ({"space": MIXED | {"loss": Choice(("L1", partial))}}, "space is .* there and "),
+        ({"space": MIXED | {"loss": Choice(("L1", 2))}}, "space is .* there and "),
         ({"space": dict(reversed(MIXED.items()))}, "space is"),
     ],
 )
@@ -415,21 +382,19 @@ def test_a_checkpoint_of_another_search_is_refused(tmp_path, change, message):
     assert options["checkpoint"].read_bytes() == before
 
 
-def test_a_checkpoint_that_is_none_or_no_longer_fits_is_refused(tmp_path):
-    path = tmp_path / "search.json"
+def test_a_checkpoint_that_is_none_is_refused_and_what_does_not_fit_is_evaluated(tmp_path):
+    path, paid = tmp_path / "search.json", []
     options = {"max_evaluations": 30, "checkpoint": path}
-    undisturbed = search(mixed, MIXED, **options).value
+    undisturbed = search(mixed, MIXED, **options).history
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["evaluations"][17][0][1] += 1
+    content["evaluations"][17][0][1] += 1  # as if another version had drawn other random numbers
     path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"evaluation 18: holds .* but the search comes to"):
-        search(mixed, MIXED, **options)
+    again = search(lambda x: paid.append(x) or mixed(x), MIXED, **options).history
+    pd.testing.assert_frame_equal(again, undisturbed)
+    assert paid == undisturbed[list(MIXED)].iloc[[17]].to_dict("records")
     whole = json.dumps(content)
-    for damaged in (whole[:-40], whole.replace("evaluations", "evaluation"), whole.replace(": [[[", ": {[[")):
-        path.write_text(damaged, encoding="utf-8")
-        with pytest.warns(UserWarning, match=r"search\.json is damaged; the search starts anew"):
-            assert search(mixed, MIXED, **options).value == undisturbed
-    for text in ("[1, 2]", "{}", "a file of one's own"):
+    damaged = (whole[:-40], whole.replace("evaluations", "evaluation"), whole.replace(": [[[", ": {[["))
+    for text in (*damaged, "[1, 2]", "{}", "a file of one's own"):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(ParameterError, match=r"search\.json is not a search's"):
+        with pytest.raises(ParameterError, match=r"search\.json is not a search's, or damaged .* or remove it"):
             search(mixed, MIXED, **options)

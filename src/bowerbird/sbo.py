@@ -9,23 +9,20 @@ parents and children merged with the best kept. Without that merge the search wo
 """
 
 import json
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import accumulate
 from numbers import Real
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 from tqdm import tqdm
 
-from bowerbird.checks import above, at_least, whole
+from bowerbird.checks import above, at_least, finite, whole
 from bowerbird.errors import ParameterError
 from bowerbird.files import atomic_path
 
@@ -126,9 +123,9 @@ def _keys(space: Space, coordinates: np.ndarray) -> list[tuple]:
 
 
 def _candidate(space: Space, key: tuple) -> dict:
-    """Name -> value; a choice is a copy, so that who changes it changes neither the space nor the history."""
+    """Name -> value."""
     return {
-        name: deepcopy(dimension.values[place]) if isinstance(dimension, Choice) else place
+        name: dimension.values[place] if isinstance(dimension, Choice) else place
         for (name, dimension), place in zip(space.items(), key, strict=True)
     }
 
@@ -327,7 +324,7 @@ def minimize(
         Stop after the generation that reaches this value or less ("the given error value" of step 4).
     checkpoint : Path or str, optional
         File written after every generation. If it exists, the search goes on from there, to the same bits. Only
-        `max_evaluations` and `target` may differ from the search that wrote it. Choices may be functions of a module.
+        `max_evaluations` and `target` may differ from the search that wrote it. Choices are numbers or texts then.
     seed : int
         All random numbers come from it and are drawn here: the result does not depend on who evaluates.
     progress : bool
@@ -354,12 +351,12 @@ def minimize(
     """
     _check_space(space)
     max_evaluations, seed = whole("max_evaluations", max_evaluations), whole("seed", seed)
-    if target is not None and not (isinstance(target, Real) and np.isfinite(target)):
-        raise ParameterError(f"target is {target!r}; give a finite number")
+    if target is not None:
+        finite("target", target)
     if max_evaluations < variant.n_bowers:
         raise ParameterError(f"max_evaluations is {max_evaluations}; give at least n_bowers, {variant.n_bowers}")
     identity = {"seed": seed, "space": _description(space), **asdict(variant)} if checkpoint else {}
-    stored = _load(Path(checkpoint), identity) if checkpoint else []
+    known = _load(Path(checkpoint), identity) if checkpoint else {}  # key -> value, failure
 
     rng = np.random.default_rng(seed)
     low, high = limits(space)  # (D,), (D,)
@@ -370,22 +367,14 @@ def minimize(
     with tqdm(total=max_evaluations, disable=not progress, unit="evaluation") as bar:
         while True:
             met, new = _sort_out(_keys(space, children), outcomes, max_evaluations - len(outcomes))
-            paid = stored[len(outcomes) : len(outcomes) + len(new)]  # by the search that is resumed
-            for number, ((key, _, _), ours) in enumerate(zip(paid, new, strict=False), len(outcomes) + 1):
-                if key != ours:
-                    raise ParameterError(
-                        f"checkpoint {checkpoint}, evaluation {number}: holds {key}, but the search comes to {ours}; "
-                        "numpy or scipy draw other random numbers than when it was written: use that version, or "
-                        "remove the file to start anew"
-                    )
-            due = [_candidate(space, key) for key in new[len(paid) :]]
-            losses = evaluate(due) if due else []
+            due = [key for key in new if key not in known]
+            losses = evaluate([_candidate(space, key) for key in due]) if due else []
             if len(losses) != len(due):
                 raise ParameterError(f"evaluate returned {len(losses)} losses for {len(due)} candidates; give one each")
-            fresh = [(value, failure) for _, value, failure in paid] + [_outcome(loss) for loss in losses]
-            outcomes |= {key: (generation, *outcome) for key, outcome in zip(new, fresh, strict=True)}
+            known |= {key: _outcome(loss) for key, loss in zip(due, losses, strict=True)}
+            outcomes |= {key: (generation, *known[key]) for key in new}
             if checkpoint and due:
-                _save(Path(checkpoint), identity, outcomes)
+                _save(Path(checkpoint), identity, known)
             bar.update(len(new))
 
             # Parents and children compete and the best stay; the paper does not say so, its source's code does.
@@ -450,56 +439,40 @@ def _check_space(space: Space) -> None:
 
 # ---- the checkpoint --------------------------------------------------------------------------------------------------
 # A search draws all its random numbers from one seed, so they need not be stored. Resumed, it runs again from its start
-# and takes the outcomes it already paid for from here. Bit for bit it is then the search that was never interrupted.
-
-BEGINNING = b'{"search":'
-"""How a checkpoint's file begins; any other file is left alone."""
+# and takes the losses that were evaluated before from here. It is then the search that was never interrupted.
 
 
 def _description(space: Space) -> str:
     """The space as a text that is the same in another process."""
-    return json.dumps({name: [type(d).__name__, vars(d)] for name, d in space.items()}, default=_lasting_name)
-
-
-def _lasting_name(value) -> str:
-    named = isinstance(value, FunctionType | BuiltinFunctionType | type) and value.__module__
-    if named and "<" not in value.__qualname__:
-        return f"{value.__module__}.{value.__qualname__}"
-    text = repr(sorted(map(repr, value)) if isinstance(value, set | frozenset) else value)
-    if " at 0x" in text:
-        raise ParameterError(
-            f"space holds {text}, which a checkpoint cannot name; give a function of a module, a text or a number"
-        )
-    return text
-
-
-def _save(path: Path, identity: dict, outcomes: dict) -> None:
-    """Write a checkpoint, whole or not at all."""
-    evaluations = [[key, None if np.isinf(value) else value, text] for key, (_, value, text) in outcomes.items()]
-    with atomic_path(path) as temporary:
-        content = json.dumps({"search": identity, "evaluations": evaluations}, ensure_ascii=False)
-        temporary.write_text(content, encoding="utf-8")
-
-
-def _load(path: Path, identity: dict) -> list[tuple[tuple, float, str]]:
-    """The outcomes (key, value, failure) that a checkpoint holds; none where there is no file, or a damaged one."""
-    if path.is_dir():
-        raise ParameterError(f"checkpoint {path} is a folder; give the name of a file in it")
-    if not path.is_file():
-        return []
-    raw = path.read_bytes()
     try:
-        content = json.loads(raw)
-        theirs, evaluations = content["search"], [(tuple(key), x, text) for key, x, text in content["evaluations"]]
-    except (ValueError, KeyError, TypeError) as error:
-        if raw.startswith(BEGINNING):
-            warnings.warn(f"checkpoint {path} is damaged; the search starts anew", stacklevel=3)
-            return []
-        raise ParameterError(f"checkpoint {path} is not a search's ({error!r}); give another file name") from error
+        return json.dumps({name: [type(d).__name__, vars(d)] for name, d in space.items()})
+    except TypeError as error:
+        raise ParameterError(f"the space cannot be kept in a checkpoint ({error}); choose numbers or texts") from error
+
+
+def _save(path: Path, identity: dict, known: dict) -> None:
+    """Write a checkpoint, whole or not at all."""
+    content = {"search": identity, "evaluations": [[key, *outcome] for key, outcome in known.items()]}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _load(path: Path, identity: dict) -> dict[tuple, tuple[float, str]]:
+    """Value and failure of every candidate that a checkpoint holds; none where there is no file."""
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_bytes())
+        theirs = dict(content["search"])
+        known = {tuple(key): (float(value), str(failure)) for key, value, failure in content["evaluations"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(
+            f"checkpoint {path} is not a search's, or damaged ({error!r}); give another file name, or remove it"
+        ) from error
     for name, ours in identity.items():
         if theirs.get(name) != ours:
             raise ParameterError(
                 f"checkpoint {path} belongs to another search: {name} is {theirs.get(name)!r} there and {ours!r} here; "
                 "give another file name, or remove the file to start anew"
             )
-    return [(key, np.inf if value is None else value, text) for key, value, text in evaluations]
+    return known
