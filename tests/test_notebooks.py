@@ -45,7 +45,7 @@ def test_form(path):
     nbformat.validate(notebook)
     cells = notebook.cells
     assert notebook.metadata.kernelspec.name == "python3"
-    assert 8 <= len(cells) <= 36
+    assert 8 <= len(cells) <= 48
     assert all(not cell.outputs and cell.execution_count is None for cell in cells if cell.cell_type == "code")
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
@@ -53,8 +53,11 @@ def test_form(path):
         assert re.fullmatch(r'\w+: (int|float|str|bool) = ("[^"|=#]*"|[\w.]+)  # [^|=#]+', line), line
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     assert cells[0].source.startswith(f"# {path.stem.split('_')[0]} · ")
-    for heading in ("## What we run", "## Checks", "## Exercises", "<details><summary>Answers"):
+    for heading in ("## What we run", "## Checks", "## Exercises"):
         assert heading in text or path.stem == "00_start_here", heading
+    answers = [cell.source for cell in cells if "answer" in cell.metadata.get("tags", [])]
+    assert answers or "<details><summary>Answers" in text
+    assert all(re.match(r"# Answer \d+|\*\*Answer \d+\.\*\*", answer) for answer in answers)
     assert "**You will learn** " in cells[0].source
     assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "17_verdict")
     for name, value in suggestions(path):
@@ -62,6 +65,16 @@ def test_form(path):
         assert type(ast.literal_eval(value)).__name__ == parameter["type"] and value != parameter["default"], name
     source = code(path)
     assert "../" not in source and "/home" not in source
+
+
+def test_links_to_the_glossary_lead_to_a_term():
+    glossary = (project_root() / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    terms = [term.lower() for term in re.findall("^### (.+)$", glossary, re.MULTILINE)]
+    anchors = [re.sub(r"[^\w -]", "", term).replace(" ", "-") for term in terms]  # as GitHub makes them
+    assert len(set(anchors)) == len(anchors)
+    for path in NOTEBOOKS:
+        links = re.findall(r"\(glossary\.md#([^)]+)\)", path.read_text(encoding="utf-8"))
+        assert set(links) <= set(anchors), path.stem
 
 
 def test_what_a_notebook_reads_an_earlier_one_writes_and_each_writes_its_own():
