@@ -1,4 +1,4 @@
-"""Order quantities beyond the economic one: finite production, discounts, and the (r, Q) policy.
+"""Order quantities beyond the economic one: a quantity discount, and the (r, Q) policy.
 
 The (r, Q) policy: stock is watched all the time, and Q units are ordered when the position falls to r, as textbooks
 say; in `inventory.simulate` that is s = r + 1. Demand not met waits.
@@ -25,19 +25,12 @@ def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -
     return np.sqrt(numerator / above("shortage_cost", shortage_cost))
 
 
-def economic_production_quantity(order_cost, holding_cost, demand_rate, production_rate) -> EconomicOrder:
-    """The best batch [Q] when it arrives bit by bit, at a production rate [mu] above the demand rate [D]."""
-    demand_rate, production_rate = at_least("demand_rate", demand_rate), above("production_rate", production_rate)
-    check_shapes(demand_rate=demand_rate, production_rate=production_rate)
-    if not (production_rate > demand_rate).all():
-        short = np.max(demand_rate - production_rate)
-        raise ParameterError(f"production_rate falls {short:g} short of demand_rate; it must be above it")
-    # Stock peaks at Q (1 - D / mu): a unit of Q costs that share of h.
-    return economic_order_quantity(order_cost, holding_cost * (1 - demand_rate / production_rate), demand_rate)
+def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
+    """The best order quantity when a large order makes every unit of it cheaper (Snyder & Shen, example 3.6).
 
-
-def _prices(breakpoints, unit_costs) -> tuple[np.ndarray, np.ndarray]:
-    """Price list as arrays (n_prices,), checked."""
+    Price c_j holds from b_j units on; holding costs the share `holding_rate` [i] of a unit's price per unit of time.
+    The cost includes the units' price.
+    """
     breakpoints, unit_costs = at_least("breakpoints", breakpoints), above("unit_costs", unit_costs)
     if breakpoints.ndim != 1 or not breakpoints.size or breakpoints.shape != unit_costs.shape:
         raise ParameterError(
@@ -47,16 +40,6 @@ def _prices(breakpoints, unit_costs) -> tuple[np.ndarray, np.ndarray]:
         raise ParameterError(f"breakpoints are {breakpoints}; start at 0 and let them rise")
     if (np.diff(unit_costs) >= 0).any():
         raise ParameterError(f"unit_costs are {unit_costs}; each must lie below the one before")
-    return breakpoints, unit_costs
-
-
-def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
-    """The best order quantity when a large order makes every unit of it cheaper (Snyder & Shen, example 3.6).
-
-    Price c_j holds from b_j units on; holding costs the share `holding_rate` [i] of a unit's price per unit of time.
-    The cost includes the units' price.
-    """
-    breakpoints, unit_costs = _prices(breakpoints, unit_costs)
     holding = above("holding_rate", holding_rate) * unit_costs
     order_cost, demand_rate = above("order_cost", order_cost), above("demand_rate", demand_rate)
     # Below its breakpoint a price cannot be had. Past the next one the lower price costs less anyway.
@@ -64,22 +47,6 @@ def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_
     # c D + K D / Q + i c Q / 2
     cost = unit_costs * demand_rate + order_cost * demand_rate / quantity + holding * quantity / 2
     return EconomicOrder(quantity[cost.argmin()], cost.min())
-
-
-def incremental_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
-    """The best order quantity when only the units beyond a breakpoint are cheaper (Snyder & Shen, example 3.7).
-
-    Arguments as in `all_units_discount`; the cost includes the units' price.
-    """
-    breakpoints, unit_costs = _prices(breakpoints, unit_costs)
-    rate = above("holding_rate", holding_rate)
-    # At price j an order of Q units pays e_j + c_j Q, with e_j = sum_{i<j} c_i (b_i+1 - b_i) - c_j b_j
-    #                                                           = sum_{i<=j} b_i (c_i-1 - c_i)
-    extra = np.cumsum(breakpoints * -np.diff(unit_costs, prepend=unit_costs[:1]))
-    order = economic_order_quantity(order_cost + extra, rate * unit_costs, demand_rate)
-    # What Q really pays is the least of these lines, so the least of their minima is the minimum.
-    cost = unit_costs * demand_rate + rate * extra / 2 + order.cost
-    return EconomicOrder(order.quantity[cost.argmin()], cost.min())
 
 
 @dataclass(frozen=True)
