@@ -24,9 +24,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import above, at_least
+from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.demand import check_samples
 
 WARM_UP = 28  # known days of a series that set its first level and spread; none of them is judged
 MEMORY = 28  # days over which level and spread are smoothed (exponentially, weight 2 / (MEMORY + 1))
@@ -213,55 +214,41 @@ def demand_alerts(
     high = _begins(_episodes(z > limits.anomaly, z > CUT, known)) & ~ended
     low = _begins(_episodes((z < -limits.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
 
-    row, day = np.nonzero(high | (low & ~silent))
-    units = np.abs(demand - seen.expected)[row, day]
-    reasons = [
-        f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} deviations "
-        f"{'above' if z[i, t] > 0 else 'below'}"
-        for i, t in zip(row, day, strict=True)
-    ]
-    action = (
-        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur"
-    )
-    spikes = _table(
-        series, row, date=dates[day], kind="demand anomaly", measure="residual", value=z[row, day],
-        threshold=limits.anomaly, units=units, worth=units * shortage_cost, reason=reasons, action=action,
-    )  # fmt: skip
+    def raised(where, kind, measure, value, threshold, units, weight, reason, action) -> pd.DataFrame:
+        row, day = np.nonzero(where)
+        units = units[row, day]
+        return _table(
+            series, row, date=dates[day], kind=kind, measure=measure, value=value[row, day], threshold=threshold,
+            units=units, worth=units * np.broadcast_to(weight, where.shape)[row, day],
+            reason=[reason(i, t) for i, t in zip(row, day, strict=True)], action=action,
+        )  # fmt: skip
 
-    row, day = np.nonzero(low & silent)
-    units = seen.units_due[row, day]
-    reasons = [
-        f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about {due:.0f} units were due"
-        for i, t, due in zip(row, day, units, strict=True)
-    ]
-    action = "check shelf, listing and stock record: demand may be hidden by a stock-out"
-    silences = _table(
-        series, row, date=dates[day], kind="demand anomaly", measure="silence", value=seen.silence[row, day],
-        threshold=limits.silence, units=units, worth=units * shortage_cost, reason=reasons, action=action,
+    spikes = raised(
+        high | (low & ~silent), "demand anomaly", "residual", z, limits.anomaly,
+        np.abs(demand - seen.expected), shortage_cost,
+        lambda i, t: f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} "
+        f"deviations {'above' if z[i, t] > 0 else 'below'}",
+        "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur",
     )  # fmt: skip
-
-    row, day = np.nonzero((np.abs(shift) > limits.shift) & ~ended)
-    units = np.abs(seen.new_level - seen.expected)[row, day] * days
-    worth = units * np.where(shift[row, day] > 0, shortage_cost, days)
-    since = dates[day - seen.shift_days[row, day].astype(int) + 1]
-    reasons = [
-        f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day from "
-        f"{seen.expected[i, t]:.1f}, since {begun:%Y-%m-%d}"
-        for i, t, begun in zip(row, day, since, strict=True)
-    ]
-    action = "fit the forecast anew on the days since then and set s and S from it"
-    shifts = _table(
-        series, row, date=dates[day], kind="level shift", measure="CUSUM", value=shift[row, day],
-        threshold=limits.shift, units=units, worth=worth, reason=reasons, action=action,
+    silences = raised(
+        low & silent, "demand anomaly", "silence", seen.silence, limits.silence, seen.units_due, shortage_cost,
+        lambda i, t: f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about "
+        f"{seen.units_due[i, t]:.0f} units were due",
+        "check shelf, listing and stock record: demand may be hidden by a stock-out",
     )  # fmt: skip
-
-    row, day = np.nonzero(_begins(ended))
-    units, share, span = seen.recent[row, day] * days, seen.fading[row, day], f"{LIFE_DAYS} known days"
-    reasons = [f"the last {span} sold {part:.0%} of the best {span}, and less each fortnight" for part in share]
-    action = "order no more; decide what to mark down, transfer or clear"
-    ends = _table(
-        series, row, date=dates[day], kind="end of life", measure="share of the best", value=share,
-        threshold=limits.fading, units=units, worth=units * limits.cover_days, reason=reasons, action=action,
+    shifts = raised(
+        (np.abs(shift) > limits.shift) & ~ended, "level shift", "CUSUM", shift, limits.shift,
+        np.abs(seen.new_level - seen.expected) * days, np.where(shift > 0, shortage_cost, days),
+        lambda i, t: f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day "
+        f"from {seen.expected[i, t]:.1f}, since {dates[t - int(seen.shift_days[i, t]) + 1]:%Y-%m-%d}",
+        "fit the forecast anew on the days since then and set s and S from it",
+    )  # fmt: skip
+    ends = raised(
+        _begins(ended), "end of life", "share of the best", seen.fading, limits.fading,
+        seen.recent * days, limits.cover_days,
+        lambda i, t: f"the last {LIFE_DAYS} known days sold {seen.fading[i, t]:.0%} of the best {LIFE_DAYS} known "
+        "days, and less each fortnight",
+        "order no more; decide what to mark down, transfer or clear",
     )  # fmt: skip
     return _sorted([spikes, silences, shifts, ends])
 
@@ -299,24 +286,18 @@ def stock_alerts(
     rate. A stock-out risk's units are the fewest that, in stock today, bring the chance of a shortage down to
     `stockout_probability`.
     """
-    samples, on_hand, limits = np.asarray(samples, float), np.asarray(on_hand, float), thresholds
-    if samples.ndim != 3 or len(samples) != len(series) or not (samples >= 0).all():
+    samples, n_series, limits = check_samples(samples).astype(float), len(series), thresholds
+    days = whole("lead_time", lead_time) + whole("review", review, 1)
+    if len(samples) != n_series or samples.shape[2] < days:
         raise ParameterError(
-            f"samples, shape {samples.shape}: give ({len(series)}, n_samples, horizon), none below 0 or NaN"
+            f"samples, shape {samples.shape}: give {n_series} series and at least lead_time + review = {days} days"
         )
-    if on_hand.shape != (len(series),) or not (on_hand >= 0).all():
-        raise ParameterError(f"on_hand, shape {on_hand.shape}: give ({len(series)},), none below 0 or NaN")
-    if lead_time < 0 or review < 1 or lead_time + review > samples.shape[2]:
-        raise ParameterError(
-            f"lead_time is {lead_time} and review {review}; give at least 0 and 1, together at most the "
-            f"samples' horizon, {samples.shape[2]}"
-        )
+    on_hand = spread_over("on_hand", at_least("on_hand", on_hand), (n_series,))
     above("shortage_cost", shortage_cost)
-    arrivals = np.zeros((len(series), 0)) if arrivals is None else at_least("arrivals", arrivals)
-    if arrivals.ndim != 2 or len(arrivals) != len(series):
-        raise ParameterError(f"arrivals has shape {arrivals.shape}; give ({len(series)}, n_days)")
+    arrivals = np.zeros((n_series, 0)) if arrivals is None else at_least("arrivals", arrivals)
+    if arrivals.ndim != 2 or len(arrivals) != n_series:
+        raise ParameterError(f"arrivals has shape {arrivals.shape}; give ({n_series}, n_days)")
 
-    days = lead_time + review
     short, limit = largest_shortfall(samples, on_hand, arrivals, days), limits.stockout_probability
     chance = (short > 0).mean(axis=1)
     row = np.flatnonzero(chance > limit)

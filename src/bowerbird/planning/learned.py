@@ -14,12 +14,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from scipy.stats import norm
 
 from bowerbird import sbo
 from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import check_samples, critical_ratio
+from bowerbird.inventory.demand import check_samples, normal_newsvendor
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import Costs, cost_parts, simulate_paths
 from bowerbird.seeds import stream
@@ -42,9 +41,8 @@ class RuleInputs:
 
 def rule_inputs(samples, costs: Costs, *, lead_time: int = 3) -> RuleInputs:
     """Inputs for each day whose protection interval ends within the samples (n_items, n_samples, horizon)."""
-    samples = at_least("samples", samples)
-    protection = whole("lead_time", lead_time) + 1
-    if samples.ndim != 3 or not samples.size or samples.shape[2] < protection:
+    samples, protection = check_samples(samples), whole("lead_time", lead_time) + 1
+    if samples.shape[2] < protection:
         raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples, {protection} days or more)")
     holding, shortage, order = (
         spread_over("costs", check("costs", cost), samples.shape[:1])[:, None]
@@ -157,10 +155,9 @@ def train_rule(inputs: RuleInputs, demand, *, epochs: int = 200, seed: int = 0) 
 
 def _textbook_cost(inputs: RuleInputs) -> np.ndarray:
     """Daily cost of each item by the normal newsvendor and the economic order quantity, (n_items,)."""
-    costs, std = inputs.costs, inputs.std.mean(axis=1)
+    costs = inputs.costs
     # (h + p) phi(z) sigma + sqrt(2 K D h)
-    z = norm.ppf(critical_ratio(costs.holding, costs.shortage))
-    uncertain = (costs.holding + costs.shortage) * norm.pdf(z) * std
+    uncertain = normal_newsvendor(0.0, inputs.std.mean(axis=1), costs.holding, costs.shortage).cost
     return uncertain + costs.holding * inputs.quantity.mean(axis=1)
 
 
