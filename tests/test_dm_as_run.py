@@ -17,7 +17,7 @@ from bowerbird.dm.as_run import (
     with_default_stop,
 )
 from bowerbird.errors import ParameterError
-from bowerbird.paper import TABLE_1, TABLE_1_TOTAL, TABLE_2
+from bowerbird.paper import PAPER
 from bowerbird.studies.tables_1_and_2 import LOOKED_FOR
 
 # warehouse, seller, product, date, category1, qty; the other attributes follow category1
@@ -193,14 +193,14 @@ def different(records) -> Records:
 
 @pytest.fixture(scope="module")
 def settled(different):
-    return from_printed_centres(different, TABLE_2.to_numpy(), TABLE_1["frequency"].to_numpy())[0]
+    return from_printed_centres(different, PAPER.table_2.to_numpy(), PAPER.table_1["frequency"].to_numpy())[0]
 
 
 @pytest.mark.parametrize("seed", [1, 5])
 def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, different, settled, seed):
-    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
-    assert tuple(TABLE_2.columns) == PRINTED_COLUMNS
-    assert len(records) == TABLE_1_TOTAL == 340_798
+    frequencies, printed = PAPER.table_1["frequency"].to_numpy(), PAPER.table_2.to_numpy()
+    assert tuple(PAPER.table_2.columns) == PRINTED_COLUMNS
+    assert len(records) == PAPER.total == 340_798
     found, tried = from_printed_centres(different, printed, frequencies, seed=seed)
     assert_settled(found, different)
     np.testing.assert_array_equal(found.labels, settled.labels)
@@ -210,7 +210,7 @@ def test_from_the_printed_centres_every_seed_settles_in_one_solution(records, di
 
 
 def test_the_default_stop_can_give_all_ten_frequencies(records, different, settled):
-    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    frequencies, printed = PAPER.table_1["frequency"].to_numpy(), PAPER.table_2.to_numpy()
     stopped, tried = with_default_stop(different, settled, printed, frequencies, n_starts=10)  # the seventh does
     assert list(np.flatnonzero(tried["records off"] == 0)) == [6]
     found = k_means(Records.each(records), 10, stopped.start)  # all 340,798, as a user would
@@ -232,7 +232,7 @@ def test_the_default_stop_can_give_all_ten_frequencies(records, different, settl
 
 
 def test_a_blind_start_comes_within_four_records(records):
-    frequencies, printed = TABLE_1["frequency"].to_numpy(), TABLE_2.to_numpy()
+    frequencies, printed = PAPER.table_1["frequency"].to_numpy(), PAPER.table_2.to_numpy()
     model = KMeans(10, n_init=1, random_state=LOOKED_FOR).fit(records.to_numpy())
     ours = in_printed_order(k_means(Records.each(records), 10, seed=LOOKED_FOR), printed)
     np.testing.assert_array_equal(np.sort(np.bincount(model.labels_)), np.sort(ours.frequencies))
@@ -246,13 +246,15 @@ def test_cluster_9_is_the_series_with_the_largest_demand(original, records):
     keys = merged.loc[largest, ["seller_no", "product_no", "warehouse_no"]].drop_duplicates()
     assert keys.to_numpy().tolist() == [["seller_32", "product_1091", "wh_1"]]
     expected = (25, 547, 1, 12, 44, 9, 1, 1, 1, 1)
-    assert tuple(TABLE_2.loc[9]) == expected
+    assert tuple(PAPER.table_2.loc[9]) == expected
     np.testing.assert_array_equal(records.loc[largest, list(PRINTED_COLUMNS)], [expected] * 2)
 
 
 def test_blind_clusters_of_the_original_records_have_the_two_extreme_ones(records):
     found = k_means(Records.of(records))
-    assert found.frequencies.sum() == TABLE_1_TOTAL
+    assert found.frequencies.sum() == PAPER.total
     assert (np.diff(found.frequencies) <= 0).all()
     assert found.frequencies[-1] == 2  # Table 1's cluster 9
-    assert np.abs(np.sort(TABLE_1["frequency"])[::-1] - found.frequencies).sum() > 1000  # the tables are one lucky draw
+    assert (
+        np.abs(np.sort(PAPER.table_1["frequency"])[::-1] - found.frequencies).sum() > 1000
+    )  # the tables are one lucky draw

@@ -20,18 +20,11 @@ from bowerbird.forecaster.lstm import LSTMCell
 from bowerbird.inventory.policy import economic_order_quantity, economic_order_with_backorders
 from bowerbird.paper.documents import DOCUMENTS, documents_table
 from bowerbird.paper.errata import errata_table
-from bowerbird.paper.printed import (
-    PRINTED,
-    TABLE_1,
-    TABLE_1_TOTAL,
-    TABLE_1_TOTAL_PERCENTAGE,
-    TABLE_2,
-    TABLE_3,
-)
+from bowerbird.paper.printed import PAPER
 from bowerbird.planning.rules import stock_cost
 from bowerbird.runs import project_root
 
-VALUE = PRINTED.set_index("id")["value"]
+VALUE = PAPER.value
 SALES = np.array([100.0, 120, 130, 110, 140])  # the companions' worked series
 TREND = np.array([0.1, 0.2, 0.3, 0.2, 0.4])
 
@@ -105,34 +98,35 @@ def test_the_documents_hold_the_quoted_words():
 
 
 def test_table_1_frequencies_sum_to_the_printed_total():
-    assert TABLE_1["frequency"].sum() == TABLE_1_TOTAL
+    assert PAPER.table_1["frequency"].sum() == PAPER.total
 
 
 def test_table_1_percentages_are_the_frequencies_over_the_total():
-    np.testing.assert_allclose(100 * TABLE_1["frequency"] / TABLE_1_TOTAL, TABLE_1["percentage"], rtol=0, atol=0.0005)
+    share = 100 * PAPER.table_1["frequency"] / PAPER.total
+    np.testing.assert_allclose(share, PAPER.table_1["percentage"], rtol=0, atol=0.0005)
     # The printed percentages add up to 100.001: ten roundings, each by less than half a unit.
-    assert TABLE_1["percentage"].sum() == pytest.approx(TABLE_1_TOTAL_PERCENTAGE, abs=10 * 0.0005)
+    assert PAPER.table_1["percentage"].sum() == pytest.approx(PAPER.value["table_1/total/percentage"], abs=10 * 0.0005)
 
 
 def test_table_1_total_is_the_merge_that_doubles_two_warehouses():
-    assert TABLE_1_TOTAL == (1996 + 57) * 166
-    assert (TABLE_1["frequency"] % 166 != 0).all()  # so no cluster holds whole series of 166 days
+    assert PAPER.total == (1996 + 57) * 166
+    assert (PAPER.table_1["frequency"] % 166 != 0).all()  # so no cluster holds whole series of 166 days
 
 
 def test_table_2_holds_codes_that_start_at_one():
-    assert list(TABLE_2) == [*SERIES_KEY, *[name for name in ATTRIBUTES if name != "category3"]]
-    assert TABLE_2.shape == (10, 10) and (TABLE_2 >= 1).all(axis=None)
+    assert list(PAPER.table_2) == [*SERIES_KEY, *[name for name in ATTRIBUTES if name != "category3"]]
+    assert PAPER.table_2.shape == (10, 10) and (PAPER.table_2 >= 1).all(axis=None)
     # No centre lies beyond the number of distinct values that the 1,996 series show.
-    assert (TABLE_2.max() <= [35, 1212, 54, 20, 62, 17, 4, 5, 2, 7]).all()
+    assert (PAPER.table_2.max() <= [35, 1212, 54, 20, 62, 17, 4, 5, 2, 7]).all()
 
 
 def test_the_example_of_the_text_is_the_centre_of_cluster_1():
     for column in ("seller_no", "warehouse_no", "warehouse_region", "product_no"):
-        assert VALUE[f"text/example/{column}"] == TABLE_2.loc[1, column]
+        assert VALUE[f"text/example/{column}"] == PAPER.table_2.loc[1, column]
 
 
 def test_text_and_table_3_disagree_where_the_list_says():
-    train, test = TABLE_3.loc["train"], TABLE_3.loc["test"]
+    train, test = PAPER.table_3.loc["train"], PAPER.table_3.loc["test"]
     accuracy, wmape = VALUE["text/train_accuracy"], VALUE["text/one_minus_wmape"]
     assert list(train.index[train == accuracy]) == ["recall", "precision", "rmse", "one_minus_wmape"]
     assert list(train.index[train == wmape]) == ["f1"] and list(test.index[test == wmape]) == ["rmse"]
@@ -141,19 +135,20 @@ def test_text_and_table_3_disagree_where_the_list_says():
 
 
 def test_table_3_training_f1_exceeds_what_its_recall_and_precision_allow():
-    harmonic = 2 / (1 / (TABLE_3["recall"] + 0.0005) + 1 / (TABLE_3["precision"] + 0.0005))  # most, before rounding
-    possible = TABLE_3["f1"] - 0.0005 <= harmonic
+    recall, precision = (PAPER.table_3[name] + 0.0005 for name in ("recall", "precision"))  # most, before rounding
+    harmonic = 2 / (1 / recall + 1 / precision)
+    possible = PAPER.table_3["f1"] - 0.0005 <= harmonic
     assert not possible["train"] and possible["test"]
 
 
 def test_printed_holds_every_table_cell_once_and_every_text_claim_with_a_quote():
-    assert PRINTED["id"].is_unique
-    assert len(PRINTED) == 2 * 10 + 2 + 10 * 10 + 2 * 6 + 18
+    assert PAPER.numbers["id"].is_unique
+    assert len(PAPER.numbers) == 2 * 10 + 2 + 10 * 10 + 2 * 6 + 18
     assert VALUE["table_1/cluster_9/percentage"] == 0.001
     assert VALUE["table_2/cluster_4/product_no"] == 1103
     assert VALUE["table_3/test/accuracy"] == 0.942
-    in_table = PRINTED["place"].str.startswith("Table")
-    assert (PRINTED.loc[in_table, "column"] != "").all() and (PRINTED.loc[~in_table, "quote"] != "").all()
+    in_table = PAPER.numbers["place"].str.startswith("Table")
+    assert (PAPER.numbers.loc[in_table, "column"] != "").all() and (PAPER.numbers.loc[~in_table, "quote"] != "").all()
 
 
 # --- the paper's slips ------------------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from bowerbird import paper
 from bowerbird.data.panel import Panel, build_panel
 from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings
 from bowerbird.metrics import bias, one_minus_wmape
+from bowerbird.paper import PAPER
 from bowerbird.studies.table_3 import crossings, design, prefix_denoising, run
 from bowerbird.table_3.conclusions import deviations, draws, families, verdict, with_and_without_later_days
 from bowerbird.table_3.protocols import LAGS, Forecasts, Protocol, make_forecasts, n_train_days, split_windows
@@ -366,7 +366,7 @@ def test_the_report_reads_the_printed_layout(panel):
     assert before["1-WMAPE, own target"] == source.loc["denoised", "1-WMAPE"]
     assert before["1-WMAPE, raw demand"] == source.loc["raw", "1-WMAPE"]
     assert before["RMSE / mean, own target"] == source.loc["denoised", "RMSE / mean"]
-    assert comparison.nearest_protocol(rows) in comparison.nearest_text(rows)
+    assert comparison.nearest_protocol(rows, PAPER) in comparison.nearest_text(rows, PAPER)
 
 
 # --- the experiment --------------------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_the_report_reads_the_printed_layout(panel):
 def experiment(panel):
     protocols = design((0.5, 2.0, 10.0), (0.7,), (2.0, 40.0))
     cells = run(panel, protocols)
-    return cells, crossings(panel, cells, protocols)
+    return cells, crossings(panel, cells, protocols, PAPER)
 
 
 def test_the_factorial_is_complete_and_repeats_nothing():
@@ -451,7 +451,7 @@ def printed_cell(**changes):
                "split": "last", "horizon": "1 day", "leak-free": False}  # fmt: skip
     rows = []
     for index in ("Train", "Test"):
-        printed = paper.TABLE_3.loc[index.lower()]
+        printed = PAPER.table_3.loc[index.lower()]
         for against in ("denoised", "raw"):
             row = choices | {"Index": index, "against": against, "1-WMAPE": printed["one_minus_wmape"]}
             row |= {f"RMSE {name}": 5.0 for name in NORMALIZATIONS} | {"RMSE / mean": printed["rmse"]}
@@ -474,7 +474,7 @@ def test_deviations_are_the_larger_of_train_and_test():
     cell = printed_cell()
     cell.loc[(cell["Index"] == "Test") & (cell["against"] == "denoised"), "1-WMAPE"] += 0.02
     cell.loc[(cell["Index"] == "Train") & (cell["against"] == "denoised"), "1-WMAPE"] -= 0.01
-    apart = deviations(cell).set_index("against").loc["denoised"]
+    apart = deviations(cell, PAPER).set_index("against").loc["denoised"]
     assert apart["1-WMAPE"] == pytest.approx(0.02)
     assert apart["RMSE / mean"] == 0 and apart["RMSE units"] == pytest.approx(5 - 0.945)
     assert apart["1 - RMSE / mean"] == pytest.approx(0.947 - 0.053)
@@ -483,13 +483,13 @@ def test_deviations_are_the_larger_of_train_and_test():
 
 def test_the_verdict_follows_from_the_cells():
     both = pd.concat([printed_cell(), printed_cell(model="persistence"), leak_free_cell()], ignore_index=True)
-    table = families(both)
+    table = families(both, PAPER)
     assert table["attains"].tolist() == [True, True, False, False, False]
     first = table.iloc[0]
     assert first["RMSE"] == "/ mean" and first["RMSE, distance"] == 0
     assert first["classes"] == ", ".join(CLASS_DEFINITIONS) and first["raw, test"] == 0.6
     assert table.set_index("model").loc["ridge", "leak-free, test"].tolist()[0] == 0.6
-    text = "\n".join(verdict(table, both))
+    text = "\n".join(verdict(table, both, PAPER))
     assert "2 of 2 families of protocols attain" in text and "0 of 3 attain it" in text
     assert "RMSE fits at once in 2 of 2" in text and "fits in 5 of all 5 cells" in text
     assert "some definition, in 2 of 2" in text
@@ -499,32 +499,32 @@ def test_the_verdict_follows_from_the_cells():
 
 def test_the_verdict_can_turn_out_otherwise():
     one = pd.concat([printed_cell(), leak_free_cell()], ignore_index=True)
-    text = "\n".join(verdict(families(one), one))
+    text = "\n".join(verdict(families(one, PAPER), one, PAPER))
     assert "1 of 1 families of protocols attain" in text and "identifies" not in text
     none = one.assign(**{"1-WMAPE": 0.7})
-    text = "\n".join(verdict(families(none), none))
+    text = "\n".join(verdict(families(none, PAPER), none, PAPER))
     assert "0 of 1 families" in text and "No protocol tried attains Table 3's 1-WMAPE." in text
     raw = one.copy()
     raw.loc[(raw["Index"] == "Train") & (raw["filter"] != "none"), "1-WMAPE"] = 0.945
     raw.loc[(raw["Index"] == "Test") & (raw["filter"] != "none"), "1-WMAPE"] = 0.946
-    assert "1 of 2 attain it" in "\n".join(verdict(families(raw), raw))
+    assert "1 of 2 attain it" in "\n".join(verdict(families(raw, PAPER), raw, PAPER))
     off = one.assign(**{"RMSE / mean": 5.0, "F1, quantile classes": 0.8})
-    text = "\n".join(verdict(families(off), off))
+    text = "\n".join(verdict(families(off, PAPER), off, PAPER))
     assert "RMSE fits at once in 0 of 1" in text and "All six columns fit at once in 0 of 1." in text
-    assert families(off)["classes"].iloc[0] == "rounded units, within ±10 %, demand or none"
+    assert families(off, PAPER)["classes"].iloc[0] == "rounded units, within ±10 %, demand or none"
 
 
 def test_a_family_is_its_member_nearest_the_printed_score_and_repeats_change_nothing():
     far = printed_cell(filter="Gaussian 2 d", width=2.0)
     far["1-WMAPE"] += 0.01
-    table = families(pd.concat([far, printed_cell(), printed_cell(), leak_free_cell()], ignore_index=True))
+    table = families(pd.concat([far, printed_cell(), printed_cell(), leak_free_cell()], ignore_index=True), PAPER)
     assert table["filter"].tolist() == ["Gaussian 1 d", "Gaussian 2 d", "none"]  # against denoised, raw, raw
     assert table["attains"].tolist() == [True, False, False] and table["passes"].tolist() == [False] * 3
 
 
 def test_draws_are_those_of_single_seeds(panel):
     protocols = [Protocol(), Protocol(split="random"), Protocol(split="random", model="persistence", width=2.0)]
-    rows = draws(panel, protocols, n_draws=3, seed=5)
+    rows = draws(panel, protocols, n_draws=3, printed=PAPER, seed=5)
     assert len(rows) == 2  # the split by days has no draw
     for row, protocol in zip(rows.itertuples(), protocols[1:], strict=True):
         tests = [
@@ -572,7 +572,7 @@ def test_on_the_original_data_incompatible_protocols_attain_the_figure(original)
         Protocol(False, 6.0, "causal", model="persistence"),
     ]  # fmt: skip
     cells = run(panel, [*protocols, Protocol(False, 0.0), Protocol(False, 0.0, model="persistence")])
-    table = families(cells)
+    table = families(cells, PAPER)
     assert table["attains"].sum() == 6 and (table.loc[table["attains"], "against"] == "denoised").all()
     assert (table.loc[table["attains"], "RMSE, distance"] > 0.1).all()
     assert table.loc[table["against"] == "raw", "test"].max() < 0.8

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from conftest import panel_of
 
-from bowerbird import paper
 from bowerbird.dm.as_run import RECORD_COLUMNS
 from bowerbird.errors import MissingResult
 from bowerbird.evaluation.ladder import Key, Protocol
 from bowerbird.evaluation.scores import rmse_beside_share
 from bowerbird.files import read_json
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.paper import documents, errata
+from bowerbird.paper import PAPER, documents, errata
 from bowerbird.runs import project_root
 from bowerbird.runs.stage import Tables, read_tables
 from bowerbird.seeds import stream
@@ -49,22 +48,22 @@ def run_tables(
     chance=0.23, left=1,
 ):  # fmt: skip
     """A run's tables, made by hand: 10 clusters, a Table 3 whose every as-run cell is `scores`."""
-    frequencies = paper.TABLE_1["frequency"].to_numpy() if records is None else records
-    centres = (paper.TABLE_2 + cells).assign(category3=1.0, qty=1.0)[list(RECORD_COLUMNS)]
+    frequencies = PAPER.table_1["frequency"].to_numpy() if records is None else records
+    centres = (PAPER.table_2 + cells).assign(category3=1.0, qty=1.0)[list(RECORD_COLUMNS)]
     centres.loc[8, "seller_level"] += 0.5 - 1e-9  # 993 / 662, as in the paper's data
-    cell = [(index, column) for index in paper.TABLE_3.index for column in paper.TABLE_3.columns]
+    cell = [(index, column) for index in PAPER.table_3.index for column in PAPER.table_3.columns]
     third = pd.DataFrame(cell, columns=["index", "column"])
     size = np.array([71, 295, 447, 243, 307, 288, 105, 130, 78, 32])
     return Tables(
         merge_counts=pd.DataFrame({"n_days": [166]}),
-        table_1=comparison.table_1(frequencies),
+        table_1=comparison.table_1(frequencies, PAPER),
         table_1_seeds=pd.DataFrame({"cluster": range(1, 11), "mean": size * 166.0, "sd": 166.0, "seeds": 5}),
         dm_members=pd.DataFrame(
             {"corrected: series": size, "eq. 9 as printed: series": [1996 - 9 * (left == 10)] + [left == 10] * 9}
         ),
         dm_number_of_clusters=pd.DataFrame({"K": [5, 10, 20], "BIC (curves)": [3.0, 2.0, 1.0]}),
         as_run_demand=pd.DataFrame({"qty": [7.78, 1.0]}),
-        table_2=comparison.table_2(centres),
+        table_2=comparison.table_2(centres, PAPER),
         table_3=third.assign(**{"as run": scores, "best": best or scores, "best by": "ridge, sym8, filtered causally"}),
         table_3_seeds=third.assign(mean=0.6, sd=0.004, seeds=5),
         table_3_protocols=protocols(scores, 0.6),
@@ -92,7 +91,7 @@ def run_tables(
 
 
 def judge(**changes):
-    return verdict.verdicts(run_tables(**changes), real=True).set_index("id")
+    return verdict.verdicts(run_tables(**changes), PAPER, comparable=True).set_index("id")
 
 
 # --- committed reports -----------------------------------------------------------------------------------------------
@@ -113,11 +112,11 @@ class TestACommittedReportIsWhatTheCodeMakes:
 
     def test_the_verdict(self, folder):
         real = read_json(folder / "run.json")["data"] == "attachments"
-        judged = verdict.verdicts(read_tables(folder), real)
+        judged = verdict.verdicts(read_tables(folder), PAPER, real)
         stated = claims.claims_table(read_tables(folder), real)
-        page = verdict.page(judged, read_tables(folder), real, stated)
+        page = verdict.page(judged, read_tables(folder), PAPER, real, stated)
         assert (folder / "VERDICT.md").read_text(encoding="utf-8") == page
-        headline = verdict.headline(judged, read_tables(folder), real)
+        headline = verdict.headline(judged, read_tables(folder), PAPER, real)
         pd.testing.assert_frame_equal(pd.read_csv(folder / "tables" / "headline.csv", dtype=str), headline)
 
     def test_the_deviations(self, folder):
@@ -129,12 +128,14 @@ class TestACommittedReportIsWhatTheCodeMakes:
     def test_tables_1_and_2_against_the_paper(self, folder):
         tables = read_tables(folder)
         first, second = tables["table_1"], tables["table_2"]
-        pd.testing.assert_frame_equal(comparison.table_1(first["ours"].to_numpy()[:-1]), first, check_dtype=False)
-        np.testing.assert_array_equal(second["paper"], paper.TABLE_2.to_numpy().ravel())
+        pd.testing.assert_frame_equal(
+            comparison.table_1(first["ours"].to_numpy()[:-1], PAPER), first, check_dtype=False
+        )
+        np.testing.assert_array_equal(second["paper"], PAPER.table_2.to_numpy().ravel())
         assert ((second["ours"].round() == second["paper"]) == second["same"]).all()
 
     def test_table_3(self, folder):
-        again = comparison.table_3(read_tables(folder)["table_3_protocols"])
+        again = comparison.table_3(read_tables(folder)["table_3_protocols"], PAPER)
         pd.testing.assert_frame_equal(again, read_tables(folder)["table_3"], check_dtype=False)
 
 
@@ -142,9 +143,9 @@ class TestACommittedReportIsWhatTheCodeMakes:
 
 
 def test_the_papers_own_numbers_agree_with_themselves():
-    first = comparison.table_1(paper.TABLE_1["frequency"].to_numpy())
+    first = comparison.table_1(PAPER.table_1["frequency"].to_numpy(), PAPER)
     assert first["same"].all() and first.iloc[-1]["paper"] == 340_798
-    second = comparison.table_2((paper.TABLE_2 + 0.3).assign(category3=1.0, qty=1.0))
+    second = comparison.table_2((PAPER.table_2 + 0.3).assign(category3=1.0, qty=1.0), PAPER)
     assert second["same"].all() and len(second) == 100
 
 
@@ -153,20 +154,20 @@ def test_as_run_is_one_protocol_in_all_columns_and_best_is_by_cell():
     far.loc[(far["Index"] == "Test") & (far["protocol"] == "filtered causally"), "F1, quantile classes"] = 0.945
     both = pd.concat([far, protocols(0.944, 0.6)], ignore_index=True)
     name = "lstm, none, filtered causally"
-    assert comparison.nearest_protocol(both) == name
-    table = comparison.table_3(both).set_index(["index", "column"])
+    assert comparison.nearest_protocol(both, PAPER) == name
+    table = comparison.table_3(both, PAPER).set_index(["index", "column"])
     assert (table["as run"] == 0.944).all() and (table["corrected"] == 0.6).all()
     assert table.loc[("test", "f1"), ["best", "best by"]].tolist() == [0.945, "ridge, none, filtered causally"]
     assert table.loc[("test", "accuracy"), ["best", "best by"]].tolist() == [0.944, name]
     assert table.loc[("test", "rmse"), "best by"] == f"{name}: RMSE / mean"
-    assert name in comparison.nearest_text(both) and "nearest of 2" in comparison.nearest_text(both)
+    assert name in comparison.nearest_text(both, PAPER) and "nearest of 2" in comparison.nearest_text(both, PAPER)
 
 
 def test_three_readings_of_table_1():
-    rows = comparison.table_1_readings(paper.TABLE_1["frequency"].to_numpy(), np.array([166, 332]))
-    assert rows["paper"].tolist() == rows["as run"].tolist() == paper.TABLE_1["frequency"].tolist()
+    rows = comparison.table_1_readings(PAPER.table_1["frequency"].to_numpy(), np.array([166, 332]), PAPER)
+    assert rows["paper"].tolist() == rows["as run"].tolist() == PAPER.table_1["frequency"].tolist()
     assert rows["corrected"].tolist()[:2] == [166, 332] and rows["corrected"].isna().sum() == 8
-    np.testing.assert_allclose(rows["paper, %"], paper.TABLE_1["percentage"], atol=0.005 + 1e-9)
+    np.testing.assert_allclose(rows["paper, %"], PAPER.table_1["percentage"], atol=0.005 + 1e-9)
     np.testing.assert_allclose(rows["corrected, %"][:2], [100 / 3, 200 / 3], atol=0.005)
 
 
@@ -181,7 +182,7 @@ def test_table_3_over_seeds_is_the_mean_and_spread_of_its_columns():
     seeds = [protocols(0.9, score).query("protocol == 'leak-free'") for score in (0.5, 0.6, 0.7)]
     rows = comparison.table_3_over_seeds(seeds)
     assert list(zip(rows["index"], rows["column"], strict=True))[:2] == [("train", "accuracy"), ("train", "recall")]
-    assert len(rows) == paper.TABLE_3.size and (rows["seeds"] == 3).all()
+    assert len(rows) == PAPER.table_3.size and (rows["seeds"] == 3).all()
     np.testing.assert_allclose(rows["mean"], 0.6)
     np.testing.assert_allclose(rows["sd"], 0.1)
     seeds[0].loc[seeds[0]["Index"] == "Test", "F1, quantile classes"] = 0.2
@@ -191,7 +192,7 @@ def test_table_3_over_seeds_is_the_mean_and_spread_of_its_columns():
 
 
 def test_figure_1_over_seeds_by_hand():
-    days = pd.date_range(paper.FORECAST_FIRST_DAY, periods=15)
+    days = pd.date_range(PAPER.forecast_days[0], periods=15)
     frames = [
         pd.DataFrame({"seller_no": "seller_6", "warehouse_no": "wh_43", "product_no": "product_1312",
                       "date": days[::-1], "forecast_qty": np.arange(15.0)[::-1] + level})
@@ -199,14 +200,14 @@ def test_figure_1_over_seeds_by_hand():
     ]  # fmt: skip
     demand = np.repeat([[2.0], [3.0], [9.0], [1.0]], 30, axis=1)
     demand[0, :9] = 50.0  # before the last 21 days
-    rows = comparison.figure_1_over_seeds(frames[0], frames[1:], demand)
+    rows = comparison.figure_1_over_seeds(frames[0], frames[1:], demand, PAPER)
     assert rows["day"].tolist() == [1, 2, 3] and rows["paper"].tolist() == [2, 2, 3]
     assert rows["ours"].tolist() == [0, 1, 2] and (rows["seeds"] == 2).all()
     np.testing.assert_allclose(rows["sd"], np.sqrt(2))
     assert (rows["met by chance"] == 0.5).all()  # medians 2 and 3 lie within a unit of 2, 2, 3
     assert comparison.figure_1_text(rows) == "product_1312: 0, 1, 2"
     others = [frame.assign(seller_no="seller_1") for frame in frames]
-    none = comparison.figure_1_over_seeds(others[0], others[1:], demand)
+    none = comparison.figure_1_over_seeds(others[0], others[1:], demand, PAPER)
     assert none.empty and comparison.figure_1_text(none) == "no such series"
 
 
@@ -214,27 +215,27 @@ def test_figure_1_over_seeds_by_hand():
 
 
 def test_every_printed_number_is_judged_once_in_order():
-    judged = verdict.verdicts(run_tables(), real=True)
-    assert judged["id"].tolist() == paper.PRINTED["id"].tolist()
+    judged = verdict.verdicts(run_tables(), PAPER, comparable=True)
+    assert judged["id"].tolist() == PAPER.numbers["id"].tolist()
     assert judged.map(lambda cell: isinstance(cell, str) and cell != "").all(axis=None)
     assert judged["place"].is_unique
 
 
 def test_what_is_counted_as_found_leaves_out_what_follows_and_what_we_put_in():
     """Of 152 numbers 112 can be found: 10 frequencies, the total, 100 centres, the demand of 8."""
-    assert verdict.counts(verdict.verdicts(run_tables(), real=True)) == {
+    assert verdict.counts(verdict.verdicts(run_tables(), PAPER, comparable=True)) == {
         "reproduced": 112, "within tolerance": 7, "follows from another number": 16, "input of ours": 5,
         "consistent with": 2, "contradicted": 3, "not found": 2, "excluded": 1, "uninformative": 3, "unknowable": 1,
     }  # fmt: skip
 
 
 def test_nothing_synthetic_is_judged():
-    judged = verdict.verdicts(run_tables(), real=False)
-    assert verdict.counts(judged) == {comparison.NOT_COMPARABLE: len(paper.PRINTED)}
-    assert "no number can be judged" in verdict.page(judged, run_tables(), False, STATED)
+    judged = verdict.verdicts(run_tables(), PAPER, comparable=False)
+    assert verdict.counts(judged) == {comparison.NOT_COMPARABLE: len(PAPER.numbers)}
+    assert "no number can be judged" in verdict.page(judged, run_tables(), PAPER, False, STATED)
 
 
-FREQUENCIES = paper.TABLE_1["frequency"].to_numpy() + np.r_[-8, 8, -300, 300, [0] * 6]
+FREQUENCIES = PAPER.table_1["frequency"].to_numpy() + np.r_[-8, 8, -300, 300, [0] * 6]
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_every_verdict_can_turn_out_otherwise(changes, number, word, texts):
 def test_a_figure_1_without_its_series_is_not_found():
     tables = run_tables()
     tables["figure_1"] = tables["figure_1"].iloc[:0]
-    gone = verdict.verdicts(tables, real=True)
+    gone = verdict.verdicts(tables, PAPER, comparable=True)
     assert (gone.loc[gone["id"].str.startswith("figure_1/"), "verdict"] == "not found").all()
 
 
@@ -290,16 +291,16 @@ def test_a_missing_table_names_its_notebook():
     short = run_tables()
     del short["table_3_seeds"]
     with pytest.raises(MissingResult, match="07_table_3"):
-        verdict.verdicts(short, real=True)
+        verdict.verdicts(short, PAPER, comparable=True)
 
 
-def headline_of(real=True, **changes):
+def headline_of(comparable=True, **changes):
     made = run_tables(**changes)
-    return verdict.headline(verdict.verdicts(made, real), made, real).set_index("quantity")
+    return verdict.headline(verdict.verdicts(made, PAPER, comparable), made, PAPER, comparable).set_index("quantity")
 
 
 def test_verdicts_of_many_numbers_are_counted_where_they_differ():
-    frequencies = paper.TABLE_1["frequency"].to_numpy().copy()
+    frequencies = PAPER.table_1["frequency"].to_numpy().copy()
     frequencies[:2] += [8, -8]
     near = headline_of(records=frequencies, cells=3.0)
     assert near.loc["frequencies equal, of 10", ["as run", "verdict"]].tolist() == [
@@ -323,6 +324,7 @@ def claim_tables() -> Tables:
         forecast_scores=pd.DataFrame(
             {"protocol": ["R"], "method": ["SBO-LSTM"], "1-WMAPE": [0.55], "low": [0.52], "high": [0.58]}
         ),
+        table_3=pd.DataFrame({"index": ["test"], "column": ["one_minus_wmape"], "paper": [0.946]}),
         table_3_seeds=pd.DataFrame(
             {"index": ["test"], "column": ["one_minus_wmape"], "mean": [0.63], "sd": [np.nan], "seeds": [1]}
         ),
@@ -454,7 +456,10 @@ def test_effects_by_hand():
                           "won": [0.1, 0.8, 0.5], "pairings": [5, 55, 55]})  # fmt: skip
     history = pd.DataFrame({"evaluation": [1, 2, 3], "generation": [0, 0, 1], "value": [0.5, 0.4, 0.45]})
     assert "lower in 80% of 55 pairings" in effect("search", sbo_win_rates=rates, sbo_history=history)
-    assert effect("curves", merge_counts=counts).startswith("0 of Table 1's 10 frequencies are multiples of 166 days")
+    first = comparison.table_1(PAPER.table_1["frequency"].to_numpy(), PAPER)
+    assert effect("curves", merge_counts=counts, table_1=first).startswith(
+        "0 of Table 1's 10 frequencies are multiples of 166 days"
+    )
     levels = pd.DataFrame([
         ("series", "day", "SBO-LSTM", 0.5, -0.1), ("total", "day", "SBO-LSTM", 0.8, -0.1),
         ("total", "horizon", "SBO-LSTM", 0.9, -0.1), ("total", "horizon", "naive", 0.95, 0.05),

@@ -13,10 +13,11 @@ from scipy.optimize import brentq
 from bowerbird.data.panel import Panel
 from bowerbird.evaluation.bootstrap import estimate, samples
 from bowerbird.metrics import one_minus_wmape
+from bowerbird.paper import Printed
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, ORANGE, RED, new_figure
 from bowerbird.table_3.protocols import Protocol, filtered, make_forecasts, n_train_days
-from bowerbird.table_3.scores import CHOICES, FAMILY, PRINTED, score
+from bowerbird.table_3.scores import CHOICES, FAMILY, score
 
 
 def table_3(table: pd.DataFrame, printed: float):
@@ -129,23 +130,25 @@ def _filters(panel: Panel) -> Callable[[Protocol], np.ndarray]:
     return smooth
 
 
-def crossings(panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], seed: int = 0) -> list[Protocol]:
+def crossings(
+    panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], printed: Printed, seed: int = 0
+) -> list[Protocol]:
     """Each family's member at the filter width where the mean of train and test 1-WMAPE equals the printed mean.
 
     `cells` are those of the design's protocols, run with the same seed; they bracket the width. Widths are solved to a
     hundredth of a day, of a trailing mean to a whole day. Families whose scores stay on one side are left out.
     """
-    printed = np.mean([row["one_minus_wmape"] for row in PRINTED.values()])
+    aim = printed.table_3["one_minus_wmape"].mean()
     fitted = cells[(cells["against"] == "denoised") & (cells["model"] != "lstm")]
     members = {_key(protocol): protocol for protocol in protocols}
     smooth, solved = _filters(panel), []
     for key, family in fitted.groupby(list(FAMILY)):
-        gap = family.groupby("width")["1-WMAPE"].mean() - printed  # mean of Train and Test, by width
+        gap = family.groupby("width")["1-WMAPE"].mean() - aim  # mean of Train and Test, by width
         passed = np.flatnonzero(np.diff(np.sign(gap)))
         if len(passed):
             low, high = gap.index[passed[0]], gap.index[passed[0] + 1]
             member = members[key]
-            miss = partial(_gap, panel=panel, protocol=member, smooth=smooth, printed=printed, seed=seed)
+            miss = partial(_gap, panel=panel, protocol=member, smooth=smooth, aim=aim, seed=seed)
             if member.kernel == "mean":  # whole days: the nearer of the two beside the crossing
                 days = range(int(low), int(high) + 1)
                 above = bisect_left(days, 0, key=miss)
@@ -161,12 +164,12 @@ def _key(protocol: Protocol) -> tuple:
     return protocol.model, protocol.kind, protocol.when, protocol.split, protocol.horizon_name
 
 
-def _gap(width: float, panel: Panel, protocol: Protocol, smooth: Callable, printed: float, seed: int) -> float:
-    """Mean of training and test 1-WMAPE against the filtered series, less the printed mean."""
+def _gap(width: float, panel: Panel, protocol: Protocol, smooth: Callable, aim: float, seed: int) -> float:
+    """Mean of training and test 1-WMAPE against the filtered series, less the mean aimed at."""
     member = replace(protocol, width=width)
     found = make_forecasts(panel, member, series=smooth(member), seed=seed)
     scores = [one_minus_wmape(found.target[days], found.forecast[days]) for days in (found.train, found.test)]
-    return float(np.mean(scores) - printed)
+    return float(np.mean(scores) - aim)
 
 
 FILTERED = {"after": "known days, whole", "causal inputs": "each day from its past"}

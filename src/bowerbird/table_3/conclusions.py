@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel
+from bowerbird.paper import Printed
 from bowerbird.table_3.protocols import Protocol, filtered
 from bowerbird.table_3.scores import (
     CHOICES,
@@ -18,32 +19,32 @@ from bowerbird.table_3.scores import (
     CLASS_MEASURES,
     FAMILY,
     NORMALIZATIONS,
-    PRINTED,
     TABLE_3_TOLERANCE,
     score,
 )
 
 _CELL = [*CHOICES, "kind", "width", "leak-free"]
-_COLUMNS = {"accuracy": "accuracy", "recall": "recall", "precision": "precision", "F1": "f1"}  # ours -> paper.TABLE_3
+_COLUMNS = {"accuracy": "accuracy", "recall": "recall", "precision": "precision", "F1": "f1"}  # ours -> printed
 
 
-def deviations(cells: pd.DataFrame) -> pd.DataFrame:
+def deviations(cells: pd.DataFrame, printed: Printed) -> pd.DataFrame:
     """How far each cell is from Table 3: for every measure the larger of the deviations in training and in test.
 
     One row for each protocol and target; RMSE columns also as "1 - RMSE ...".
     """
-    columns = {"1-WMAPE": "one_minus_wmape"}  # ours -> paper.TABLE_3
+    columns = {"1-WMAPE": "one_minus_wmape"}  # ours -> printed
     columns |= {f"{m}, {d}": _COLUMNS[m] for d, m in product(CLASS_DEFINITIONS, CLASS_MEASURES)}
     columns |= {f"{kind} {name}": "rmse" for kind in ("RMSE", "1 - RMSE") for name in NORMALIZATIONS}
     both = _once(cells).assign(**{f"1 - RMSE {name}": 1 - cells[f"RMSE {name}"] for name in NORMALIZATIONS})
-    train, test = (
-        (part.set_index([*_CELL, "against"])[list(columns)] - PRINTED[index][list(columns.values())].to_numpy()).abs()
-        for index, part in both.groupby("Index", sort=False)
-    )
+    apart = {}
+    for index, part in both.groupby("Index", sort=False):
+        row = printed.table_3.loc[index.lower(), list(columns.values())].to_numpy()
+        apart[index] = (part.set_index([*_CELL, "against"])[list(columns)] - row).abs()
+    train, test = apart["Train"], apart["Test"]
     return train.where(train >= test.loc[train.index], test.loc[train.index]).reset_index()
 
 
-def families(cells: pd.DataFrame) -> pd.DataFrame:
+def families(cells: pd.DataFrame, printed: Printed) -> pd.DataFrame:
     """Of every family and target the member nearest the printed 1-WMAPE, those that attain it first.
 
     Columns beside the member's choices: train, test [1-WMAPE]; raw, test [the same forecasts against raw demand];
@@ -51,14 +52,14 @@ def families(cells: pd.DataFrame) -> pd.DataFrame:
     sides of the printed one]; attains [train and test are within the tolerance]; classes [definitions whose every score
     is too]; RMSE, 1 - RMSE [the normalization nearest the printed RMSE], each with its distance.
     """
-    apart = deviations(cells)
+    apart = deviations(cells, printed)
     index = [*_CELL, "against"]
     value = _once(cells).pivot(index=index, columns="Index", values="1-WMAPE").reset_index()
     raw = value[value["against"] == "raw"].drop(columns="against")
     leak_free = raw[(raw["filter"] == "none") & (raw["split"] == "last")].set_index(["model", "horizon"])["Test"]
     of_family = value.groupby([*FAMILY, "against"])["Test"]
-    printed = PRINTED["Test"]["one_minus_wmape"]
-    passes = ((of_family.min() < printed) & (of_family.max() > printed)).rename("passes").reset_index()
+    test = printed.table_3.loc["test", "one_minus_wmape"]
+    passes = ((of_family.min() < test) & (of_family.max() > test)).rename("passes").reset_index()
     nearest = apart.loc[apart.groupby([*FAMILY, "against"])["1-WMAPE"].idxmin()]
     rows = nearest.merge(value, on=index).merge(raw, on=_CELL, suffixes=("", " raw"))
     rows = rows.merge(passes, on=[*FAMILY, "against"])
@@ -75,7 +76,7 @@ def families(cells: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int, seed: int) -> pd.DataFrame:
+def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int, printed: Printed, seed: int) -> pd.DataFrame:
     """Random-row protocols scored again with other test rows, `n_draws` seeds from `seed` on, a row a protocol.
 
     Columns: model, filter, horizon; test, low and high [mean and range of the test 1-WMAPE]; attains, and then classes,
@@ -86,7 +87,7 @@ def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int, seed: int) 
     for protocol in randoms:
         series = filtered(panel, protocol)
         cells = [score(panel, protocol, series=series, seed=seed + draw) for draw in range(n_draws)]
-        apart = pd.concat([deviations(x).query("against == 'denoised'") for x in cells], ignore_index=True)
+        apart = pd.concat([deviations(x, printed).query("against == 'denoised'") for x in cells], ignore_index=True)
         test = [x.set_index(["Index", "against"]).loc[("Test", "denoised"), "1-WMAPE"] for x in cells]
         attains = apart["1-WMAPE"] <= TABLE_3_TOLERANCE
         row = {"model": protocol.model, "filter": protocol.filter_name, "horizon": protocol.horizon_name}
@@ -99,7 +100,7 @@ def draws(panel: Panel, protocols: Iterable[Protocol], n_draws: int, seed: int) 
     return pd.DataFrame(rows)
 
 
-def verdict(table: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
+def verdict(table: pd.DataFrame, cells: pd.DataFrame, printed: Printed) -> list[str]:
     """What the experiment says of Table 3, in sentences computed from the families and the cells they were made of."""
     attaining = table[table["attains"]]
     denoised, raw = (table[table["against"] == name] for name in ("denoised", "raw"))
@@ -107,7 +108,7 @@ def verdict(table: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
     best, leak_free = (rows.loc[rows["1-WMAPE"].idxmax()] for rows in (test, test[test["leak-free"]]))
     total = test.loc[test["leak-free"], "1-WMAPE, daily total"].max()
     f1 = test.loc[test["leak-free"], [f"F1, {definition}" for definition in CLASS_DEFINITIONS]].max()
-    apart = deviations(cells)
+    apart = deviations(cells, printed)
     lines = [
         f"Scored against a smoothed series, {denoised['attains'].sum()} of {len(denoised)} families of protocols "
         f"attain 1-WMAPE within {TABLE_3_TOLERANCE} in train and test, at a width solved for it; "

@@ -7,7 +7,6 @@ usual normalizations, each by name. It does not define the classes of its accura
 import numpy as np
 import pandas as pd
 
-from bowerbird import paper
 from bowerbird.data.panel import Panel, fit_scaler
 from bowerbird.metrics import bias, one_minus_wmape, rmse
 from bowerbird.table_3.protocols import Forecasts, Protocol, make_forecasts
@@ -35,8 +34,6 @@ SMOOTHED = {
     "before": "filtered before the split", "after": "filtered after the split", "causal": "filtered causally",
 }  # fmt: skip
 """How the target was smoothed -> the protocol's name in the layout of Table 3."""
-
-PRINTED = {"Train": paper.TABLE_3.loc["train"], "Test": paper.TABLE_3.loc["test"]}
 
 
 def score(panel: Panel, protocol: Protocol, **options) -> pd.DataFrame:

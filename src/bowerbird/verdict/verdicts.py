@@ -1,6 +1,6 @@
 """Every printed number as printed, as run and corrected, with one verdict and its reason; and the headline table.
 
-Everything is computed from the tables that a run leaves and from `paper.PRINTED`: the same tables give the same
+Everything is computed from the tables that a run leaves and from the printed numbers: the same tables give the same
 verdicts, in a run's folder or in a committed report.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird import paper
+from bowerbird.paper import Printed
 from bowerbird.runs.stage import Tables, one
 from bowerbird.table_3.conclusions import with_and_without_later_days
 from bowerbird.table_3.protocols import n_train_days
@@ -37,33 +37,34 @@ CELL_TOLERANCE = 1  # unit of a label's code number
 CHANCE = 0.05  # share of all series from which an agreement counts as likely by chance
 HALF_DIGIT = 0.0005  # what rounding to three decimals may hide
 NONE = "–"  # where a formula or computation says nothing of the number
-_VALUE = paper.PRINTED.set_index("id")["value"]
 
 
-def _place(printed) -> str:
-    """Where a number stands: table, row and header, told apart where it stands twice; or what the text says of it."""
-    column = "second Accuracy" if printed.id.endswith("/precision") else printed.column
-    about = column or printed.id.split("/", 1)[1].replace("/", " ").replace("_", " ")
-    return ", ".join(x for x in (printed.place, printed.row, about) if x)
+def _places(printed: Printed) -> dict[str, str]:
+    """Where each number stands: table, row, header, told apart where it stands twice; or what the text says of it."""
+    places = {}
+    for number in printed.numbers.itertuples():
+        column = "second Accuracy" if number.id.endswith("/precision") else number.column
+        about = column or number.id.split("/", 1)[1].replace("/", " ").replace("_", " ")
+        places[number.id] = ", ".join(x for x in (number.place, number.row, about) if x)
+    return places
 
 
-_PLACE = {printed.id: _place(printed) for printed in paper.PRINTED.itertuples()}
-
-
-def verdicts(tables: Tables, real: bool) -> pd.DataFrame:
-    """Judge every number of `paper.PRINTED`, from the tables of a run; on other data than the paper's judge none.
+def verdicts(tables: Tables, printed: Printed, comparable: bool) -> pd.DataFrame:
+    """Judge every printed number, from the tables of a run; on other data than those it was printed from, none.
 
     Columns: id, place, paper, as printed, as run, best, corrected [text; ± is the standard deviation over seeds],
     verdict, reason.
     """
-    judged = _table_1(tables) | _table_2(tables) | _table_3(tables)
-    judged |= _text(tables, judged) | _figure_1(tables)
-    rows = []
-    for printed in paper.PRINTED.itertuples():
-        number = {"id": printed.id, "place": _PLACE[printed.id], "paper": f"{printed.value:,.{printed.decimals}f}"}
-        rows.append(number | judged[printed.id])
+    judged = _table_1(tables, printed) | _table_2(tables) | _table_3(tables, printed)
+    judged |= _text(tables, printed, judged) | _figure_1(tables, printed)
+    places, rows = _places(printed), []
+    for cell in printed.numbers.itertuples():
+        number = {"id": cell.id, "place": places[cell.id], "paper": f"{cell.value:,.{cell.decimals}f}"}
+        rows.append(number | judged[cell.id])
     rows = pd.DataFrame(rows)
-    return rows if real else rows.assign(verdict=NOT_COMPARABLE, reason="these are not the paper's data")
+    if comparable:
+        return rows
+    return rows.assign(verdict=NOT_COMPARABLE, reason="these are not the paper's data")
 
 
 def _judged(verdict: str, reason: str, as_printed=NONE, as_run=NONE, best=NONE, corrected=NONE) -> dict[str, str]:
@@ -92,10 +93,10 @@ def _readings(value: pd.Series, layout: str) -> dict[str, str]:
     return {"as_printed": as_printed, "as_run": as_run, "corrected": corrected}
 
 
-def _table_1(tables: Tables) -> dict[str, dict]:
+def _table_1(tables: Tables, printed: Printed) -> dict[str, dict]:
     readings = {
         "as printed": tables["dm_members"]["eq. 9 as printed: series"] * tables["merge_counts"]["n_days"][0],
-        "as run": tables["table_1"]["ours"][: len(paper.TABLE_1)],
+        "as run": tables["table_1"]["ours"][: len(printed.table_1)],
         "corrected": tables["table_1_seeds"]["mean"],
         "sd": tables["table_1_seeds"]["sd"],
     }
@@ -106,17 +107,17 @@ def _table_1(tables: Tables) -> dict[str, dict]:
     clustered = f"K-means of the merged records on label codes (tolerance {RECORDS_TOLERANCE} records)"
     merged = "a merge with a list of warehouses that names two of them twice doubles their series"
     judged = {}
-    for at, row in [*enumerate(f"cluster_{k}" for k in paper.TABLE_1.index), ("total", "total")]:
+    for at, row in [*enumerate(f"cluster_{k}" for k in printed.table_1.index), ("total", "total")]:
         frequency, percentage = (f"table_1/{row}/{column}" for column in ("frequency", "percentage"))
         judged[frequency] = _judged(
-            agreement(_VALUE[frequency], values.loc[at, "as run"], RECORDS_TOLERANCE),
+            agreement(printed.value[frequency], values.loc[at, "as run"], RECORDS_TOLERANCE),
             merged if row == "total" else clustered,
             **_readings(values.loc[at], "{:,.0f}"),
         )
-        expected = 100 * _VALUE[frequency] / _VALUE["table_1/total/frequency"]
+        expected = 100 * printed.value[frequency] / printed.value["table_1/total/frequency"]
         decimals = 1 if row == "total" else 3
         judged[percentage] = _judged(
-            FOLLOWS if round(expected, decimals) == _VALUE[percentage] else CONTRADICTED,
+            FOLLOWS if round(expected, decimals) == printed.value[percentage] else CONTRADICTED,
             f"the printed frequency's share of the printed total is {expected:.{decimals}f}",
             **_readings(shares.loc[at], "{:.3f}"),
         )
@@ -135,7 +136,7 @@ def _table_2(tables: Tables) -> dict[str, dict]:
     }
 
 
-def _table_3(tables: Tables) -> dict[str, dict]:
+def _table_3(tables: Tables, printed: Printed) -> dict[str, dict]:
     seeds = tables["table_3_seeds"].set_index(["index", "column"])
     families = tables["table_3_families"].query("against == 'denoised'")
     attaining = families[families["attains"]]
@@ -151,7 +152,7 @@ def _table_3(tables: Tables) -> dict[str, dict]:
                 f"{TABLE_3_TOLERANCE} in train and test, at a filter width solved for it"
             )
         else:
-            verdict, reason = _class_score(cell, attaining)
+            verdict, reason = _class_score(cell, attaining, printed)
         mean, sd = seeds.loc[(index, column), ["mean", "sd"]]
         judged[f"table_3/{index}/{column}"] = _judged(
             verdict,
@@ -163,27 +164,27 @@ def _table_3(tables: Tables) -> dict[str, dict]:
     return judged
 
 
-def _class_score(cell: dict, attaining: pd.DataFrame) -> tuple[str, str]:
+def _class_score(cell: dict, attaining: pd.DataFrame, printed: Printed) -> tuple[str, str]:
     """Verdict and reason for accuracy, recall, precision or F1."""
-    printed, column = paper.TABLE_3.loc[cell["index"]], cell["column"]
+    row, column = printed.table_3.loc[cell["index"]], cell["column"]
     # F1 = 2 / (1/recall + 1/precision) at most, with all that rounding may hide
-    bound = 2 / sum(1 / (printed[["recall", "precision"]] + HALF_DIGIT))
-    if column == "f1" and printed["f1"] - HALF_DIGIT > bound:
+    bound = 2 / sum(1 / (row[["recall", "precision"]] + HALF_DIGIT))
+    if column == "f1" and row["f1"] - HALF_DIGIT > bound:
         return EXCLUDED, (
             f"if the second Accuracy is Precision and one average over classes is used throughout, F1 is at most "
             f"{bound:.4f}, the harmonic mean of recall and precision"
         )
-    near = [name for name in ("as run", "best") if abs(cell[name] - printed[column]) <= TABLE_3_TOLERANCE]
+    near = [name for name in ("as run", "best") if abs(cell[name] - row[column]) <= TABLE_3_TOLERANCE]
     alone = f", by {cell['best by']} alone" if near == ["best"] else ""
     reason = (
         f"quartile classes of a smoothed series, tolerance {TABLE_3_TOLERANCE}{alone}; "
         f"{(attaining['classes'] != NONE).sum()} of {len(attaining)} families that attain the 1-WMAPE fit in all four "
         "class scores"
     )
-    if column in ("accuracy", "recall") and printed["accuracy"] != printed["recall"]:
+    if column in ("accuracy", "recall") and row["accuracy"] != row["recall"]:
         reason += (
             "; a recall weighted over classes always equals the accuracy, so weighted averages exclude the printed "
-            f"digits {printed['accuracy']:.3f} and {printed['recall']:.3f} together"
+            f"digits {row['accuracy']:.3f} and {row['recall']:.3f} together"
         )
     return (WITHIN if near else NOT_FOUND), reason
 
@@ -202,10 +203,10 @@ def _rmse(attaining: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def _text(tables: Tables, judged: dict[str, dict]) -> dict[str, dict]:
+def _text(tables: Tables, printed: Printed, judged: dict[str, dict]) -> dict[str, dict]:
     members, criteria = tables["dm_members"], tables["dm_number_of_clusters"]
     left = (members["eq. 9 as printed: series"] > 0).sum()
-    as_run = (tables["table_1"]["ours"][: len(paper.TABLE_1)] > 0).sum()
+    as_run = (tables["table_1"]["ours"][: len(printed.table_1)] > 0).sum()
     found = (members["corrected: series"] > 0).sum()
     best, tried = criteria["K"][criteria["BIC (curves)"].idxmin()], criteria["K"].max()
     demand = tables["as_run_demand"]["qty"][0]
@@ -216,7 +217,7 @@ def _text(tables: Tables, judged: dict[str, dict]) -> dict[str, dict]:
             as_printed=f"{left}", as_run=f"{as_run}", corrected=f"{found}",
         ),
         "text/example/demand": _judged(
-            agreement(_VALUE["text/example/demand"], demand, 1),
+            agreement(printed.value["text/example/demand"], demand, 1),
             "mean demand of cluster 1's records, which Table 2 leaves out", as_run=f"{demand:.2f}",
         ),
         "text/hidden_layers_more_than": _judged(
@@ -228,33 +229,34 @@ def _text(tables: Tables, judged: dict[str, dict]) -> dict[str, dict]:
     for name, share in (("train", train), ("test", 100 - train)):
         reason = f"{n_train_days(n_days)} of {n_days} days are the nearest whole share; by days or by rows is not said"
         texts[f"text/{name}_share_percent"] = _judged(INPUT, reason, as_run=f"{share:.2f}")
-    for key, cell in paper.SAID_TO_BE.items():
-        texts[key] = judged[cell] | {"as printed": NONE} | _repeated(key, cell, judged[cell]["verdict"])
+    for key, cell in printed.said_to_be.items():
+        texts[key] = judged[cell] | {"as printed": NONE} | _repeated(key, cell, judged[cell]["verdict"], printed)
     return texts
 
 
-def _repeated(key: str, cell: str, verdict: str) -> dict[str, str]:
+def _repeated(key: str, cell: str, verdict: str, printed: Printed) -> dict[str, str]:
     """Verdict and reason for a number of the text that a table prints as well, or prints otherwise."""
-    if _VALUE[key] == _VALUE[cell]:
-        return {"verdict": FOLLOWS, "reason": f"repeats {_PLACE[cell]}, whose verdict is: {verdict}"}
-    cells = [_PLACE[name] for name, value in _VALUE.items() if name.startswith("table_3/") and value == _VALUE[key]]
-    places = "; ".join(place.removeprefix("Table 3, ") for place in cells) or "nothing"
-    reason = f"Table 3 has {_VALUE[cell]:.3f} there; {_VALUE[key]:.3f} stands in it as {places}"
+    value, places = printed.value, _places(printed)
+    if value[key] == value[cell]:
+        return {"verdict": FOLLOWS, "reason": f"repeats {places[cell]}, whose verdict is: {verdict}"}
+    cells = [places[name] for name in value.index if name.startswith("table_3/") and value[name] == value[key]]
+    there = "; ".join(place.removeprefix("Table 3, ") for place in cells) or "nothing"
+    reason = f"Table 3 has {value[cell]:.3f} there; {value[key]:.3f} stands in it as {there}"
     return {"verdict": CONTRADICTED, "reason": reason}
 
 
-def _figure_1(tables: Tables) -> dict[str, dict]:
+def _figure_1(tables: Tables, printed: Printed) -> dict[str, dict]:
     ours = tables["figure_1"].pivot(index="product_no", columns="day", values=["ours", "sd"])
-    printed = paper.FIGURE_1["forecast"].to_numpy()
+    three = printed.figure_1["forecast"].to_numpy()
     names = ["figure_1/merchant_number", "figure_1/warehouse_number"]
     if ours.empty:
         none = _judged(NOT_FOUND, "searched: the attachments' series; this merchant has none in this warehouse")
-        return dict.fromkeys([*names, *(f"figure_1/day_{day}" for day in range(1, len(printed) + 1))], none)
-    product = (ours["ours"] - printed).abs().sum(axis=1).idxmin()
+        return dict.fromkeys([*names, *(f"figure_1/day_{day}" for day in range(1, len(three) + 1))], none)
+    product = (ours["ours"] - three).abs().sum(axis=1).idxmin()
     reason = f"raw ids: {len(ours)} series of this merchant lie in this warehouse; which is meant is not said"
-    judged = {key: _judged(INPUT, reason, as_run=f"{_VALUE[key]:.0f}") for key in names}
+    judged = {key: _judged(INPUT, reason, as_run=f"{printed.value[key]:.0f}") for key in names}
     chance = tables["figure_1"]["met by chance"].iloc[0]
-    for day, value in enumerate(printed, 1):
+    for day, value in enumerate(three, 1):
         forecast, sd = ours.loc[product, ("ours", day)], ours.loc[product, ("sd", day)]
         near = abs(round(forecast) - value) <= FIGURE_1_TOLERANCE
         judged[f"figure_1/day_{day}"] = _judged(
@@ -280,7 +282,7 @@ _HEADLINE_SCORES = {
 }
 
 
-def headline(judged: pd.DataFrame, tables: Tables, real: bool) -> pd.DataFrame:
+def headline(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: bool) -> pd.DataFrame:
     """The headline numbers in three readings with the verdicts of `verdicts`; all cells are text."""
 
     def summary(pattern: str) -> str:
@@ -289,11 +291,12 @@ def headline(judged: pd.DataFrame, tables: Tables, real: bool) -> pd.DataFrame:
 
     cell = judged.set_index("id")
     number = ["paper", "as printed", "as run", "corrected", "verdict"]
-    first, second = tables["table_1"][: len(paper.TABLE_1)], tables["table_2"]
-    equal = [f"{frame['same'].sum()}" if real else NONE for frame in (first, second)]
-    off = f" ({first['difference'].abs().sum():,} records off)" if real else ""
+    first, second = tables["table_1"][: len(printed.table_1)], tables["table_2"]
+    equal = [f"{frame['same'].sum()}" if comparable else NONE for frame in (first, second)]
+    off = f" ({first['difference'].abs().sum():,} records off)" if comparable else ""
     ours = tables["forecast_scores"].query("method == 'SBO-LSTM'")
     ahead = [one(ours, "1-WMAPE", f"protocol == '{protocol}'") for protocol in ("R", "P15")]
+    seller, warehouse = printed.figure_1.loc[0, ["merchant_number", "warehouse_number"]]
     rows = [
         ("records clustered", "Table 1, total", *cell.loc["table_1/total/frequency", number]),
         (f"frequencies equal, of {len(first)}", "Table 1", f"{len(first)}", NONE, equal[0] + off, NONE,
@@ -305,8 +308,8 @@ def headline(judged: pd.DataFrame, tables: Tables, real: bool) -> pd.DataFrame:
           for column, name in _HEADLINE_SCORES.items()),
         ("1-WMAPE, 15 days ahead", "abstract: 05-16 to 05-30", NONE, NONE, NONE,
          f"{ahead[0]:.3f} (last days {ahead[1]:.3f})", "not printed"),
-        ("forecast, seller 6, wh 43", "Figure 1", ", ".join(map(str, paper.FIGURE_1["forecast"])), NONE, NONE,
-         figure_1_text(tables["figure_1"]), summary("figure_1/day")),
+        (f"forecast, seller {seller}, wh {warehouse}", "Figure 1", ", ".join(map(str, printed.figure_1["forecast"])),
+         NONE, NONE, figure_1_text(tables["figure_1"]), summary("figure_1/day")),
         ("fill rate of the plan", "title", NONE, NONE, NONE, f"{tables['inventory_summary']['fill_rate'].iloc[0]:.3f}",
          "not printed"),
     ]  # fmt: skip
@@ -334,20 +337,22 @@ def table_1_grid(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def table_2_grid(judged: pd.DataFrame) -> pd.DataFrame:
+def table_2_grid(judged: pd.DataFrame, printed: Printed) -> pd.DataFrame:
     """Table 2 as printed, 10 x 10, each cell "printed / ours", "≠" after cells that differ."""
     rows = judged[judged["id"].str.startswith("table_2/")]
     same = rows["verdict"].isin([REPRODUCED, NOT_COMPARABLE])
-    cells = (rows["paper"] + " / " + rows["as run"] + np.where(same, "", " ≠")).to_numpy().reshape(paper.TABLE_2.shape)
-    grid = pd.DataFrame(cells, columns=list(paper.TABLE_2_HEADERS.values()))
-    grid.insert(0, "cluster", paper.TABLE_2.index)
+    cells = (
+        (rows["paper"] + " / " + rows["as run"] + np.where(same, "", " ≠")).to_numpy().reshape(printed.table_2.shape)
+    )
+    grid = pd.DataFrame(cells, columns=list(printed.headers("table_2").values()))
+    grid.insert(0, "cluster", printed.table_2.index)
     return grid
 
 
-def page(judged: pd.DataFrame, tables: Tables, real: bool, claims: pd.DataFrame) -> str:
+def page(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: bool, claims: pd.DataFrame) -> str:
     """VERDICT.md: the claims, the counts, what the words mean, then number by number."""
     lines = ["# The verdict", ""]
-    if not real:
+    if not comparable:
         lines += ["**These are not the paper's data: no number can be judged by them.**", ""]
     lines += ["## The paper's claims", "", _markdown(claims), "", "## The numbers", ""]
     lines += [f"What became of each of the {len(judged)} numbers the paper prints.", ""]
@@ -365,10 +370,10 @@ def page(judged: pd.DataFrame, tables: Tables, real: bool, claims: pd.DataFrame)
         _NOTE, "",
         "## Table 1", "", f"K-means of the merged records on label codes. {ways}", "",
         _markdown(table_1_grid(judged)), "",
-        "## Table 2", "", f"Printed / ours; ≠ marks cells whose rounded mean differs. {_halves(tables)}", "",
-        _markdown(table_2_grid(judged)), "",
+        "## Table 2", "", f"Printed / ours; ≠ marks cells whose rounded mean differs. {_halves(tables, printed)}", "",
+        _markdown(table_2_grid(judged, printed)), "",
         "## Table 3", "",
-        f"{nearest_text(tables['table_3_protocols'])} \"best\" is the nearest of them in that cell alone. "
+        f"{nearest_text(tables['table_3_protocols'], printed)} \"best\" is the nearest of them in that cell alone. "
         f"{with_and_without_later_days(tables['table_3_families'])}", "",
         _markdown(third), "",
         "## The text and Figure 1", "", _markdown(rest),
@@ -388,13 +393,13 @@ def _markdown(table: pd.DataFrame) -> str:
     return table.to_markdown(index=False, disable_numparse=True)
 
 
-def _halves(tables: Tables) -> str:
+def _halves(tables: Tables, printed: Printed) -> str:
     """Footnote on cells whose mean lies halfway between the printed number and a neighbour of it."""
     cells, records = tables["table_2"], tables["table_1"]["ours"]
     halves = cells[((cells["ours"] - cells["paper"]).abs() - 0.5).abs() < 1e-6]
     texts = []
     for cell in halves.itertuples():
-        n, name = records[cell.cluster - 1], paper.TABLE_2_HEADERS[cell.column]
+        n, name = records[cell.cluster - 1], printed.headers("table_2")[cell.column]
         texts.append(
             f"Cell ({cell.cluster}, {name}) is {cell.ours * n:.0f}/{n} = {cell.ours:.1f}, printed {cell.paper:.0f}: "
             "only the rounding of floating-point numbers in the library decides between its two neighbours."
