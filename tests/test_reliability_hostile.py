@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import re
-import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -214,24 +213,19 @@ def harm(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_forecaster_that_would_run_code_is_refused(tmp_path, harm):
-    """Pickles in the place of a checkpoint's weights, of its description and of the whole file; other weights."""
+    """Pickles in the place of a checkpoint and of its weights; other weights, other settings, half a file."""
     pickled, done = harm
     path = save(fit(small_panel(), Settings(hidden_size=2, epochs=1)), tmp_path / "forecaster.zip")
-    with zipfile.ZipFile(path) as archive:
-        about, good = archive.read("forecaster.json"), archive.read("network_0.pt")
-    torch.save(Harm(tmp_path / "harm"), tmp_path / "weights.pt")
-    spoilt = (
-        (about, pickled), (about, (tmp_path / "weights.pt").read_bytes()), (pickled, pickled), (about, b""),
-        (about.replace(b'"hidden_size": 2', b'"hidden_size": 3'), good), (b"[]", pickled), (b"{}", pickled),
-        (about.replace(b'"hidden_size"', b'"hidden_sighs"'), good), (None, pickled),
-    )  # fmt: skip
-    for description, weights in spoilt:
-        if description is None:
-            path.write_bytes(weights)
+    whole, kept = path.read_bytes(), torch.load(path, weights_only=True)
+    settings, evil = kept["settings"], Harm(tmp_path / "harm")
+    for spoilt in (
+        pickled, b"", whole[: len(whole) // 2], evil, kept | {"networks": [evil]}, kept | {"settings": evil},
+        kept | {"settings": settings | {"hidden_size": 3}}, kept | {"settings": settings | {"hidden_sighs": 2}}, [], {},
+    ):  # fmt: skip
+        if isinstance(spoilt, bytes):
+            path.write_bytes(spoilt)
         else:
-            with zipfile.ZipFile(path, "w") as archive:
-                archive.writestr("forecaster.json", description)
-                archive.writestr("network_0.pt", weights)
+            torch.save(spoilt, path)
         with pytest.raises(BowerbirdError, match=r"forecaster\.zip is no forecaster's checkpoint"):
             load(path)
     assert not done()

@@ -2,10 +2,8 @@
 
 import copy
 import io
-import json
 import pickle
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,34 +28,12 @@ DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Trained networks with all they need to forecast.
-
-    Parameters
-    ----------
-    settings : Settings
-    networks : tuple of Network
-    mixture : PolynomialRegressionMixture or None
-        The DM clusters, where they are inputs.
-    losses : tuple of tuples of float
-        For each network the training loss of every epoch.
-    device : torch.device
-
-    Examples
-    --------
-    A network with the weights it begins with forecasts the running level of demand.
-
-    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=30), np.full((1, 30), 4.0))
-    >>> settings = Settings(horizon=2)
-    >>> untrained = Forecaster(settings, (Network(settings).eval(),), None, (), torch.device("cpu"))
-    >>> predict(untrained, panel).point.round(4)
-    array([[4., 4.]])
-    """
+    """Trained networks with all they need to forecast; made by `fit`, `update` or `load`."""
 
     settings: Settings
     networks: tuple[Network, ...]
-    mixture: PolynomialRegressionMixture | None
-    losses: tuple[tuple[float, ...], ...]
+    mixture: PolynomialRegressionMixture | None  # the DM clusters, where they are inputs
+    losses: tuple[tuple[float, ...], ...]  # for each network, the training loss of every epoch
     device: torch.device
 
     def gather(self, panel: Panel) -> Inputs:
@@ -102,64 +78,44 @@ def fit(
 
     Examples
     --------
-    Demand is 4 units on every day, and so is the forecast.
+    Demand is 4 units on every day, and so is the forecast of the two days after 9 April.
 
     >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
     >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
-    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
-    >>> predict(fit(panel, settings), panel).point.round()
+    >>> trained = fit(panel, Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4))
+    >>> forecast = predict(trained, panel)
+    >>> forecast.point.round(), forecast.dates.day.tolist()
+    (array([[4., 4.]]), [10, 11])
+
+    From the origins that know 36 to 40 days, and after one more epoch:
+
+    >>> predict_rolling(trained, panel, 36).point.shape
+    (1, 5, 2)
+    >>> predict(update(trained, panel, epochs=1), panel).point.round()
     array([[4., 4.]])
     """
     check_days(panel, settings)
     forecaster = begin(settings, clusters_of(panel, settings, seed), device)
-    data, weights = forecaster.gather(panel), origin_weights(panel, settings)
-    with own_randomness(forecaster.device):
-        networks, losses = [], []
-        for member in range(settings.members):
-            network = initial_network(forecaster, data, seed, member)
-            losses.append(_train(forecaster, network, data, weights, after_epoch))
-            networks.append(network)
-    return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
+    data = forecaster.gather(panel)
+    begun = (initial_network(forecaster, data, seed, member) for member in range(settings.members))
+    return _train_each(forecaster, begun, data, origin_weights(panel, settings), after_epoch)
 
 
 def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int = 0) -> Forecaster:
-    """Fine-tune on a longer panel, at a tenth of the learning rate.
+    """Fine-tune on a longer panel for some epochs, at a tenth of the learning rate.
 
     `predict` reads the new days without it: the networks' state goes on.
-
-    Parameters
-    ----------
-    forecaster : Forecaster
-    panel : Panel
-        All days known.
-    epochs : int
-        Passes over the series.
-    seed : int
-
-    Returns
-    -------
-    Forecaster
-
-    Examples
-    --------
-    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
-    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
-    >>> trained = fit(panel.until(30), settings)
-    >>> [len(losses) for losses in update(trained, panel, epochs=1).losses]
-    [1]
     """
-    rate = forecaster.settings.learning_rate / 10
-    slower = replace(forecaster, settings=replace(forecaster.settings, learning_rate=rate, epochs=epochs))
-    data, weights = forecaster.gather(panel), origin_weights(panel, forecaster.settings)
-    networks, losses = [], []
-    with own_randomness(forecaster.device):
+    settings = forecaster.settings
+    slower = replace(forecaster, settings=replace(settings, learning_rate=settings.learning_rate / 10, epochs=epochs))
+
+    def begun() -> Iterator[Network]:
         for member, network in enumerate(forecaster.networks):
             torch.manual_seed(np.random.SeedSequence([seed, member, 1]).generate_state(1)[0].item())
-            tuned = copy.deepcopy(network).train()
-            losses.append(_train(slower, tuned, data, weights))
-            networks.append(tuned)
-    return replace(forecaster, networks=tuple(networks), losses=tuple(losses))
+            yield copy.deepcopy(network).train()
+
+    tuned = _train_each(slower, begun(), forecaster.gather(panel), origin_weights(panel, settings))
+    return replace(tuned, settings=settings)
 
 
 def check_days(panel: Panel, settings: Settings) -> None:
@@ -215,6 +171,16 @@ def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
 def own_randomness(device: torch.device):
     """Within it, torch's random numbers are the training's own; outside they go on as if nothing had happened."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def _train_each(
+    forecaster: Forecaster, networks: Iterable[Network], data: Inputs, weights: np.ndarray, after_epoch=None
+) -> Forecaster:
+    """Train each network as it comes: torch's random numbers go on from its beginning through its training."""
+    with own_randomness(forecaster.device):
+        trained = [(network, _train(forecaster, network, data, weights, after_epoch)) for network in networks]
+    networks, losses = zip(*trained, strict=True)
+    return replace(forecaster, networks=networks, losses=losses)
 
 
 def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.ndarray, after_epoch=None):
@@ -300,32 +266,9 @@ def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
 
 
 def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
-    """Forecast the days after the panel's last one.
+    """Forecast the days after the panel's last one, which may be later than the last day of training.
 
-    Parameters
-    ----------
-    forecaster : Forecaster
-    panel : Panel
-        The days known, more than it was trained on if there are more; nothing is trained again.
-
-    Returns
-    -------
-    Forecast
-
-    Raises
-    ------
-    TrainingFailed
-        A forecast is not finite.
-
-    Examples
-    --------
-    The days forecast follow the panel's last day, 9 April.
-
-    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
-    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
-    >>> predict(fit(panel, settings), panel).dates.day.tolist()
-    [10, 11]
+    Raises TrainingFailed if a forecast is not finite. An example stands in `fit`.
     """
     rolling = predict_rolling(forecaster, panel, panel.n_days)
     dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=forecaster.settings.horizon, name="date")
@@ -354,16 +297,6 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
         When no day, or more than there are, would be known at the first origin.
     TrainingFailed
         A forecast is not finite.
-
-    Examples
-    --------
-    Two days ahead from each of the origins that know 36 to 40 days.
-
-    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
-    >>> settings = Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4)
-    >>> predict_rolling(fit(panel, settings), panel, 36).point.shape
-    (1, 5, 2)
     """
     if not 0 < first_origin <= panel.n_days:
         raise ParameterError(f"first_origin is {first_origin}; give a number of known days from 1 to {panel.n_days}")
@@ -395,27 +328,13 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
 # ---- keeping --------------------------------------------------------------------------------------------------------
 
 
-NOT_OURS = (
-    OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
-    pickle.UnpicklingError,
-)  # fmt: skip
+NOT_OURS = (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError)
 """What reading another file raises: a pickle that would run code (refused, not run), other weights, other settings."""
 
 
 def save(forecaster: Forecaster, path: Path | str) -> Path:
-    """Write a forecaster to one file, atomically. Loading it runs no code.
+    """Write a forecaster to one file, atomically, and return its path. Loading it runs no code.
 
-    Parameters
-    ----------
-    forecaster : Forecaster
-    path : Path or str
-
-    Returns
-    -------
-    Path
-
-    Examples
-    --------
     >>> import tempfile
     >>> settings = Settings(horizon=2)
     >>> untrained = Forecaster(settings, (Network(settings),), None, (), torch.device("cpu"))
@@ -424,66 +343,35 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
     >>> again.settings == settings
     True
     """
-    about = {
+    kept = {
         "settings": asdict(forecaster.settings),
         "losses": forecaster.losses,
         "mixture": None if forecaster.mixture is None else forecaster.mixture.to_dict(),
-        "networks": len(forecaster.networks),
+        "networks": [network.state_dict() for network in forecaster.networks],
     }
-    path = Path(path)
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("forecaster.json"), json.dumps(about))  # no time of day: the same bytes
-        for number, network in enumerate(forecaster.networks):
-            weights = io.BytesIO()
-            torch.save(network.state_dict(), weights)
-            archive.writestr(zipfile.ZipInfo(f"network_{number}.pt"), weights.getvalue())
-    return path
+    content = io.BytesIO()  # torch would write a file's name into it
+    torch.save(kept, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+    return Path(path)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
-    """Read what `save` wrote.
-
-    Parameters
-    ----------
-    path : Path, str or open file
-    device : torch.device or str
-
-    Returns
-    -------
-    Forecaster
-
-    Raises
-    ------
-    BowerbirdError
-        The file is missing, or no such checkpoint.
-
-    Examples
-    --------
-    >>> load("missing.zip")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    bowerbird.errors.BowerbirdError: missing.zip is no forecaster's checkpoint (...); make one with forecaster.save
-    """
+    """Read what `save` wrote, from a path or an open file; a BowerbirdError where the file holds no forecaster."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read("forecaster.json"))
-            weights = [
-                torch.load(io.BytesIO(archive.read(f"network_{i}.pt")), map_location=device, weights_only=True)
-                for i in range(about["networks"])
-            ]
-        settings = Settings(**about["settings"])
+        kept = torch.load(path, map_location=device, weights_only=True)
+        settings = Settings(**kept["settings"])
         networks = []
-        for state in weights:
+        for state in kept["networks"]:
             network = Network(settings).to(device).eval()
             network.load_state_dict(state)
             networks.append(network)
-        mixture = about["mixture"] and PolynomialRegressionMixture.from_dict(about["mixture"])
-        losses = tuple(tuple(one) for one in about["losses"])
+        mixture = kept["mixture"] and PolynomialRegressionMixture.from_dict(kept["mixture"])
+        return Forecaster(settings, tuple(networks), mixture, kept["losses"], torch.device(device))
     except NOT_OURS as error:
         # torch would advise to read a pickle unsafely
-        reason = (
-            "more than weights in it" if isinstance(error, pickle.UnpicklingError) else str(error).partition("\n")[0]
-        )
+        refused = isinstance(error, pickle.UnpicklingError)
+        reason = "more than weights in it" if refused else str(error).partition("\n")[0]
         raise BowerbirdError(
             f"{path} is no forecaster's checkpoint ({reason}); make one with forecaster.save"
         ) from error
-    return Forecaster(settings, tuple(networks), mixture, losses, torch.device(device))
