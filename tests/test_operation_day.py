@@ -80,7 +80,6 @@ def content(folder):
     """Everything a store holds and shows."""
     with open_store(folder / "store") as store:
         held = {table: store.frame(f"FROM {table} ORDER BY ALL") for table in TABLES}
-        held["memory"] = {name: store.recall_arrays(name) for name in ("stock",)}
         held["forecaster"] = store.recall("forecaster")
     files = (folder / "store" / "days").rglob("*")
     return held | {"files": {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file()}}
@@ -89,9 +88,6 @@ def content(folder):
 def assert_same(one, other):
     for table in TABLES:
         pd.testing.assert_frame_equal(one[table], other[table])
-    for name, arrays in one["memory"].items():
-        for key, array in arrays.items():
-            np.testing.assert_array_equal(other["memory"][name][key], array, err_msg=f"{name} {key}")
     assert one["files"] == other["files"] and len(one["files"]) == 4 * (N_DAYS - KNOWN + 1)
 
 

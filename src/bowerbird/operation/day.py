@@ -60,33 +60,39 @@ def finish_day(store: Store) -> None:
                 work(store, day)
 
 
+def stock_after(store: Store, day: pd.Timestamp) -> Stock:
+    """The stock at the end of a day and the orders on their way, the next morning's last, once it is placed."""
+    rules, age, n_series = Rules.of(store), forecasts.days_run(store, day), len(store.series)
+    closing = store.array("SELECT closing FROM stock WHERE date = ? ORDER BY row", day)
+    orders = "SELECT quantity FROM orders WHERE date > ?::DATE - ? AND date <= ?::DATE + 1 ORDER BY date, row"
+    placed = store.array(orders, day, rules.lead_time, day).reshape(-1, n_series)
+    before = max(rules.lead_time - age, 0) * [np.zeros(n_series)]  # mornings before the store was made
+    return Stock(closing if age else np.full(n_series, float(rules.opening_stock)), [*before, *placed])
+
+
 def decide(store: Store, day: pd.Timestamp) -> None:
     """Book the day's arrivals and sales, set s and S for the next morning, and order."""
-    rules, age, rows = Rules.of(store), forecasts.days_run(store, day), np.arange(len(store.series))
-    if age == 0:
-        stock = Stock(np.full(len(rows), float(rules.opening_stock)), rules.lead_time * [np.zeros(len(rows))])
-    else:
-        stock = Stock(**store.recall_arrays("stock"))
-        book(store, day, stock)
+    rules, age = Rules.of(store), forecasts.days_run(store, day)
+    if age:
+        book(store, day)
+    position = stock_after(store, day).position
     timing = {"lead_time": rules.lead_time, "review": rules.review}
     forecast = forecasts.forecast_after(store, day)
     paths = forecasts.sample_paths(forecast, rules, rules.lead_time + 2 * rules.review)
     levels = periodic_review_levels(paths, n_days=1, service_level=rules.service_level, **timing)
-    s, S, position = levels.s[:, 0], levels.S[:, 0], stock.position
-    quantity = np.zeros(len(rows))
-    if age % rules.review == 0:
-        quantity = np.where(position < s, np.ceil(S - position), 0.0)
-    stock.order(quantity)
-    about = {"reorder_point": s, "order_up_to": S, "position": position, "quantity": quantity}
-    store.insert("orders", date=forecast.dates[0], row=rows, **about)
-    store.remember("stock", {"on_hand": stock.on_hand, "on_order": np.array(stock.on_order)})
+    s, S = levels.s[:, 0], levels.S[:, 0]
+    ordered = (position < s) & (age % rules.review == 0)
+    about = {"reorder_point": s, "order_up_to": S, "position": position}
+    about["quantity"] = np.where(ordered, np.ceil(S - position), 0.0)
+    store.insert("orders", date=forecast.dates[0], row=np.arange(len(s)), **about)
 
 
-def book(store: Store, day: pd.Timestamp, stock: Stock) -> None:
+def book(store: Store, day: pd.Timestamp) -> None:
     """Book the day's arrivals and sales; where demand is unknown, the forecast leaves the shelf and sales are NaN."""
-    demand = store.demand_of(day)
-    expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
+    before = day - pd.Timedelta(days=1)
+    demand, stock = store.demand_of(day), stock_after(store, before)
     unknown, opening = np.isnan(demand), stock.on_hand
+    expected = forecasts.forecast_after(store, before).mean[:, 0]
     arrivals, sales = stock.serve(np.where(unknown, expected, demand), lost_sales=True)
     sales = np.where(unknown, np.nan, sales)
     booked = {"opening": opening, "arrivals": arrivals, "sales": sales, "short": demand - sales}
@@ -101,11 +107,11 @@ def alert(store: Store, day: pd.Timestamp) -> None:
     rules, panel = Rules.of(store), store.panel()
     about = {"lead_time": rules.lead_time, "review": rules.review, "shortage_cost": rules.shortage_cost}
     seen = demand_alerts(panel.series, panel.dates, panel.demand, **about)
-    stock = store.recall_arrays("stock")  # with the morning's order as the last that is on its way
+    stock = stock_after(store, day)
     forecast = forecasts.forecast_after(store, day)
     paths = forecasts.sample_paths(forecast, rules)
-    on_hand, arrivals = stock["on_hand"], stock["on_order"].T
-    ahead = stock_alerts(panel.series, forecast.dates[0], paths, on_hand, arrivals=arrivals, **about)
+    arrivals = np.stack(stock.on_order, axis=1)  # (n_series, lead_time + 1)
+    ahead = stock_alerts(panel.series, forecast.dates[0], paths, stock.on_hand, arrivals=arrivals, **about)
     table = pd.concat([seen[seen["date"] == day], ahead], ignore_index=True)
     table = table.sort_values("worth", ascending=False, kind="stable")
     keys = list(SERIES_KEY)

@@ -44,14 +44,9 @@ def read_key(path: Path | str) -> bytes:
         raise ParameterError(
             f"{path}: no readable key file ({error.strerror}); `pseudonymise --new-key` makes one"
         ) from error
-    check_key(key, str(path))
-    return key
-
-
-def check_key(key: bytes, name: str = "key") -> None:
-    """Refuse a key that can be guessed."""
     if len(key) < LEAST_KEY_BYTES:
-        raise ParameterError(f"{name}: {len(key)} bytes can be guessed; give a key of at least {LEAST_KEY_BYTES}")
+        raise ParameterError(f"{path}: {len(key)} bytes can be guessed; give a key of at least {LEAST_KEY_BYTES}")
+    return key
 
 
 def fingerprint(key: bytes | None) -> str:
@@ -67,7 +62,6 @@ def pseudonym(kind: str, label: str, key: bytes) -> str:
 
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """A copy of a table with the ids in seller_no, product_no and warehouse_no replaced, where it has them."""
-    check_key(key)
     table = table.copy()
     for column in table.columns.intersection(list(SERIES_KEY)):
         codes, labels = pd.factorize(table[column])

@@ -4,7 +4,6 @@
 quarantine. A killed process leaves DuckDB's log beside the file; the next opening takes it in.
 """
 
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +140,11 @@ class Store:
         """A query's rows."""
         return self.connection.execute(query, list(parameters)).df()
 
+    def array(self, query: str, *parameters) -> np.ndarray:
+        """The numbers of a query's only column, NaN = NULL."""
+        (numbers,) = self.connection.execute(query, list(parameters)).fetchnumpy().values()
+        return np.ma.filled(numbers.astype(float), np.nan)
+
     @property
     def series(self) -> pd.DataFrame:
         """The panel's series: ids and attributes."""
@@ -153,15 +157,12 @@ class Store:
 
     def demand_of(self, day: pd.Timestamp) -> np.ndarray:
         """Demand of one day (n_series,), NaN = missing."""
-        rows = self.connection.execute("SELECT qty FROM demand WHERE date = ? ORDER BY row", [day]).fetchnumpy()
-        return np.ma.filled(rows["qty"].astype(float), np.nan)
+        return self.array("SELECT qty FROM demand WHERE date = ? ORDER BY row", day)
 
     def panel(self) -> Panel:
         """All days held."""
-        series = self.series
-        rows = self.connection.execute("SELECT qty FROM demand ORDER BY row, date").fetchnumpy()["qty"]
-        demand = np.ma.filled(rows.astype(float), np.nan).reshape(len(series), -1)  # (n_series, n_days)
-        days = self.frame("SELECT date FROM days ORDER BY date")["date"]
+        series, days = self.series, self.frame("SELECT date FROM days ORDER BY date")["date"]
+        demand = self.array("SELECT qty FROM demand ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
         return Panel(series, pd.DatetimeIndex(days, freq="D", name="date").as_unit("ns"), demand)
 
     def add_day(self, delivery: Delivery) -> None:
@@ -174,22 +175,13 @@ class Store:
         text = self.value("SELECT value FROM facts WHERE name = ?", name)
         return None if text is None else json.loads(text)
 
-    def remember(self, name: str, content: bytes | dict[str, np.ndarray]) -> None:
-        """Keep bytes or named arrays in place of those kept under this name before."""
-        if isinstance(content, dict):
-            buffer = io.BytesIO()
-            np.savez(buffer, **content)
-            content = buffer.getvalue()
+    def remember(self, name: str, content: bytes) -> None:
+        """Keep bytes in place of those kept under this name before."""
         self.connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, content])
 
     def recall(self, name: str) -> bytes:
         """The bytes kept under a name."""
         return self.value("SELECT content FROM memory WHERE name = ?", name)
-
-    def recall_arrays(self, name: str) -> dict[str, np.ndarray]:
-        """The named arrays kept under a name; reading them can run no code."""
-        with np.load(io.BytesIO(self.recall(name)), allow_pickle=False) as arrays:
-            return dict(arrays)
 
 
 @contextmanager
