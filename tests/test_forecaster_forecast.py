@@ -128,8 +128,6 @@ def test_quantiles_between_those_kept_and_a_file(tmp_path):
     assert points.point == 1 and not points.is_distribution and points.dates is None
     with pytest.raises(ParameterError, match="no negative binomial to draw from"):
         points.sample(1, np.random.default_rng(0))
-    with pytest.raises(ParameterError, match="values has shape"):
-        Forecast(np.zeros((1, 2)), levels=(0.5,), values=np.zeros((2, 1, 2)))
 
 
 def test_a_kept_distribution_is_the_same_one(tmp_path):

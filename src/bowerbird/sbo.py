@@ -109,9 +109,9 @@ def limits(space: Space) -> tuple[np.ndarray, np.ndarray]:
 def decode(space: Space, coordinates: np.ndarray) -> list[dict]:
     """The candidates at some coordinates (n, D), each a dict name -> value.
 
-    >>> decode({"rate": Float(0.01, 1, log=True), "layers": Integer(1, 2), "cell": Choice(["LSTM", "GRU"])},
-    ...        np.array([[np.log(0.1), 1.6, 0.3]]))
-    [{'rate': 0.1, 'layers': 2, 'cell': 'LSTM'}]
+    >>> space = {"rate": Float(0.01, 100, log=True), "layers": Integer(1, 2), "cell": Choice(["LSTM", "GRU"])}
+    >>> decode(space, np.array([[np.log(1), 1.6, 0.3]]))
+    [{'rate': 1.0, 'layers': 2, 'cell': 'LSTM'}]
     """
     return [_candidate(space, key) for key in _keys(space, coordinates)]
 
@@ -205,7 +205,7 @@ def chances(values: np.ndarray, selection: str) -> np.ndarray:
 
 
 def next_bowers(bowers, values, low, high, rng, variant: Variant) -> np.ndarray:
-    """One generation's children, before they are evaluated.
+    """One generation's children (n_bowers, D), clipped to the limits, before they are evaluated; eqs (18)-(24).
 
     Parameters
     ----------
@@ -217,14 +217,6 @@ def next_bowers(bowers, values, low, high, rng, variant: Variant) -> np.ndarray:
         Limits of each coordinate [varmin, varmax].
     rng : numpy Generator
     variant : Variant
-
-    Returns
-    -------
-    float64 array (n_bowers, D), clipped to the limits.
-
-    Source
-    ------
-    Eqs (18)-(24).
     """
     n_bowers, n_dimensions = bowers.shape
     probability = chances(values, variant.selection)
@@ -254,23 +246,14 @@ STALE = 100  # generations in a row without a new candidate, after which there i
 class Result:
     """What a search found.
 
-    Attributes
-    ----------
-    x : dict
-        The best candidate, name -> value.
-    value : float
-        Its loss.
-    history : DataFrame, one row an evaluation
-        evaluation (from 1), generation (from 0), value (inf for a failure), best (so far), failure (its message, else
-        ""), and one column for each name of the space. A candidate met again is no evaluation and has no row.
-    stopped : {"target", "evaluations", "repeats"}
-        What ended the search; "repeats": a hundred generations in a row held no new candidate.
+    `history` has one row an evaluation: evaluation (from 1), generation (from 0), value (inf for a failure), best (so
+    far), failure (its message, else ""), and a column for each name of the space. A candidate met again has no row.
     """
 
-    x: dict
-    value: float
+    x: dict  # the best candidate, name -> value
+    value: float  # its loss
     history: pd.DataFrame
-    stopped: str
+    stopped: str  # by "target", "evaluations" or "repeats": a hundred generations in a row held no new candidate
 
     @property
     def n_evaluations(self) -> int:
@@ -329,10 +312,6 @@ def minimize(
         All random numbers come from it and are drawn here: the result does not depend on who evaluates.
     progress : bool
         Show a bar.
-
-    Returns
-    -------
-    Result
 
     Raises
     ------

@@ -42,7 +42,7 @@ def squared_distances(curves: np.ndarray, x: np.ndarray, coefficients: np.ndarra
 
 
 def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, float]:
-    """The E-step: the responsibility of every cluster for every curve.
+    """The E-step, eqs (1), (3), (4), (6): responsibilities (n, K) [w_ik], and the log-likelihood, sum_i log p(y_i).
 
     Parameters
     ----------
@@ -56,14 +56,6 @@ def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, flo
         Regression coefficients [beta_k].
     variances : array (K,)
         Variances of the noise [sigma_k^2].
-
-    Returns
-    -------
-    responsibilities (n, K) [w_ik], and the log-likelihood, the sum of log p(y_i) over the curves
-
-    Source
-    ------
-    Eqs (1), (3), (4), (6).
 
     Examples
     --------
@@ -87,25 +79,10 @@ def e_step(curves, x, weights, coefficients, variances) -> tuple[np.ndarray, flo
 
 
 def m_step(curves, x, w, eq9: str = "corrected") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The M-step: the weights, coefficients and variances that maximize Q, given the responsibilities.
+    """The M-step, eqs (8), (9), (10): weights (K,), coefficients (K, P) and variances (K,), given the responsibilities.
 
-    Parameters
-    ----------
-    curves, x
-        As for `e_step`.
-    w : array (n, K)
-        Responsibilities [w_ik].
-    eq9 : {"corrected", "printed"}
-        Denominator of eq. (9). As printed it omits the length n_i of the curves.
-
-    Returns
-    -------
-    weights (K,) [alpha_k], coefficients (K, P) [beta_k], variances (K,) [sigma_k^2]
-
-    Source
-    ------
-    Eqs (8), (9), (10). They maximize eq. (7), the posterior mean of eq. (5):
-    Q = sum_i sum_k w_ik log alpha_k N(y_i | X_i beta_k, sigma_k^2 I).
+    They maximize eq. (7), the posterior mean of eq. (5): Q = sum_i sum_k w_ik log alpha_k N(y_i | X_i beta_k, sigma_k^2
+    I). With `eq9` "printed" the denominator of eq. (9) omits the length n_i of the curves.
 
     Examples
     --------
@@ -182,15 +159,11 @@ class PolynomialRegressionMixture:
     responsibilities_ : (n, K)    [w_ik]
     log_likelihood_ : float       of the last E-step
     history_ : list of float      log-likelihood of every iteration
-    n_iter_, converged_ : iterations; whether `tol` was met
-    n_floored_ : clusters whose variance stands on the floor
-    n_curves_, n_points_, n_days_ : curves with an observed day, observed values, days
+    n_iter_, converged_           iterations; whether `tol` was met
+    n_floored_                    clusters whose variance stands on the floor
+    n_curves_, n_points_, n_days_ curves with an observed day, observed values, days
 
     Clusters come in order of rising mean level. If `fit` was given responsibilities, their order is kept.
-
-    Source
-    ------
-    Eqs (1) to (10); Gaffney & Smyth (1999).
 
     Examples
     --------
@@ -244,10 +217,6 @@ class PolynomialRegressionMixture:
             Start from these with an M-step [w_ik].
         callback : callable, optional
             Called as callback(iteration, responsibilities, log_likelihood) for every iteration of the run that is kept.
-
-        Returns
-        -------
-        self
 
         Raises
         ------

@@ -39,11 +39,6 @@ class Forecast:
     dates : DatetimeIndex, horizon, optional
         The days forecast.
 
-    Raises
-    ------
-    ParameterError
-        `values` does not fit `levels` and `point`.
-
     Examples
     --------
     Without dispersion a day is Poisson: with a mean of 2, P(D <= 3) = 0.857 and P(D <= 4) = 0.947.
@@ -63,13 +58,6 @@ class Forecast:
     levels: tuple[float, ...] = ()
     values: np.ndarray | None = None
     dates: pd.DatetimeIndex | None = None
-
-    def __post_init__(self):
-        if len(self.levels) and np.shape(self.values) != (len(self.levels), *self.point.shape):
-            raise ParameterError(
-                f"values has shape {np.shape(self.values)} for {len(self.levels)} levels and a point forecast of shape "
-                f"{self.point.shape}; give one array like the point forecast for each level"
-            )
 
     @property
     def is_distribution(self) -> bool:
@@ -98,25 +86,11 @@ class Forecast:
         return (1 - share) * self.values[upper - 1] + share * self.values[upper]
 
     def sample(self, n_samples: int, rng: np.random.Generator, correlation: float = 0.0) -> np.ndarray:
-        """Draw demand paths of a negative binomial forecast.
+        """Draw demand paths of a negative binomial forecast (n_series, n_samples, horizon), in whole units.
 
-        The days are drawn independently and then put in the order of correlated normals, which leaves each day's sample
-        as it was. The order of a few samples carries little of the correlation: draw a hundred or more.
-
-        Parameters
-        ----------
-        n_samples : int
-        rng : numpy Generator
-        correlation : float in [0, 1)
-            Correlation of the normals behind any two days of a path (Gaussian copula).
-
-        Returns
-        -------
-        array (n_series, n_samples, horizon), whole units
-
-        Source
-        ------
-        Iman & Conover, Communications in Statistics 11, 1982.
+        The days are drawn independently and then put in the order of normals that have the given correlation between
+        any two days, in [0, 1) (Iman & Conover, Communications in Statistics 11, 1982). Each day's sample stays as it
+        was. The order of a few samples carries little of the correlation: draw a hundred or more.
         """
         if self.mean is None:
             raise ParameterError("this forecast knows no negative binomial to draw from; give mean and dispersion")

@@ -45,19 +45,7 @@ def fill_missing(demand: np.ndarray) -> np.ndarray:
 
 
 def cluster_curves(panel: Panel) -> np.ndarray:
-    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level.
-
-    Parameters
-    ----------
-    panel : Panel
-
-    Returns
-    -------
-    array (n_series, n_days)
-
-    Examples
-    --------
-    A missing day after two days of 3 units stands at their level, and log(1 + 3) = 1.386.
+    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level (n_series, n_days).
 
     >>> dates = pd.date_range("2023-03-01", periods=3)
     >>> cluster_curves(Panel(pd.DataFrame({"product_no": ["p"]}), dates, np.array([[3, 3, np.nan]]))).round(3)

@@ -47,11 +47,6 @@ class LSTMCell(nn.Module):
     equations : {"corrected", "printed"}
         "printed" follows eqs 12, 15 and 17 to the letter: the cell state then never reaches the output.
 
-    Raises
-    ------
-    ParameterError
-        `equations` is another word.
-
     Source
     ------
     Eqs 11-17.
@@ -157,18 +152,6 @@ class Settings:
         Days that only warm the state up; forecasts are trained from the next day on.
     members : int
         Networks trained with different seeds and averaged.
-
-    Raises
-    ------
-    ParameterError
-        A value out of its range.
-
-    Examples
-    --------
-    Training needs more days than the warm-up and the horizon.
-
-    >>> Settings().warm_up + Settings().horizon
-    43
     """
 
     cell: str = "lstm"

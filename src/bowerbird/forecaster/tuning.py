@@ -1,6 +1,5 @@
 """SBO chooses the LSTM's hyperparameters on validation origins inside the training days (section 4.3)."""
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 
 from bowerbird.code import forecasters_digest
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError, TrainingFailed
+from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.forecaster.inputs import panel_digest
 from bowerbird.forecaster.population import fit_population
@@ -39,20 +38,6 @@ def validation_loss(panel: Panel, settings: Settings, *, seed: int = 0, device: 
     """WMAPE of a forecaster on the validation origins, which it was not trained on."""
     first = _first_origin(panel, settings)
     return _rolling_wmape(fit(panel.until(first), settings, seed=seed, device=device), panel, first)
-
-
-def validation_losses(
-    panel: Panel, candidates: Sequence[Settings], *, seed: int = 0, device: torch.device | str = "cpu"
-) -> list[float]:
-    """`validation_loss` of each candidate, trained together: equal but for rounding; NaN where training failed."""
-    first = min(_first_origin(panel, settings) for settings in candidates)
-    losses = []
-    for forecaster in fit_population(panel.until(first), candidates, seed=seed, device=device):
-        try:
-            losses.append(_rolling_wmape(forecaster, panel, first))
-        except TrainingFailed:
-            losses.append(np.nan)
-    return losses
 
 
 def stop_early(panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu") -> Settings:
@@ -101,7 +86,9 @@ def tune(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> tuple[Settings, Result]:
-    """Let SBO choose SPACE: the network's size, its training, what its loss weighs, and the use of clusters.
+    """Let SBO choose SPACE, eqs (18)-(24) and section 4.3; the best settings, and the search.
+
+    The paper minimises RMSE. Here it is WMAPE, which the paper reports and which is scored.
 
     Parameters
     ----------
@@ -109,47 +96,20 @@ def tune(
         Training days only.
     settings : Settings
         Everything that is not searched.
-    n_bowers : int
-        Population [NB].
-    max_evaluations : int
-        Networks trained in all.
+    n_bowers, max_evaluations : int
+        Population [NB], and networks trained in all.
     variant : {"paper", "tuned"}
-        Of SBO; see `sbo.minimize`.
+        A key of `sbo.VARIANTS`.
     target : float, optional
         WMAPE at which the search stops ("the given error value").
     n_series : int, optional
-        Tune on this many series drawn at random, to save time; all by default.
+        Tune on this many series drawn at random, to save time.
     folder : Path, optional
         Where the search is kept after every generation; an interrupted one goes on, a finished one leaves nothing.
-    seed : int
-    device : torch.device or str
     population : bool
         Train the networks of a generation together (`forecaster.population`): the same losses but for rounding.
     executor : concurrent.futures.Executor, optional
         Trains the networks of a generation in processes of their own; the same bits. Not with `population`.
-    progress : bool
-
-    Returns
-    -------
-    (Settings, Result): the best settings, and the search's history.
-
-    Raises
-    ------
-    ParameterError
-        `population` together with an executor.
-
-    Source
-    ------
-    Section 4.3, steps 2 to 5. The paper minimises RMSE; WMAPE is what it reports and what is scored here.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
-    >>> panel = Panel(series, pd.date_range("2023-03-01", periods=60), np.full((1, 60), 4.0))
-    >>> best, result = tune(panel, Settings(horizon=2, epochs=1), n_bowers=2, max_evaluations=2)
-    >>> len(result.history)
-    2
     """
     if population and executor is not None:
         raise ParameterError("population trains a generation in one process, an executor in many; choose one of them")
@@ -192,8 +152,10 @@ class _Loss:
         """The losses of a generation trained together; where that cannot be, each is trained, and fails, alone."""
         settings = [replace(self.settings, **x) for x in candidates]
         try:
-            losses = validation_losses(self.panel, settings, seed=self.seed, device=self.device)
+            first = min(_first_origin(self.panel, one) for one in settings)
+            trained = fit_population(self.panel.until(first), settings, seed=self.seed, device=self.device)
         except (ParameterError, torch.OutOfMemoryError):
-            losses = [np.nan] * len(candidates)
+            return one_by_one(self)(candidates)
+        losses = one_by_one(lambda forecaster: _rolling_wmape(forecaster, self.panel, first))(trained)
         alone = one_by_one(self)
-        return [loss if np.isfinite(loss) else alone([x])[0] for loss, x in zip(losses, candidates, strict=True)]
+        return [alone([x])[0] if isinstance(loss, str) else loss for loss, x in zip(losses, candidates, strict=True)]
