@@ -18,28 +18,29 @@ from bowerbird.planning.lot_sizing import LotSizes
 from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, new_figure
 
 
-def order_quantity_costs(quantity, parts: dict, best: tuple, offers: dict, chosen: tuple):
+def order_quantity_costs(example: dict, holding_rate: float, offer: dict, orders: dict):
     """Cost against order quantity: ordering and holding at one price, and the total at each price of a discount."""
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
-    for (name, cost), style, colour in zip(parts.items(), ("--", ":", "-"), (ORANGE, GREEN, BLUE), strict=False):
-        left.plot(quantity, cost, style, color=colour, label=name)
-    left.plot(*best, "o", color=BLUE)
-    left.annotate(f"Q = {best[0]:.0f}, cost {best[1]:.1f}", best, (6, 30), textcoords="offset points", fontsize=8)
-    left.set(
-        title="Ordering and holding cost", xlabel="units an order, Q", ylabel="money a year", ylim=(0, 3 * best[1])
-    )
-    for (name, cost), colour in zip(offers.items(), COLOURS, strict=False):
-        right.plot(quantity, cost, color=colour, label=name)
-    right.plot(*chosen, "D", color="black")
-    right.annotate(
-        f"Q = {chosen[0]:.0f}, cost {chosen[1]:.1f}", chosen, (8, -12), textcoords="offset points", fontsize=8
-    )
-    right.set(
-        title="All-units discount, price of the units included", xlabel="units an order, Q", ylabel="money a year"
-    )
-    right.margins(y=0.12)
-    for axis in (left, right):
+    K, h, D = example.values()
+    Q = np.arange(100, 1201, 2.0)
+    curves = (("ordering, K D / Q", K * D / Q, "--"), ("holding, h Q / 2", h * Q / 2, ":"))
+    for (name, cost, style), colour in zip(curves, (ORANGE, GREEN), strict=True):
+        left.plot(Q, cost, style, color=colour, label=name)
+    left.plot(Q, K * D / Q + h * Q / 2, color=BLUE, label="together")
+    for (first, price), colour in zip(zip(*offer.values(), strict=True), COLOURS, strict=False):
+        at = Q[first <= Q]
+        cost = price * D + K * D / at + holding_rate * price * at / 2
+        right.plot(at, cost, color=colour, label=f"{price} from {first:g} units")
+    best = (left, orders["EOQ"], (6, 30)), (right, orders["all-units discount, units included"], (8, -12))
+    for axis, order, place in best:
+        axis.plot(order.quantity, order.cost, "D", color="black", ms=5)
+        axis.annotate(f"Q = {order.quantity:.0f}, cost {order.cost:.1f}", (order.quantity, order.cost), place,
+                      textcoords="offset points", fontsize=8)  # fmt: skip
         axis.legend(frameon=False, fontsize=8)
+        axis.set(xlabel="units an order, Q", ylabel="money a year")
+    left.set(title="Ordering and holding cost", ylim=(0, 200))
+    right.set_title("All-units discount, price of the units included")
+    right.margins(y=0.12)
     return figure
 
 
