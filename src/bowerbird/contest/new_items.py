@@ -381,13 +381,12 @@ def coverage(tasks: dict[str, list[HeldOut]]) -> pd.DataFrame:
     """Share of held-out days within, below and above the 80 % interval of each population."""
     rows = []
     for population, parts in tasks.items():
-        below, above = [], []
+        outside = []
         for part in parts:
             point = blend(part.items, part.old, part.actual.shape[1])
             low, high = interval(part.items, part.old, point)
-            below.append((part.actual < low).ravel())
-            above.append((part.actual > high).ravel())
-        below, above = np.concatenate(below).mean(), np.concatenate(above).mean()
+            outside.append(np.stack([part.actual < low, part.actual > high]).reshape(2, -1))
+        below, above = np.concatenate(outside, axis=1).mean(axis=1)
         rows.append({"population": population, "within": 1 - below - above, "below": below, "above": above})
     return pd.DataFrame(rows)
 

@@ -64,43 +64,41 @@ def shrink(observed: np.ndarray, variance: np.ndarray, group: np.ndarray) -> Shr
     observed_i ~ N(theta_i, variance_i), theta_i ~ N(gamma_g, tau^2), gamma_g ~ N(overall, omega^2). A value that was
     not observed (NaN) is its group's. Morris, J. American Statistical Association 78, 1983; Paule & Mandel, 1982.
     """
-    code, names = pd.factorize(group)
+    code = pd.factorize(group)[0]
     known = ~np.isnan(observed)
     if known.sum() < 2:
         raise ParameterError(f"{known.sum()} of {len(known)} values were observed; give at least 2")
-    y, v, g = observed[known], variance[known], code[known]
+    y, v = np.where(known, observed, 0), np.where(known, variance, np.inf)
 
     def group_means(tau2: float) -> tuple[np.ndarray, np.ndarray]:
-        weight = np.bincount(g, 1 / (v + tau2), len(names))
-        mean = np.bincount(g, y / (v + tau2), len(names)) / np.where(weight > 0, weight, 1)
-        return mean, np.where(weight > 0, 1 / np.where(weight > 0, weight, 1), np.inf)
+        precision = np.maximum(np.bincount(code, 1 / (v + tau2)), 1e-300)  # of a group that nobody observed: none
+        return np.bincount(code, y / (v + tau2)) / precision, 1 / precision
 
-    n_groups = len(np.unique(g))
+    n_groups = len(np.unique(code[known]))
     # Paule & Mandel: sum (y - gamma_g)^2 / (v + tau^2) = n - number of groups
-    tau2 = _solve(lambda t: ((y - group_means(t)[0][g]) ** 2 / (v + t)).sum() - (len(y) - n_groups), np.var(y))
+    freedom = known.sum() - n_groups
+    tau2 = _solve(lambda t: ((y - group_means(t)[0][code]) ** 2 / (v + t)).sum() - freedom, np.var(y))
     estimate, error = group_means(tau2)
-    seen = np.isfinite(error)
 
     def overall_of(omega2: float) -> float:
-        return np.average(estimate[seen], weights=1 / (error[seen] + omega2))
+        return np.average(estimate, weights=1 / (error + omega2))
 
     def excess(omega2: float) -> float:
-        return ((estimate[seen] - overall_of(omega2)) ** 2 / (error[seen] + omega2)).sum() - (n_groups - 1)
+        return ((estimate - overall_of(omega2)) ** 2 / (error + omega2)).sum() - (n_groups - 1)
 
-    omega2 = _solve(excess, np.var(estimate[seen])) if n_groups > 1 else 0.0
+    omega2 = _solve(excess, np.var(y)) if n_groups > 1 else 0.0
     overall = overall_of(omega2)
-    trust = np.where(seen, omega2 / np.maximum(omega2 + np.where(seen, error, 0), 1e-12), 0)
-    gamma = trust * np.where(seen, estimate, 0) + (1 - trust) * overall  # (n_groups,)
-    gamma_variance = np.where(seen, trust * np.where(seen, error, 0), omega2)
-    own = np.where(known, tau2 / np.maximum(tau2 + variance, 1e-12), 0)  # share of the series' own ratio
-    mean = own * np.where(known, observed, 0) + (1 - own) * gamma[code]
-    spread = own * np.where(known, variance, 0) + (1 - own) ** 2 * gamma_variance[code] + np.where(known, 0, tau2)
+    trust = omega2 / (omega2 + error)
+    gamma, gamma_variance = trust * estimate + (1 - trust) * overall, trust * error  # (n_groups,)
+    own = tau2 / (tau2 + v)  # share of the series' own ratio
+    mean = own * y + (1 - own) * gamma[code]
+    spread = tau2 / (1 + tau2 / v) + (1 - own) ** 2 * gamma_variance[code]
     return Shrunk(mean, np.sqrt(spread), gamma[code], float(np.sqrt(tau2)), float(np.sqrt(omega2)), float(overall))
 
 
 def _solve(decreasing, scale: float) -> float:
     """Root of a decreasing function on [0, inf); 0 where it is negative from the start."""
-    if decreasing(0.0) <= 0:
+    if decreasing(0.0) <= 1e-9:  # rounding, where every group has one value
         return 0.0
     high = max(scale, 1e-6)
     while decreasing(high) > 0:
