@@ -20,7 +20,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.files import digest, read_record, write_record
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Space, decode, limits, one_by_one
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, new_figure, with_sliders
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, with_sliders
 
 WIDTHS = {"sphere": 100.0, "Rosenbrock": 30.0, "Rastrigin": 5.12, "Ackley": 32.0, "Griewank": 600.0}
 """Customary limits: each coordinate from minus this to this."""
@@ -159,21 +159,24 @@ LINES = {
 
 
 def bowers(history: pd.DataFrame, objective, space: dict, generations: list[int]):
-    """Bowers of a two-dimensional search over the contours of its objective, at some generations."""
+    """Bowers of a two-dimensional search over a map of its objective, at some generations."""
     (x_name, x_range), (y_name, y_range) = space.items()
     x, y = np.linspace(x_range.low, x_range.high, 80), np.linspace(y_range.low, y_range.high, 80)
     height = np.array([[objective({x_name: a, y_name: b}) for a in x] for b in y])
+    row, column = np.unravel_index(height.argmin(), height.shape)
+    lowest, extent = (x[column], y[row]), (x[0], x[-1], y[0], y[-1])
     figure, axes = new_figure(1, len(generations), width=10, height=3.1, sharey=True)
     for axis, generation in zip(axes, generations, strict=True):
-        axis.contourf(x, y, np.log1p(height), levels=12, cmap="Greys", alpha=0.7)
+        axis.imshow(np.log1p(height), origin="lower", aspect="auto", extent=extent, cmap="Greys", alpha=0.6)
         found = history[history["generation"] == generation]
         axis.plot(found[x_name], found[y_name], "o", ms=5, color=ORANGE, mec="black", mew=0.4)
         best = history[history["generation"] <= generation].nsmallest(1, "value")
         axis.plot(best[x_name], best[y_name], "*", ms=12, color=BLUE, mec="white", mew=0.6)
+        axis.plot(*lowest, "P", ms=9, color=RED, mec="white", mew=0.8)
         axis.set(title=f"generation {generation}", xlabel=x_name)
         axis.grid(False)
     axes[0].set_ylabel(y_name)
-    figure.suptitle("Bowers (dots) and the elite (star) over the contours of the function")
+    figure.suptitle("Bowers (dots), the elite (star) and the minimum (cross); dark is a large loss")
     return figure
 
 
