@@ -13,7 +13,7 @@ import pytest
 from bowerbird.data.reader import read_attachments
 from bowerbird.files import read_json
 from bowerbird.runs import Stage, project_root, runner
-from bowerbird.runs.runner import declared
+from bowerbird.runs.parameters import declared
 from bowerbird.runs.stage import maker, notebook_paths
 
 NOTEBOOKS = notebook_paths()
@@ -62,7 +62,8 @@ def test_form(path):
     assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "17_verdict")
     for name, value in suggestions(path):
         parameter = declared(path)[name]
-        assert type(ast.literal_eval(value)).__name__ == parameter["type"] and value != parameter["default"], name
+        assert ast.literal_eval(value) != parameter.default, name
+        parameter.check(ast.literal_eval(value), name)
     source = code(path)
     assert "../" not in source and "/home" not in source
 

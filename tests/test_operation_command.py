@@ -28,13 +28,17 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     write_twin(folder / "attachments", 12, seed=0)
     panel = build_panel(read_attachments(folder / "attachments"))
-    Stage.begin("01_data", str(folder)).write("panel", panel.to_frame())
+    stage = Stage.begin("01_data", str(folder))
+    stage.write("panel", panel.to_frame())
+    stage.complete()
     known = panel.until(panel.n_days - 4)
     forecaster = fit(known, Settings(hidden_size=4, epochs=1, horizon=7), seed=0)
     stage = Stage.begin("06_sbo_lstm", str(folder))
-    stage.wrote(save(forecaster, folder / "results" / "forecaster.zip"))
+    (stage.home / "results").mkdir()
+    stage.wrote(save(forecaster, stage.home / "results" / "forecaster.zip"))
     stage.write("forecast_test", predict(forecaster, known).to_frame(panel.series))
     stage.write("lstm_summary", {"correlation between days": 0.1})
+    stage.complete()
     return folder
 
 

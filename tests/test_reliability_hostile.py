@@ -77,7 +77,7 @@ def test_a_runs_csv_holds_no_formula(tmp_path, record_property):
     """Tables and the plan: text that begins with = + - @ gets a ' in front; numbers and parquet stay as they are."""
     stage, plan = Stage.begin("10_inventory", str(tmp_path)), hostile_table()
     pd.testing.assert_frame_equal(stage.table("plan", plan), plan)
-    for written in (stage.csv("replenishment", plan, ""), tmp_path / "tables" / "plan.csv"):
+    for written in (stage.csv("replenishment", plan, ""), stage.home / "tables" / "plan.csv"):
         assert formulas(written) == []
         again = pd.read_csv(written)
         pd.testing.assert_frame_equal(again.drop(columns="seller_no"), plan.drop(columns="seller_no"))
@@ -108,8 +108,9 @@ def test_a_markdown_table_obeys_no_id(tmp_path):
     assert safe[2] == "=cmd\\|' /C calc'!A0" and safe[7] == "\\[a](javascript:b)"
     paper = pd.DataFrame({"a": ["x < 1, [2]", "two\nlines"]})
     assert markdown_safe(paper)["a"].to_list() == ["x < 1, [2]", "two lines"]
-    Stage.begin("05_bowerbird_search", str(tmp_path)).table("ids", hostile_table())
-    lines = (tmp_path / "tables" / "ids.md").read_text(encoding="utf-8").splitlines()
+    stage = Stage.begin("05_bowerbird_search", str(tmp_path))
+    stage.table("ids", hostile_table())
+    lines = (stage.home / "tables" / "ids.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2 + len(HOSTILE)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}, "three columns in every line"
 
@@ -127,7 +128,9 @@ def test_pages_show_ids_and_obey_none(tmp_path):
     """index.html of a run with hostile names; a notebook's page with a table, a print and an error of such ids."""
     run = dict.fromkeys(["profile", "data", "device", "commit"], SCRIPT) | {"seconds": {IMAGE: 1.0}}
     (tmp_path / "run.json").write_text(json.dumps(run | {"seed": 0, "seconds_total": 1.0}))
-    Stage.begin("17_verdict", str(tmp_path)).table("headline", hostile_table())
+    stage = Stage.begin("17_verdict", str(tmp_path))
+    stage.table("headline", hostile_table())
+    stage.complete()
     page = pages.write_index(tmp_path).read_text(encoding="utf-8")
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 4
 
@@ -155,7 +158,7 @@ def test_figures_name_series_whatever_their_ids(tmp_path):
     stage.figure("fans", forecasting.fans(panel, forecast, [0, 1, 2]), "")
     stage.figure("sawtooth", inventory.sawtooth(walk, 0, levels, panel.keys[0]), "")
     stage.figure("denoising", denoising.filters(dates, demand[:3], {"mean": demand[:3]}, panel.keys[:3]), "")
-    assert len(list((tmp_path / "figures").glob("*.png"))) == 3
+    assert len(list((stage.home / "figures").glob("*.png"))) == 3
 
 
 @pytest.mark.slow
@@ -263,7 +266,10 @@ def test_results_and_records_that_would_run_code_are_told(tmp_path, harm):
     pickled, done = harm
     stage = Stage.begin("08_forecast", str(tmp_path))
     for name, result in {"forecasts": pd.DataFrame({"x": [1]}), "settings": {"x": 1}}.items():
-        path = stage.write(name, result)
+        stage.write(name, result)
+    stage.complete()
+    for name, path in (("forecasts", "forecasts.parquet"), ("settings", "settings.json")):
+        path = tmp_path / "results" / path
         path.write_bytes(pickled)
         with pytest.raises(MissingResult, match=rf"{path.name} is not what 08_forecast wrote .* makes it again"):
             Stage("10_inventory", tmp_path).read(name)

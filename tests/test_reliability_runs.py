@@ -80,6 +80,7 @@ WORKING = """
         time.sleep(0.02)
         stage.table(f"part_{number}", pd.DataFrame(rng.random((2000, 4))))
     stage.write("sbo_functions", found.history)
+    stage.complete()
 """
 
 

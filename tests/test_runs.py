@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.files import atomic_path, read_record, write_record
 from bowerbird.runs import Stage, project_root, read_tables, report, run_folder
-from bowerbird.runs.runner import PROFILES, declared, load_profile, parse_setting, resolve
+from bowerbird.runs.parameters import Parameter, declared
+from bowerbird.runs.runner import PROFILES, load_profile, parse_setting, resolve
 from bowerbird.runs.stage import notebook_paths, one
 
 # Writing and reading
@@ -35,6 +36,7 @@ def test_results_pass_from_stage_to_stage_and_both_sides_are_recorded(tmp_path):
     stage = Stage.begin("01_data", str(tmp_path))
     stage.write("panel", frame)
     stage.write("merge_counts", {"records_naive": 340_798})
+    stage.complete()
     later = Stage.begin("02_clustering", str(tmp_path))
     pd.testing.assert_frame_equal(later.read("panel"), frame)
     assert later.read("merge_counts") == {"records_naive": 340_798}
@@ -43,13 +45,17 @@ def test_results_pass_from_stage_to_stage_and_both_sides_are_recorded(tmp_path):
     assert {place: entry["sha256"] for place, entry in stage.files.items()} == sums
     assert {place: known for place, known in later.reads.items() if known} == sums
     assert later.outdated() == []
-    Stage.begin("01_data", str(tmp_path)).write("panel", frame.assign(seller_no="seller_2"))
+    again = Stage.begin("01_data", str(tmp_path))
+    again.write("panel", frame.assign(seller_no="seller_2"))
+    assert later.outdated() == [], "a stage that is not complete changes nothing"
+    again.complete()
     assert later.outdated() == ["results/panel.parquet", "results/merge_counts.json"], "another one, and lost"
 
 
 def test_a_stage_reads_what_stands_before_it_and_reading_from_outside_leaves_no_trace(tmp_path):
     maker, reader = (Stage.begin(name, str(tmp_path)) for name in ("10_inventory", "08_forecast"))
     maker.write("inventory_summary", {"fill_rate": 1})
+    maker.complete()
     with pytest.raises(MissingResult, match=r"notebooks/10_inventory\.ipynb"):
         reader.read("inventory_summary")
     assert set(reader.reads.values()) == {None} and reader.outdated() == [], "not there, then and now"
@@ -61,9 +67,10 @@ def test_a_stage_reads_what_stands_before_it_and_reading_from_outside_leaves_no_
 def test_a_file_or_a_folder_of_another_stage_is_read_by_its_path(tmp_path):
     maker = Stage.begin("01_data", str(tmp_path))
     for name in ("a.csv", "b.csv"):
-        (tmp_path / "attachments").mkdir(exist_ok=True)
-        (tmp_path / "attachments" / name).write_text(name)
-        maker.wrote(tmp_path / "attachments" / name)
+        (maker.home / "attachments").mkdir(exist_ok=True)
+        (maker.home / "attachments" / name).write_text(name)
+        maker.wrote(maker.home / "attachments" / name)
+    maker.complete()
     reader = Stage.begin("02_clustering", str(tmp_path))
     with pytest.raises(MissingResult, match=r"truth has not been made yet; .*--until 02_clustering"):
         reader.path_of("truth")
@@ -81,27 +88,53 @@ def test_a_missing_result_names_the_notebook_and_the_command_that_make_it(tmp_pa
         stage.read("panel")
     with pytest.raises(ParameterError, match="no notebook writes a result or table called 'panels'"):
         stage.read("panels")
-    with pytest.raises(MissingResult, match=r"'table_1' .* notebooks/02_clustering.ipynb"):
+    with pytest.raises(MissingResult, match=r"'table_1' .* notebooks/03_tables_1_and_2.ipynb"):
         read_tables(stage)["table_1"]
 
 
-def test_beginning_a_stage_takes_its_record_away(tmp_path):
+def test_a_stage_completed_by_hand_is_run_again_by_reproduce_and_a_failed_one_leaves_all_as_it_was(tmp_path):
     stage = Stage.begin("05_bowerbird_search", str(tmp_path))
+    stage.write("settings", {"epochs": 1})
+    stage.complete()
     stage.record_path.write_text("{}")
-    Stage.begin("05_bowerbird_search", str(tmp_path))
-    assert not stage.record_path.exists(), "a stage run by hand must be run again by the next reproduce"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    failed = Stage.begin("05_bowerbird_search", str(tmp_path))
+    failed.write("settings", {"epochs": 2})
+    failed.table("speed", pd.DataFrame({"x": [1]}))
+    assert Stage("06_sbo_lstm", tmp_path).read("settings") == {"epochs": 1}
+    failed.forget()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    Stage.begin("05_bowerbird_search", str(tmp_path)).complete()
+    assert not stage.record_path.exists(), "the runner's record is that of another run"
+
+
+def test_a_stage_is_not_completed_when_what_it_read_has_changed(tmp_path):
+    def make(epochs):
+        maker = Stage.begin("05_bowerbird_search", str(tmp_path))
+        maker.write("settings", {"epochs": epochs})
+        maker.complete()
+
+    make(1)
+    reader = Stage.begin("06_sbo_lstm", str(tmp_path))
+    reader.read("settings")
+    reader.write("lstm_summary", {"score": 1})
+    make(2)
+    with pytest.raises(MissingResult, match=r"results/settings.json changed while it ran"):
+        reader.complete()
+    assert not (tmp_path / "results" / "lstm_summary.json").exists()
 
 
 def test_what_readers_get_is_recorded_with_caption_and_whether_it_is_kept(tmp_path):
     stage = Stage.begin("05_bowerbird_search", str(tmp_path))
     shown = stage.table("speed", pd.DataFrame({"x": [1.23456], "name": ["a"]}), decimals=2, keep=True)
     assert shown["x"][0] == 1.23
-    assert pd.read_csv(tmp_path / "tables" / "speed.csv")["x"][0] == 1.23456, "csv keeps all digits"
-    assert (tmp_path / "tables" / "speed.md").read_text().startswith("|")
     stage.figure("bowers", Figure(), caption="Bowers gather.")
     stage.csv("forecasts", pd.DataFrame({"x": [1.23456]}), "units a day")
-    assert (tmp_path / "forecasts.csv").read_text() == "x\n1.235\n"
     assert stage.page("VERDICT.md", "# 判断\n", "the verdict").read_text(encoding="utf-8") == "# 判断\n"
+    stage.complete()
+    assert pd.read_csv(tmp_path / "tables" / "speed.csv")["x"][0] == 1.23456, "csv keeps all digits"
+    assert (tmp_path / "tables" / "speed.md").read_text().startswith("|")
+    assert (tmp_path / "forecasts.csv").read_text() == "x\n1.235\n"
     assert {place: (entry["caption"], entry["keep"]) for place, entry in stage.files.items()} == {
         "tables/speed.csv": ("", True), "tables/speed.md": ("", True), "figures/bowers.png": ("Bowers gather.", False),
         "forecasts.csv": ("units a day", False), "VERDICT.md": ("the verdict", True),
@@ -123,7 +156,9 @@ def flip(path, bit):
 def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
     frame = pd.DataFrame({"series": ["a", "b"], "2022-12-01": [3.0, 4.0]})
     maker, reader = Stage.begin("01_data", str(tmp_path)), Stage("06_sbo_lstm", tmp_path)
-    path = maker.write("panel", frame)
+    maker.write("panel", frame)
+    maker.complete()
+    path = tmp_path / "results" / "panel.parquet"
     whole = path.read_bytes()
     for bit in np.random.default_rng(0).choice(8 * len(whole), 300, replace=False):
         flip(path, int(bit))
@@ -139,6 +174,8 @@ def test_only_what_the_stage_wrote_is_its_result(tmp_path):
     for stage, value in ((ours, 0.25), (theirs, 0.75)):
         stage.write("dm_summary", {"score": value})
         stage.table("table_1", pd.DataFrame({"frequency": [value]}))
+        stage.write("clusters", pd.DataFrame({"x": [1]}))
+        stage.complete()
     for place in ("results/dm_summary.json", "tables/table_1.csv"):
         shutil.copy(theirs.folder / place, ours.folder / place)
     later = Stage("17_verdict", ours.folder)
@@ -147,7 +184,7 @@ def test_only_what_the_stage_wrote_is_its_result(tmp_path):
             read()
     later = Stage("17_verdict", theirs.folder)
     assert later.read("dm_summary") == {"score": 0.75} and read_tables(later)["table_1"]["frequency"][0] == 0.75
-    theirs.write("clusters", pd.DataFrame({"x": [1]})).unlink()
+    (theirs.folder / "results" / "clusters.parquet").unlink()
     with pytest.raises(MissingResult, match="lost"):
         later.read("clusters")
     (theirs.folder / "results" / "dm_summary.parquet").write_bytes(b"in the other format, of no stage")
@@ -186,14 +223,14 @@ def test_one_value_or_a_word_on_what_is_missing():
 @pytest.fixture
 def notebook(tmp_path):
     parameters = (
-        "seed: int = 0  # one integer\nrate: float = 0.5  # a share\n"
-        'name: str = "a"  # a word\nfast: bool = True  # yes or no'
+        "seed: int = 0  # one integer [0 or more]\nrate: float = 0.5  # a share [0 to 1]\n"
+        'name: str = "a"  # a word [a, b]\nfast: bool = True  # yes or no'
     )
     return write_notebook(tmp_path, "01_example", parameters=parameters)
 
 
-def test_declared_reads_type_default_and_help(notebook):
-    assert declared(notebook)["rate"] == {"type": "float", "default": "0.5", "help": "a share"}
+def test_declared_reads_type_default_help_and_what_is_allowed(notebook):
+    assert declared(notebook)["rate"] == Parameter("rate", "float", 0.5, "a share", "0 to 1")
 
 
 @pytest.mark.parametrize(("name", "value"), [("seed", 3), ("rate", 0.1), ("rate", 1), ("name", "b"), ("fast", False)])
@@ -210,6 +247,10 @@ def test_values_of_the_declared_type_pass(notebook, name, value):
         ("rate", "1e-3", "YAML reads 1e-3 as text: write 1.0e-3"),
         ("name", 1, "1 is no str"),
         ("fast", 1, "1 is no bool"),
+        ("seed", -1, "-1 is not allowed; give 0 or more"),
+        ("rate", 1.5, "1.5 is not allowed; give 0 to 1"),
+        ("rate", float("nan"), "nan is not allowed"),
+        ("name", "c", "'c' is not allowed; give a, b"),
     ],
 )
 def test_a_wrong_name_or_type_is_refused_with_place_and_cure(notebook, name, value, words):
@@ -252,7 +293,7 @@ def test_every_profile_fits_the_notebooks_and_holds_only_what_differs(profile):
     for path in notebook_paths():
         known = declared(path)
         for name, value in resolved[path.stem].items():
-            assert repr(value) != known[name]["default"], f"{profile}: {path.stem}.{name} is the default"
+            assert repr(value) != repr(known[name].default), f"{profile}: {path.stem}.{name} is the default"
 
 
 # What reports/ keeps
@@ -278,6 +319,7 @@ def finish(tmp_path, monkeypatch):
                     stage.figure(figure, Figure(), caption="", keep=keep)
                 stage.csv("forecasts", pd.DataFrame({"x": [1]}), "")
                 stage.page("VERDICT.md", "x", "")
+            stage.complete()
             stage.finish({"parameters": parameters[stage.name]})
         record = {"command": "python -m bowerbird reproduce", "profile": "demo", "data": "attachments"}
         write_record(run / "run.json", record | {"parameters": parameters} | about)

@@ -37,11 +37,13 @@ def run(tmp_path_factory):
     stage.table("headline", pd.DataFrame({"quantity": ["records <clustered>"], "paper": ["340798"]}))
     stage.table("verdict", pd.DataFrame({"verdict": ["reproduced"] * 3 + ["not found"], "reason": HOSTILE}))
     stage.page("VERDICT.md", VERDICT_PAGE, "what became of every printed number")
-    (folder / "figures").mkdir()
-    picture = folder / "figures" / "sbo_bowers.png"
+    (stage.home / "figures").mkdir()
+    picture = stage.home / "figures" / "dm_one_curve.png"
     matplotlib.image.imsave(picture, np.zeros((60, 2400)))
-    (folder / "figures" / "dm_one_curve.png").write_bytes(picture.read_bytes())
-    stage.wrote(folder / "figures" / "dm_one_curve.png", "A polynomial follows the season.")
+    stage.wrote(picture, "A polynomial follows the season.")
+    stage.complete()
+    picture = folder / "figures" / "sbo_bowers.png"
+    picture.write_bytes((folder / "figures" / "dm_one_curve.png").read_bytes())
     wide = pd.DataFrame({f"column {k}": ["a long word " + HOSTILE] for k in range(30)})
     image = new_output("display_data", {"image/png": b64encode(picture.read_bytes()).decode()})
     table = new_output("display_data", {"text/html": wide.to_html(), "text/plain": "wide"})

@@ -10,12 +10,14 @@ import textwrap
 import time
 from pathlib import Path
 
+import nbformat
+import papermill
 import pytest
 from conftest import PARAMETERS, write_notebook
 
 from bowerbird.data.reader import read_attachments
 from bowerbird.errors import ParameterError
-from bowerbird.files import read_json
+from bowerbird.files import read_json, read_record, write_record
 from bowerbird.runs import Stage, kernel, runner
 
 OPTIONS = """
@@ -330,3 +332,58 @@ def test_a_kernel_whose_run_has_ended_before_it_began_ends_too():
     code = f"from bowerbird.runs.kernel import end_with; end_with({os.getpid()}); print('goes on'); end_with(1)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "goes on\n")
+
+
+# ---- a notebook run by papermill alone -------------------------------------------------------------------------------
+
+DECLARED = PARAMETERS + '\nlevel: int = 3  # of the wavelet [1 to 7]\nkind: str = "a"  # of filter [a, b]'
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """Run a notebook that reads no result by papermill alone, with these parameters; get its first output."""
+    cells = "stage.write('denoising', {'level': level})", "assert level != 7, 'too long'", "stage.complete()"
+    path = write_notebook(tmp_path, "04_denoising", *cells, parameters=DECLARED)
+
+    def run(**parameters):
+        parameters["out"] = str(tmp_path / "run")
+        papermill.execute_notebook(str(path), str(tmp_path / "out.ipynb"), parameters, progress_bar=False)
+        shown = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[2].outputs
+        return shown[0]["data"]["text/markdown"]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"levels": 3}, "04_denoising has no parameter 'levels'; did you mean 'level'"),
+        ({"level": "3"}, "04_denoising.level: '3' is no int"),
+        ({"level": 9}, "04_denoising.level: 9 is not allowed; give 1 to 7"),
+        ({"kind": "c"}, "'c' is not allowed; give a, b"),
+    ],
+)
+def test_papermill_alone_refuses_what_reproduce_refuses(alone, tmp_path, parameters, words):
+    with pytest.raises(papermill.PapermillExecutionError) as error:
+        alone(**parameters)
+    assert words in str(error.value) and not (tmp_path / "run" / "results").exists()
+
+
+def test_a_trial_that_fails_changes_nothing_and_one_that_ends_says_how_it_was_made(alone, tmp_path):
+    assert "level 3" in alone()
+    assert "level 4" in alone(level=4)
+    with pytest.raises(papermill.PapermillExecutionError, match="too long"):
+        alone(level=7)
+    later = Stage("05_bowerbird_search", tmp_path / "run")
+    assert later.read("denoising") == {"level": 4}
+    assert Stage("04_denoising", tmp_path / "run").parameters["level"] == 4
+
+
+def test_the_introduction_says_with_which_parameters_what_is_read_was_made(tmp_path):
+    stage = Stage.begin("02_clustering", str(tmp_path))
+    assert "- reads panel, merge_counts of 01_data: not made yet" in stage.introduction()
+    maker = Stage.begin("01_data", str(tmp_path))
+    maker.write("panel", {"n": 2})
+    write_record(maker.files_path, read_record(maker.files_path) | {"parameters": {"n_series": 2, "out": "x"}})
+    maker.complete()
+    assert "of 01_data: n_series 2" in stage.introduction() and "out" not in stage.introduction()

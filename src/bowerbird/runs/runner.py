@@ -1,11 +1,9 @@
 """Run the notebooks in order through papermill, with checked parameters; skip those that are up to date.
 
-papermill only warns of a parameter it does not know and checks no type, so parameters are checked here before anything
-runs. A notebook is up to date while its text, the code it imports, its parameters, the data's files, the versions of
-the packages and every file that it read are those of its record.
+Parameters are checked before anything runs. A notebook is up to date while its text, the code it imports, its
+parameters, the data's files, the versions of the packages and every file that it read are those of its record.
 """
 
-import difflib
 import importlib.metadata
 import math
 import platform
@@ -32,10 +30,10 @@ from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
 from bowerbird.runs import pages
 from bowerbird.runs.kernel import OwnKernel, own_environment
+from bowerbird.runs.parameters import check, declared, nearest
 from bowerbird.runs.stage import Stage, notebook_paths, project_root, run_folder
 
 PROFILES = ("smoke", "demo", "full")
-TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 PACKAGES = ("bowerbird", "numpy", "pandas", "scipy", "torch", "scikit-learn", "pywavelets", "matplotlib", "papermill")
 GO_ON = "Mend the cause and give the same command again; it goes on here."
 
@@ -45,15 +43,6 @@ class StageFailed(BowerbirdError):
 
 
 # ---- parameters -------------------------------------------------------------------------------------------------
-
-
-def declared(notebook: Path) -> dict[str, dict]:
-    """Parameters a notebook declares: name -> type, default (as source text) and help."""
-    found = papermill.inspect_notebook(str(notebook))
-    return {
-        name: {"type": entry["inferred_type_name"], "default": entry["default"], "help": entry["help"]}
-        for name, entry in found.items()
-    }
 
 
 def load_profile(profile: str) -> dict[str, dict]:
@@ -85,34 +74,15 @@ def resolve(notebooks: list[Path], changes: dict[str, dict], common: dict, sourc
     names = [path.stem for path in notebooks]
     for notebook in changes:
         if notebook not in names:
-            raise ParameterError(f"{source}: no notebook is called {notebook!r}{_nearest(notebook, names)}")
+            raise ParameterError(f"{source}: no notebook is called {notebook!r}{nearest(notebook, names)}")
     resolved = {}
     for path in notebooks:
         known = declared(path)
         values = {name: value for name, value in common.items() if name in known}
-        for name, value in (changes.get(path.stem) or {}).items():
-            if name not in known:
-                raise ParameterError(f"{source}: {path.stem} has no parameter {name!r}{_nearest(name, list(known))}")
-            values[name] = value
-        for name, value in values.items():
-            _check_type(value, known[name]["type"], f"{source}: {path.stem}.{name}")
+        values |= changes.get(path.stem) or {}
+        check(values, known, f"{source}: {path.stem}")
         resolved[path.stem] = values
     return resolved
-
-
-def _check_type(value, declared_type: str, place: str) -> None:
-    expected = TYPES.get(declared_type)
-    if expected is None:
-        raise ParameterError(f"{place}: declared as {declared_type}; the notebooks use {', '.join(TYPES)}")
-    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        cure = " (YAML reads 1e-3 as text: write 1.0e-3)" if declared_type == "float" else ""
-        raise ParameterError(f"{place}: {value!r} is no {declared_type}{cure}")
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"{hint}. There are: {', '.join(names)}"
 
 
 # ---- the run ----------------------------------------------------------------------------------------------------
@@ -216,12 +186,11 @@ def why_again(stage: Stage, fingerprint: str) -> str | None:
 
 
 def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
-    stage = Stage(path.stem, job.folder)
+    stage = Stage(path.stem, job.folder, begun=True)
     folder = job.folder / "notebooks"
     running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
     started = time.perf_counter()
     with _writing(path.stem):
-        stage.record_path.unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         failed.unlink(missing_ok=True)
         try:
@@ -232,6 +201,7 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
                 start_timeout=600, iopub_timeout=60, execution_timeout=max(1, round(60 * job.cell_minutes)),
             )  # fmt: skip
             _check_unchanged(stage, job)
+            stage.complete()
         except PapermillExecutionError as error:
             where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
             raise _failed(where, running, failed) from error
@@ -250,6 +220,8 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
         except BaseException:
             running.unlink(missing_ok=True)
             raise
+        finally:
+            stage.forget()
         done = folder / f"{path.stem}.ipynb"
         running.replace(done)
         made = pages.write_notebook(done)

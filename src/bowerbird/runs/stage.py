@@ -2,15 +2,18 @@
 
 runs/<profile>-<data>/  attachments/ (the twin)  results/  tables/  figures/  notebooks/  records/  run.json  index.html
 
-records/<stage>.files.json is kept while the stage runs. It holds the SHA-256 of every file the stage has read and
-written, and of what it wrote also the caption and whether reports/ keeps it. records/<stage>.json is written when the
-stage is complete. A file counts as the stage's only while its checksum is the recorded one.
+What a running stage writes lies in .running/<stage>/ and takes its place when the stage is complete; a stage that
+fails leaves everything as it was. records/<stage>.files.json holds the parameters of a complete stage, the SHA-256 of
+every file it has read and written, and of what it wrote also the caption and whether reports/ keeps it.
+records/<stage>.json is the runner's record of it; a stage run by hand has none, so `reproduce` runs it again. A file
+counts as the stage's only while its checksum is the recorded one.
 """
 
 import hashlib
 import io
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from bowerbird.files import (
     write_json,
     write_record,
 )
+from bowerbird.runs.parameters import of_this_kernel
 
 
 def project_root() -> Path:
@@ -55,10 +59,25 @@ def notebook_paths() -> list[Path]:
 def maker(name: str) -> str:
     """The notebook whose code writes a result or a table of this name."""
     for path in notebook_paths():
-        code = "\n".join("".join(c["source"]) for c in read_json(path)["cells"] if c["cell_type"] == "code")
-        if re.search(rf'stage\.(write|table)\(\s*"{re.escape(name)}"', code):
+        if re.search(rf'stage\.(write|table)\(\s*"{re.escape(name)}"', _code(path)):
             return path.stem
     raise ParameterError(f"no notebook writes a result or table called {name!r}")
+
+
+def results_read(notebook: str) -> list[str]:
+    """The results that the code of a notebook reads, each once."""
+    paths = [path for path in notebook_paths() if path.stem == notebook]
+    return list(dict.fromkeys(name for path in paths for name in re.findall(r'stage\.read\(\s*"(\w+)"', _code(path))))
+
+
+def _code(notebook: Path) -> str:
+    return "\n".join("".join(c["source"]) for c in read_json(notebook)["cells"] if c["cell_type"] == "code")
+
+
+def _said(parameters: dict) -> str:
+    """Parameters in a line; folders are left out."""
+    shown = [f"{name} {value}" for name, value in parameters.items() if name != "out"]
+    return ", ".join(shown) or "parameters not known"
 
 
 @dataclass(frozen=True)
@@ -71,23 +90,79 @@ class Stage:
 
     @classmethod
     def begin(cls, name: str, out: str = "", data: str = "synthetic") -> "Stage":
-        """Open the run's folder for a notebook (empty `out`: runs/smoke-<data>) and forget its earlier records."""
+        """Open the run's folder for a notebook (empty `out`: runs/smoke-<data>) and say what it reads.
+
+        ParameterError for a parameter that the notebook does not declare or allow.
+        """
         stage = cls(name, Path(out) if out else run_folder("smoke", data), begun=True)
-        stage.record_path.unlink(missing_ok=True)
-        write_record(stage.files_path, {"read": {}, "wrote": {}})
+        values = of_this_kernel(name)
+        stage.forget()
+        stage.running.mkdir(parents=True)
+        write_record(stage.files_path, {"read": {}, "wrote": {}, "parameters": values})
+        if get_ipython():
+            display(Markdown(stage.introduction()))
         return stage
+
+    def introduction(self) -> str:
+        """Where the stage reads and writes, its parameters, and with which parameters what it reads was made."""
+        lines = [f"**{self.name}** in `{self.folder}`, {_said(self.parameters)}"]
+        made_by = {}
+        for name in results_read(self.name):
+            made_by.setdefault(maker(name), []).append(name)
+        for stage in sorted((Stage(one, self.folder) for one in made_by), key=lambda stage: stage.name):
+            made = _said(stage.parameters) if stage.files else "not made yet"
+            lines.append(f"- reads {', '.join(made_by[stage.name])} of {stage.name}: {made}")
+        return "\n".join([lines[0], "", *lines[1:]])
+
+    def complete(self) -> None:
+        """Put what the stage has written in its place, with its record; nothing is done if it is complete already.
+
+        MissingResult if a file that the stage has read changed meanwhile.
+        """
+        if self.home == self.folder:
+            return
+        if changed := self.outdated():
+            raise MissingResult(f"{self.name}: {', '.join(changed)} changed while it ran; run it again")
+        record = read_record(self.files_path)
+        self.record_path.unlink(missing_ok=True)
+        for place in record["wrote"]:
+            (self.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (self.running / place).replace(self.folder / place)
+        write_record(Stage(self.name, self.folder).files_path, record)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what the stage has written since it began, if it is not complete."""
+        shutil.rmtree(self.running, ignore_errors=True)
+
+    @property
+    def running(self) -> Path:
+        """Where the stage writes while it runs."""
+        return self.folder / ".running" / self.name
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds the stage's own files: `running` while it runs, then the run's folder."""
+        return self.running if self.begun and self.running.is_dir() else self.folder
 
     # ---- records ------------------------------------------------------------------------------------------------
 
     @property
     def record_path(self) -> Path:
-        """The record of a completed stage; the runner writes it, a run by hand takes it away."""
+        """The runner's record of a complete stage; a run by hand takes it away."""
         return self.folder / "records" / f"{self.name}.json"
 
     @property
     def files_path(self) -> Path:
-        """The record of the files that the stage has read and written so far."""
+        """The record of the files that the stage has read and written: while it runs those so far."""
+        if self.home == self.running:
+            return self.running / "files.json"
         return self.folder / "records" / f"{self.name}.files.json"
+
+    @property
+    def parameters(self) -> dict:
+        """The parameters that the stage was run with by its notebook; {} if they are not known."""
+        return read_record(self.files_path).get("parameters", {})
 
     @property
     def files(self) -> dict[str, dict]:
@@ -106,7 +181,7 @@ class Stage:
     def finish(self, about: dict, pages: tuple[Path, ...] = ()) -> None:
         """Write the record of the completed stage: `about` it, and the checksums of all it wrote and of its pages."""
         files = {place: entry["sha256"] for place, entry in self.files.items()}
-        files |= {self._place(path): sha256(path) for path in (self.files_path, *pages)}
+        files |= {path.relative_to(self.folder).as_posix(): sha256(path) for path in (self.files_path, *pages)}
         write_record(self.record_path, {**about, "files": files})
 
     def changed(self) -> list[str]:
@@ -120,18 +195,15 @@ class Stage:
         return [place for place, known in reads.items() if now[place] != known]
 
     def wrote(self, path: Path, caption: str = "", keep: bool = False) -> Path:
-        """Record a file in the run's folder as this stage's; `keep`: `bowerbird report` copies it to reports/."""
+        """Record a file in `home` as this stage's; `keep`: `bowerbird report` copies it to reports/."""
         entry = {"sha256": sha256(path), "caption": caption, "keep": keep}
-        self._note("wrote", {self._place(path): entry})
+        self._note("wrote", {path.relative_to(self.home).as_posix(): entry})
         return path
 
     def _note(self, kind: str, entries: dict) -> None:
-        record = read_record(self.files_path) or {"read": {}, "wrote": {}}
+        record = read_record(self.files_path) or {"read": {}, "wrote": {}, "parameters": {}}
         record[kind] |= entries
-        write_record(self.files_path, {name: record[name] for name in ("read", "wrote")})
-
-    def _place(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+        write_record(self.files_path, {name: record[name] for name in ("read", "wrote", "parameters")})
 
     def _sha256(self, place: str) -> str | None:
         path = self.folder / place
@@ -158,7 +230,7 @@ class Stage:
             self._note("read", {place: known})
         if name is None:
             return None
-        path = self.folder / place
+        path = (self.home if name == self.name else self.folder) / place
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != known:
             raise MissingResult(
@@ -194,7 +266,7 @@ class Stage:
 
     def write(self, name: str, result: pd.DataFrame | dict) -> Path:
         """Leave a result for later stages, results/<name>: a table as parquet, a dict as JSON."""
-        path = self.folder / "results" / f"{name}{'.json' if isinstance(result, dict) else '.parquet'}"
+        path = self.home / "results" / f"{name}{'.json' if isinstance(result, dict) else '.parquet'}"
         if isinstance(result, dict):
             write_json(path, result)
         else:
@@ -204,7 +276,7 @@ class Stage:
 
     def table(self, name: str, frame: pd.DataFrame, decimals: int = 3, keep: bool = False) -> pd.DataFrame:
         """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
-        path = self.folder / "tables" / f"{name}.csv"
+        path = self.home / "tables" / f"{name}.csv"
         with atomic_path(path) as temporary:
             neutralised(frame).to_csv(temporary, index=False)
         self.wrote(path, keep=keep)
@@ -216,21 +288,21 @@ class Stage:
 
     def csv(self, name: str, frame: pd.DataFrame, caption: str) -> Path:
         """Save a table to be handed out, <name>.csv in the run's folder itself, numbers to three decimals."""
-        path = self.folder / f"{name}.csv"
+        path = self.home / f"{name}.csv"
         with atomic_path(path) as temporary:
             neutralised(frame).to_csv(temporary, index=False, float_format="%.3f")
         return self.wrote(path, caption)
 
     def page(self, name: str, text: str, caption: str) -> Path:
         """Save a page for readers, such as VERDICT.md, in the run's folder itself; reports/ keeps it."""
-        path = self.folder / name
+        path = self.home / name
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         return self.wrote(path, caption, keep=True)
 
     def figure(self, name: str, figure, caption: str, keep: bool = False):
         """Save a figure, figures/<name>.png, and hand it back to be shown under its caption: what to see in it."""
-        path = self.folder / "figures" / f"{name}.png"
+        path = self.home / "figures" / f"{name}.png"
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
         self.wrote(path, caption, keep)
