@@ -158,21 +158,11 @@ class Forecast:
 
 
 def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
-    """Correlation between the days of a path that makes the spread of window totals right.
+    """Correlation between the days of a path that makes the spread of window totals right, in [0, 0.95].
 
-    Parameters
-    ----------
-    forecast : Forecast
-        A negative binomial forecast made at an origin before the days of `actual`.
-    actual : array (n_series, horizon)
-        Demand on the days forecast; NaN marks a missing day.
+    It is the mean correlation, over series, of normalised errors on different days. The forecast is a negative binomial
+    one, and `actual` (n_series, horizon) the demand on the days forecast, NaN where a day is missing.
 
-    Returns
-    -------
-    float in [0, 0.95]: mean correlation, over series, of normalised errors on different days.
-
-    Examples
-    --------
     Errors of 1 and 1 standard deviations: their product is as large as their squares, and the result is capped.
 
     >>> four = np.full((1, 2), 4.0)
