@@ -379,29 +379,6 @@ def test_what_changed_since_the_run_is_not_published(finish):
     assert report.keep(str(finish())).is_dir()
 
 
-@pytest.mark.parametrize(
-    "theirs",
-    [
-        {"profile": "full", "data": "attachments"},
-        {"profile": "demo", "data": "synthetic"},
-        {"profile": "demo", "data": "attachments", "data_files": {"附件1": {"sha256": "0" * 64}}},
-        None,
-    ],
-    ids=["profile", "synthetic", "other attachments", "no report"],
-)
-def test_a_report_of_another_kind_is_replaced_only_when_told(finish, tmp_path, theirs):
-    run, target = finish(), tmp_path / "reports" / "demo-raw"
-    target.mkdir()
-    (target / "mine.txt").write_text("x")
-    if theirs:
-        (target / "run.json").write_text(json.dumps(theirs))
-    with pytest.raises(ParameterError, match=r"demo-raw holds .*, and this run is profile demo, data att.*--replace"):
-        report.keep(str(run))
-    assert (target / "mine.txt").is_file()
-    assert report.keep(str(run), replace=True) == target
-    assert not (target / "mine.txt").exists() and (target / "VERDICT.md").is_file()
-
-
 def test_no_folder_is_left_in_the_command(finish):
     run = finish(command="python -m bowerbird reproduce --out /home/alice/my run --profile full --data=/home/alice/raw")
     command = json.loads((report.keep(str(run)) / "run.json").read_text())["command"]

@@ -24,7 +24,6 @@ def cli():
 @click.option("--until", default="", help="Last notebook to run, e.g. 06_sbo_lstm.")
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
-@click.option("--cell-minutes", default=720.0, help="Time limit of a notebook's cell, in minutes.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def reproduce(cluster, data, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
@@ -70,12 +69,11 @@ def check(folder):
 
 @cli.command()
 @click.argument("run")
-@click.option("--replace", is_flag=True, help="Replace a report of another profile or of other data.")
-def report(run, replace):
+def report(run):
     """Copy what is worth keeping of a run to reports/."""
     from bowerbird.runs.report import keep
 
-    click.echo(keep(run, replace))
+    click.echo(keep(run))
 
 
 @cli.command()

@@ -1,7 +1,7 @@
 """A run: the notebooks executed one after another into a folder.
 
 `stage` is a notebook's view of the folder and the record of what it read and wrote, `runner` executes the notebooks
-that are not up to date, `kernel` is the process they run in, `pages` makes index.html and the notebooks' pages,
+that are not up to date, `kernel` is their environment, `pages` makes index.html and the notebooks' pages,
 `report` copies what is worth keeping to reports/, `lesson` shows the package's code in a page.
 """
 

@@ -7,16 +7,16 @@ import re
 import shutil
 from pathlib import Path
 
-from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.files import read_json, read_record, write_json
+from bowerbird.errors import MissingResult
+from bowerbird.files import read_record, write_json
 from bowerbird.runs.stage import Stage, project_root
 
 
-def keep(run: str, replace: bool = False) -> Path:
+def keep(run: str) -> Path:
     """Copy what is worth keeping of a finished run's folder to reports/<its name>/ and return the report's path.
 
-    `replace` replaces a report under this name even if it is of another profile or other data. MissingResult where the
-    run is not complete, its stages were made with different parameters, or a file has changed since.
+    A report of that name is replaced. MissingResult where the run is not complete, its stages were made with different
+    parameters, or a file has changed since.
     """
     source = Path(run).resolve()  # "." has no name, and reports/ itself is not to be replaced
     if not (source / "run.json").is_file() or not (source / "tables" / "headline.csv").is_file():
@@ -36,11 +36,6 @@ def keep(run: str, replace: bool = False) -> Path:
             what = ", ".join(stage.changed()) or "its record"
             raise MissingResult(f"{source}: {stage.name}: {what} changed since the run; give `reproduce` again")
     target = project_root() / "reports" / source.name
-    if target.exists() and not replace and (theirs := _kind(target)) != (ours := _kind(source)):
-        raise ParameterError(
-            f"{target} holds {theirs or 'no report'}, and this run is {ours}; give its folder another name, or "
-            "--replace to replace what is there"
-        )
     partial = target.with_name(f".{target.name}")
     shutil.rmtree(partial, ignore_errors=True)
     for stage in stages:
@@ -56,14 +51,3 @@ def keep(run: str, replace: bool = False) -> Path:
     shutil.rmtree(target, ignore_errors=True)  # only now: an interrupted copy leaves the old report
     partial.rename(target)
     return target
-
-
-def _kind(folder: Path) -> str:
-    """Profile and data of a run or a report, for a message; "" where there is no record of them."""
-    try:
-        record = read_json(folder / "run.json")
-        files = record.get("data_files", {}) if record["data"] != "synthetic" else {}
-        sums = "".join(f", {label} {file['sha256'][:12]}" for label, file in sorted(files.items()))
-        return f"profile {record['profile']}, data {record['data']}{sums}"
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return ""

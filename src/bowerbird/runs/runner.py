@@ -5,7 +5,6 @@ parameters, the data's files, the versions of the packages and every file that i
 """
 
 import importlib.metadata
-import math
 import platform
 import subprocess
 import sys
@@ -21,7 +20,6 @@ import nbformat
 import papermill
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
-from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.code import code_digest
@@ -29,7 +27,7 @@ from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
 from bowerbird.runs import pages
-from bowerbird.runs.kernel import OwnKernel, own_environment
+from bowerbird.runs.kernel import own_environment
 from bowerbird.runs.parameters import check, declared, nearest
 from bowerbird.runs.stage import Stage, notebook_paths, project_root, run_folder
 
@@ -99,27 +97,23 @@ class Job:
     folder: Path
     parameters: dict[str, dict]
     manifest: dict[str, dict]
-    cell_minutes: float
     fingerprints: dict[str, str]
 
 
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
-    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, cell_minutes: float = 720,
+    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False,
     manifest: dict[str, dict] | None = None,
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
-    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's, `cell_minutes` the time limit of a cell, `manifest` the
-    data's files (label -> file, sha256) where `data` is a folder. ParameterError comes before anything has run;
-    RunInUse where another run is at work in the folder; StageFailed names the notebook, the cell and the cause, and
-    the next call goes on from there.
+    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 where `data` is a
+    folder. ParameterError comes before anything has run; RunInUse where another run is at work in the folder;
+    StageFailed names the notebook, the cell and the cause, and the next call goes on from there.
     """
     notebooks = notebook_paths()
     chosen = _up_to(notebooks, until)
     choose_device(device)
-    if not 0 < cell_minutes < math.inf:
-        raise ParameterError(f"--cell-minutes is {cell_minutes}; give a number of minutes above 0")
     changes = load_profile(profile)
     for text in settings:
         notebook, name, value = parse_setting(text)
@@ -130,7 +124,7 @@ def reproduce(
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
     manifest = manifest or {}
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
-    job = Job(profile, data, seed, device, folder, parameters, manifest, cell_minutes, fingerprints)
+    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints)
     with own_environment(), only_run(folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
         told = not (folder / "run.json").is_file()  # nothing that could be out of date
@@ -197,19 +191,12 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
             papermill.execute_notebook(
                 _escaped(path), _escaped(running), job.parameters[path.stem], kernel_name="python3",
                 progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
-                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"], kernel_manager_class=OwnKernel,
-                start_timeout=600, iopub_timeout=60, execution_timeout=max(1, round(60 * job.cell_minutes)),
+                cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"], start_timeout=600, iopub_timeout=60,
             )  # fmt: skip
             _check_unchanged(stage, job)
             stage.complete()
         except PapermillExecutionError as error:
             where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
-            raise _failed(where, running, failed) from error
-        except CellTimeoutError as error:
-            where = (
-                f"{path.stem}, cell {_last_cell(running)}: took longer than {job.cell_minutes:g} minutes; give it more "
-                "with --cell-minutes"
-            )
             raise _failed(where, running, failed) from error
         except RuntimeError as error:  # as nbclient tells of a kernel that died, or never came to life
             where = (
