@@ -45,7 +45,7 @@ def test_form(path):
     nbformat.validate(notebook)
     cells = notebook.cells
     assert notebook.metadata.kernelspec.name == "python3"
-    assert 8 <= len(cells) <= 48
+    assert 8 <= len(cells) <= 60
     assert all(not cell.outputs and cell.execution_count is None for cell in cells if cell.cell_type == "code")
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1

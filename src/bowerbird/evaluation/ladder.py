@@ -122,6 +122,12 @@ def average(forecasts: Forecasts, name: str, parts: Iterable[str]) -> Forecasts:
     }
 
 
+def oracle(truth: np.ndarray, protocols: Iterable[Protocol]) -> Forecasts:
+    """Forecasts by the twin's true mean (n_series, n_days), which no method knows: an upper bound."""
+    cuts = {(origin, protocol.horizon) for protocol in protocols for origin in protocol.origins}
+    return {Key("oracle (knows the mean)", o, h, 0): Forecast(truth[:, o : o + h]) for o, h in sorted(cuts)}
+
+
 def actual_demand(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     """Demand of the days after an origin (n_series, horizon)."""
     if origin + horizon > panel.n_days:

@@ -94,7 +94,7 @@ class Stock:
         return arrivals, sales
 
 
-def _days(demand, s, S, opening_stock, lead_time: int, review: int, lost_sales: bool) -> Iterator[tuple]:
+def stock_by_day(demand, s, S, opening_stock, lead_time: int, review: int, lost_sales: bool) -> Iterator[tuple]:
     """Yield the orders, arrivals, sales and stock at the end of each day; the days are the first axis of the inputs."""
     nothing = np.zeros(demand.shape[1:], demand.dtype)
     lead_time = min(lead_time, len(demand))  # what arrives after the last day never arrives
@@ -189,7 +189,7 @@ def simulate(
     if demand.ndim != 2 or not demand.shape[1]:
         raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
     s, S, opening_stock = _policy(s, S, opening_stock, lead_time, review, demand.shape)
-    days = list(_days(np.ascontiguousarray(demand.T), s, S, opening_stock, lead_time, review, lost_sales))
+    days = list(stock_by_day(np.ascontiguousarray(demand.T), s, S, opening_stock, lead_time, review, lost_sales))
     orders, arrivals, sales, net = (np.array(each).T for each in zip(*days, strict=True))  # (n_items, n_days)
     closing = np.maximum(net, 0)
     opening = np.column_stack([opening_stock, closing[:, :-1]])
@@ -261,7 +261,7 @@ def _block_totals(block: tuple, drawn: tuple[int, int] | None, lost_sales: bool,
     s, S, opening_stock = (values[..., None].astype(dtype) for values in (s, S, opening_stock))
     demand = np.ascontiguousarray(days, dtype)
     sales, stock, waiting, placed = np.zeros((4, *demand.shape[1:]), dtype)
-    for orders, _, sold, net in _days(demand, s, S, opening_stock, lost_sales=lost_sales, **timing):
+    for orders, _, sold, net in stock_by_day(demand, s, S, opening_stock, lost_sales=lost_sales, **timing):
         on_hand = net if lost_sales else np.maximum(net, 0)
         sales += sold
         stock += on_hand

@@ -15,7 +15,7 @@ from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.policy import Levels, periodic_review_levels
 from bowerbird.inventory.simulate import Costs, Simulation, assumed_costs, cost_parts, simulate, summary
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, with_sliders
+from bowerbird.studies.style import BLUE, GREEN, GREY, METHOD_COLOURS, ORANGE, PURPLE, RED, new_figure, with_sliders
 
 RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Critical ratios compared; p / h from 1 to 99."""
@@ -27,6 +27,9 @@ DRAWS = 1000
 """Resamples of the series for the interval of a saving."""
 
 PERFECT = "perfect foresight"
+OWN = "SBO-LSTM, its own distribution"
+NAIVE = "seasonal naive 7"
+"""The forecaster that others are compared with."""
 
 SIDES = {
     "accuracy": ("1-WMAPE", "bias", "RMSE"),
@@ -70,29 +73,25 @@ def sawtooth_with_sliders(demand: np.ndarray, s: int, S: int, name: str, opening
     return with_sliders(draw, **ranges, lead_time=(lead_time, 0, max(14, lead_time)))
 
 
-def cost_of_service(table: pd.DataFrame, equal: pd.DataFrame, fill_rate: float):
-    """Stock against fill rate, one line a forecaster and one point a critical ratio; and stock at one fill rate."""
-    lines = table.groupby(["method", "critical_ratio"], sort=False).mean(numeric_only=True).reset_index()
-    methods = [name for name in equal["method"] if name in set(lines["method"])]
-    colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(methods)}
-    figure, (left, right) = new_figure(1, 2, width=10.5, height=4.0, width_ratios=[1.1, 1])
-    for name in methods:
-        part = lines[lines["method"] == name]
-        left.plot(part["fill_rate_after_lead_time"], part["mean_stock"] / 1000, "o-", ms=3.5, color=colours[name])
-    left.axvline(fill_rate, color="black", lw=0.8, ls="--")
-    left.set(
-        title="Stock against service: lower is better", xlabel="fill rate of the days that orders can reach",
-        ylabel="mean closing stock, thousand units", yscale="log",
+def cost_of_service(table: pd.DataFrame, fill_rate: float):
+    """Stock of each forecaster relative to `NAIVE`'s at the same fill rate, for the fill rates that `NAIVE` reaches."""
+    table = table[table["method"] != PERFECT]
+    reached = table.groupby(["method", "origin"])["fill_rate_after_lead_time"]
+    lowest, highest = reached.min().groupby("method").max(), reached.max().groupby("method").min()
+    rates = np.append(np.linspace(lowest[NAIVE], highest[NAIVE], 25), fill_rate)
+    stock = pd.DataFrame({rate: at_equal_service(table, rate).set_index("method")["mean_stock"] for rate in rates})
+    relative = (stock / stock.loc[NAIVE]).sort_values(fill_rate)
+    figure, axis = new_figure(width=8.5, height=4.2)
+    for name, line in relative.iterrows():
+        shown = line[:-1].where(rates[:-1] >= lowest[name])
+        style = {"ls": "--" if name in (OWN, NAIVE) else "-", "color": METHOD_COLOURS.get(name, GREY)}
+        axis.plot(rates[:-1], shown, lw=2, label=f"{name}: {line[fill_rate]:.2f}", **style)
+    axis.axvline(fill_rate, color="black", lw=0.8, ls=":")
+    axis.set(
+        title="Stock for the same service, relative to last week's demand as the forecast", ylabel="relative stock",
+        xlabel="fill rate of the days that orders can reach",
     )  # fmt: skip
-    rows = equal.sort_values("mean_stock", ascending=False)
-    position = np.arange(len(rows))
-    right.barh(position, rows["mean_stock"].fillna(0) / 1000, color=[colours[name] for name in rows["method"]])
-    for k, stock in enumerate(rows["mean_stock"]):
-        text = " not reached" if np.isnan(stock) else f" {stock / 1000:.3g}"
-        right.text(np.nan_to_num(stock) / 1000, k, text, va="center", fontsize=8)
-    right.set_yticks(position, rows["method"], fontsize=8)
-    right.set(title=f"Stock for a fill rate of {fill_rate:.0%}", xlabel="thousand units")
-    right.margins(x=0.15)
+    figure.legend(loc="outside right upper", title=f"at a fill rate of {fill_rate:.0%}", frameon=False, fontsize=8)
     return figure
 
 

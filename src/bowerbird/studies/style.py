@@ -10,6 +10,11 @@ from IPython.display import display
 IN_JUPYTER = "JPY_SESSION_NAME"  # set by a Jupyter server in the kernels that it starts for a reader
 COLOURS = sns.color_palette("colorblind")
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = COLOURS
+METHOD_COLOURS = {
+    "SBO-LSTM": ORANGE, "SBO-LSTM, its own distribution": RED, "SES(.1)": BLUE, "mean 14": SKY, "median 21": GREEN,
+    "seasonal naive 7": PURPLE, "LightGBM L1": BROWN, "mean of SBO-LSTM and SES(.1)": PINK,
+}  # fmt: skip
+"""The colour of a forecaster in every figure; others are grey."""
 
 
 def new_figure(n_rows: int = 1, n_columns: int = 1, width: float = 7.2, height: float = 3.4, **options):
