@@ -22,16 +22,12 @@ TAIL = 1e-12
 class Demand:
     """Demand of each item as the probability of each whole number of units.
 
-    Parameters
-    ----------
-    probability : array (n_items, n_units)  Column d holds P(D = d), d = 0, 1, ...; every row sums to 1.
-
     >>> half = Demand([[0.5, 0.3, 0.2]])
     >>> half.mean.round(2), half.quantile(0.8)
     (array([0.7]), array([1]))
     """
 
-    probability: np.ndarray
+    probability: np.ndarray  # (n_items, n_units), column d holds P(D = d), d = 0, 1, ...; every row sums to 1
 
     def __post_init__(self):
         table = finite("probability", self.probability)
@@ -127,11 +123,7 @@ def negative_binomial_demand(mean, variance) -> Demand:
 
 
 def sampled_demand(samples: np.ndarray) -> Demand:
-    """The share of each number of units among past days, or among sampled forecasts.
-
-    Parameters
-    ----------
-    samples : array (n_items, n_samples)  Whole units, not negative, no NaN.
+    """The share of each number of units among samples (n_items, n_samples) of past days or of forecasts, whole units.
 
     >>> sampled_demand([[0, 3, 0, 1]]).probability
     array([[0.5 , 0.25, 0.  , 0.25]])
@@ -182,11 +174,8 @@ class Newsvendor:
 def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
     """The probability of no shortage at which one unit more costs as much as it saves, p / (p + h).
 
-    Parameters
-    ----------
-    holding_cost, shortage_cost : float or array  Of a unit left over, and of a unit short [h, p], above 0.
-
-    Source: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
+    The costs, above 0, are of a unit left over and of a unit short [h, p], floats or arrays. Source: Snyder & Shen,
+    Fundamentals of Supply Chain Theory, 2nd ed., section 4.3.
 
     >>> float(critical_ratio(1.0, 9.0))
     0.9
@@ -197,14 +186,9 @@ def critical_ratio(holding_cost, shortage_cost) -> np.ndarray:
 
 
 def normal_newsvendor(mean, std, holding_cost, shortage_cost) -> Newsvendor:
-    """Best level against normal demand.
+    """Best level against normal demand of mean and standard deviation [mu, sigma], floats or arrays, in units.
 
-    Parameters
-    ----------
-    mean, std : float or array  Of demand in units [mu, sigma].
-    holding_cost, shortage_cost : float or array  As in `critical_ratio` [h, p].
-
-    Source: Snyder & Shen, example 4.3.
+    The costs are those of `critical_ratio`. Source: Snyder & Shen, example 4.3.
 
     >>> best = normal_newsvendor(50, 8, 0.18, 0.70)
     >>> round(float(best.level), 4), round(float(best.cost), 4)
@@ -237,11 +221,7 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     ----------
     samples : array (n_items, n_samples)  Draws of each item's demand, units.
     service_level : float or array (n_items,) or (n_levels, 1 or n_items)  Least probability of no shortage, in (0, 1);
-        the critical ratio for least cost.
-
-    Returns
-    -------
-    array (n_items,), or (n_levels, n_items) for levels in rows
+        the critical ratio for least cost. Levels in rows give the result a row each.
 
     >>> sample_newsvendor(np.array([[7, 1, 9, 3, 5]]), 0.8)
     array([7])
@@ -260,17 +240,13 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
 
 
 def level_cost(demand: Demand, level, holding_cost, shortage_cost) -> np.ndarray:
-    """Expected cost of any whole level [G(y)] against any table of demand.
+    """Expected cost of any whole level [G(y)] against any table of demand, in the shape of the levels.
 
     Parameters
     ----------
     demand : Demand  Of the time that the level must last, n_items rows.
     level : int, array (n_items,) or (n_items, n_levels)  Units in stock before demand [y], of either sign.
     holding_cost, shortage_cost : float or array (n_items,)  As in `critical_ratio` [h, p].
-
-    Returns
-    -------
-    array (n_items,), or (n_items, n_levels) if the levels are
 
     A coin decides between no unit and two; at level 1 a unit is left over or short, each half of the time.
 

@@ -174,7 +174,7 @@ def periodic_review_levels(
     order_cost=0.0,
     n_days: int | None = None,
 ) -> Levels:
-    """Whole-number levels of every day from sampled demand paths.
+    """Whole-number levels of every day from sampled demand paths, rounded up.
 
     An order of day t arrives at the start of day t + LT; the next one can only arrive at t + NRT + LT. What is in stock
     or on order after the review of day t must serve the days t + LT ... t + LT + NRT - 1. G(y) is the expected holding
@@ -195,13 +195,9 @@ def periodic_review_levels(
     lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
     service_level : float or array (n_items,) or (n_levels, 1 or n_items)  Critical ratio p / (p + h): the least
         probability that a day ends without a shortage, if every review orders up to s. Several at once, in rows, where
-        an order costs nothing.
+        an order costs nothing; the levels are then (n_levels, n_items, n_days).
     order_cost : float or array (n_items,)  Of an order, in units of the cost of holding one unit for a day [K / h].
     n_days : int, optional  Length of the plan; the horizon by default.
-
-    Returns
-    -------
-    Levels of int64, rounded up; arrays (n_levels, n_items, n_days) for several service levels
 
     Source: the contest's statement of the (s, S) problem; Snyder & Shen, chapter 4; Zheng, Management Science 38
     (1992).
@@ -287,13 +283,8 @@ def exact_levels(
     order_cost : float or array (n_items,)  Of an order [K], at least 0; with 0 the result is base stock, s = S.
     lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
 
-    Returns
-    -------
-    ExactLevels; an item without demand is never ordered: s = S = 0
-
-    Raises
-    ------
-    ParameterError  Also if the search would not end within some seconds: its width grows like sqrt(2 K D / h).
+    An item without demand is never ordered: s = S = 0. The search grows like sqrt(2 K D / h); one that would not end
+    within some seconds is refused.
 
     Source: Y.-S. Zheng, A. Federgruen, Operations Research 39 (1991) 654-665; Snyder & Shen, section 4.4.
 

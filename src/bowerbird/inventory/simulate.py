@@ -43,12 +43,9 @@ class Costs:
 
 
 def assumed_costs(service_level=0.95, price=1.0) -> Costs:
-    """Costs in proportion to an assumed price: the contest says only that both rise with the price; orders are free.
+    """Costs that give a critical ratio p / (p + h) at an assumed price of a unit, both numbers or arrays (n_items,).
 
-    Parameters
-    ----------
-    service_level : float or array (n_items,)  Critical ratio p / (p + h), in (0, 1).
-    price : float or array (n_items,)  Assumed price of a unit, above 0.
+    The contest published no prices. It says only that both costs rise with the price. Orders are free.
 
     >>> costs = assumed_costs(0.9, price=365.0)
     >>> round(float(costs.holding), 3), round(float(costs.shortage), 3)
