@@ -270,7 +270,7 @@ def test_one_seed_one_twin():
 
 def test_written_files_give_the_same_frames(tmp_path):
     twin = write_twin(tmp_path, n_series=60, seed=4)
-    names = {spec.name: f"{spec.label}-{spec.title}.{'csv' if spec.number == 1 else 'xlsx'}" for spec in ATTACHMENTS}
+    names = {spec.name: f"{spec.label}-{spec.title}.csv" for spec in ATTACHMENTS}
     assert {path.name for path in tmp_path.iterdir()} == {*names.values(), "truth.parquet", "truth_mean.parquet"}
     attachments = read_attachments(tmp_path)
     for spec in ATTACHMENTS:
@@ -278,13 +278,12 @@ def test_written_files_give_the_same_frames(tmp_path):
         assert list(written.columns) == list(spec.columns)
         pd.testing.assert_frame_equal(read, written, check_dtype=False)
     headers = {  # as in the originals
-        "warehouses": ["warehouse_no", "warehouse _category", "warehouse _region"],
-        "new_items": ["seller_no", "warehouse_no", "product_no", "date", "qty"],
+        "shipments": "seller_no,product_no,warehouse_no,date,qty",
+        "warehouses": "warehouse_no,warehouse _category,warehouse _region",
+        "new_items": "seller_no,warehouse_no,product_no,date,qty",
     }
     for name, header in headers.items():
-        assert list(pd.read_excel(tmp_path / names[name], engine="calamine")) == header
-    first_line = (tmp_path / names["shipments"]).read_text("utf-8").split("\n", 1)[0]
-    assert first_line == "seller_no,product_no,warehouse_no,date,qty"
+        assert (tmp_path / names[name]).read_text("utf-8").splitlines()[0] == header
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "truth.parquet"), twin.truth, check_dtype=False)
     means = pd.read_parquet(tmp_path / "truth_mean.parquet")
     assert list(means.columns[[0, -1]]) == ["2022-12-01", "2023-05-15"]

@@ -6,8 +6,6 @@ counts are negative binomial around it, broken by stock-outs and a few flash sal
 measuring a full-size twin against figures of the original data; each comment names the figure.
 """
 
-import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,8 +204,7 @@ def write_twin(folder, n_series: int = 300, seed: int = 0) -> Twin:
     for spec in ATTACHMENTS:
         table = getattr(twin, spec.name)
         table = table[WRITTEN_ORDER.get(spec.name, list(spec.columns))].rename(columns=WRITTEN_HEADERS)
-        suffix = ".csv" if spec.name == "shipments" else ".xlsx"
-        _write(table, folder / f"{spec.label}-{spec.title}{suffix}")
+        _write(table, folder / f"{spec.label}-{spec.title}.csv")
     _write(twin.truth, folder / "truth.parquet")
     dates = pd.date_range(FIRST_DAY, periods=N_DAYS)
     _write(pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d")), folder / "truth_mean.parquet")
@@ -218,22 +215,8 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     with atomic_path(path) as temporary:
         if path.suffix == ".csv":
             table.to_csv(temporary, index=False, date_format="%Y-%m-%d", lineterminator="\n")
-        elif path.suffix == ".xlsx":
-            table.to_excel(temporary, index=False, engine="openpyxl")
-            _without_time_of_day(temporary)
         else:
             table.to_parquet(temporary, index=False)
-
-
-def _without_time_of_day(path: Path) -> None:
-    """Remove from a workbook when it was written, so that the same seed gives the same bytes, and checksums."""
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    written = rb"\d{4}-\d\d-\d\dT[\d:]+Z"
-    parts["docProps/core.xml"] = re.sub(written, b"2000-01-01T00:00:00Z", parts["docProps/core.xml"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def _long(series: pd.DataFrame, dates: pd.DatetimeIndex, counts: np.ndarray) -> pd.DataFrame:
