@@ -1,6 +1,9 @@
 """The Satin Bowerbird Optimizer: its equations against slow loops, its stops, its checkpoint, its executors."""
 
+import importlib
 import json
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -250,6 +253,20 @@ def test_nothing_but_failures_is_an_error():
         search(lambda x: x["hiden"], MIXED)
 
 
+def test_a_candidate_is_its_evaluators_own():
+    layers = [[64], [64, 32], [128, 64, 32]]
+
+    def loss(x):
+        x["layers"].append(1)
+        return len(x["layers"]) + x.pop("rate")
+
+    result = search(loss, {"layers": Choice(layers), "rate": Float(0, 1)}, n_bowers=4, max_evaluations=20)
+    result.x["layers"].append(0)
+    assert layers == [[64], [64, 32], [128, 64, 32]]
+    assert result.history["layers"].map(tuple).isin([(64,), (64, 32), (128, 64, 32)]).all()
+    assert result.value == len(result.x["layers"]) + result.x["rate"]
+
+
 # ---- the space ------------------------------------------------------------------------------------------------------
 
 
@@ -307,7 +324,8 @@ def test_candidates_stay_in_their_space(low, width, first, n, exponent, decades,
         (lambda: search(mixed, MIXED, seed="a"), "seed is 'a'"),
         (lambda: search(mixed, MIXED, target=np.nan), "target holds nan"),
         (lambda: minimize(lambda xs: [1.0], MIXED), "returned 1 losses for 15 candidates"),
-        (lambda: search(mixed, {"act": Choice([abs])}, checkpoint="search.json"), "cannot be kept .* numbers or texts"),
+        (lambda: search(mixed, {"act": Choice([lambda x: x])}, checkpoint="search.json"), "a checkpoint cannot name"),
+        (lambda: search(mixed, {"act": Choice([{1}])}, checkpoint="search.json"), "a checkpoint cannot name"),
         (lambda: search(mixed, MIXED, checkpoint="."), "checkpoint . is not a search's.*IsADirectoryError"),
     ],
 )
@@ -360,6 +378,20 @@ def test_a_finished_search_is_read_and_can_be_prolonged(tmp_path):
     before = options["checkpoint"].read_bytes()
     search(mixed, space, max_evaluations=20, **options)
     assert options["checkpoint"].read_bytes() == before, "a shorter search takes nothing away"
+
+
+def test_a_search_over_functions_goes_on_in_another_process(tmp_path, monkeypatch):
+    (tmp_path / "acts.py").write_text(
+        "from bowerbird.sbo import Choice, Float, minimize, one_by_one\n"
+        "def relu(x): return max(x, 0.0)\ndef square(x): return x * x\n"
+        "space = {'act': Choice([relu, [square, 2]]), 'a': Float(-1, 1), 'other': Choice([abs])}\n"
+        "def loss(x): return (x['act'] if callable(x['act']) else x['act'][0])(x['a'])\n"
+        "def search(n, **options): return minimize(one_by_one(loss), space, max_evaluations=n, **options)\n"
+        "def go_on(): assert search(40, checkpoint='search.json').history.equals(search(40).history)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("acts").search(20, checkpoint=tmp_path / "search.json")
+    subprocess.run([sys.executable, "-c", "import acts; acts.go_on()"], check=True, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ parents and children merged with the best kept. Without that merge the search wo
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import accumulate
@@ -123,9 +124,9 @@ def _keys(space: Space, coordinates: np.ndarray) -> list[tuple]:
 
 
 def _candidate(space: Space, key: tuple) -> dict:
-    """Name -> value."""
+    """Name -> value; a choice is a copy, so that who changes it changes neither the space nor the history."""
     return {
-        name: dimension.values[place] if isinstance(dimension, Choice) else place
+        name: deepcopy(dimension.values[place]) if isinstance(dimension, Choice) else place
         for (name, dimension), place in zip(space.items(), key, strict=True)
     }
 
@@ -307,7 +308,7 @@ def minimize(
         Stop after the generation that reaches this value or less ("the given error value" of step 4).
     checkpoint : Path or str, optional
         File written after every generation. If it exists, the search goes on from there, to the same bits. Only
-        `max_evaluations` and `target` may differ from the search that wrote it. Choices are numbers or texts then.
+        `max_evaluations` and `target` may differ from the search that wrote it. Choices may be functions of a module.
     seed : int
         All random numbers come from it and are drawn here: the result does not depend on who evaluates.
     progress : bool
@@ -423,10 +424,13 @@ def _check_space(space: Space) -> None:
 
 def _description(space: Space) -> str:
     """The space as a text that is the same in another process."""
-    try:
-        return json.dumps({name: [type(d).__name__, vars(d)] for name, d in space.items()})
-    except TypeError as error:
-        raise ParameterError(f"the space cannot be kept in a checkpoint ({error}); choose numbers or texts") from error
+    return json.dumps({name: [type(d).__name__, vars(d)] for name, d in space.items()}, default=_lasting_name)
+
+
+def _lasting_name(value) -> str:
+    if callable(value) and "<" not in getattr(value, "__qualname__", "<"):
+        return f"{value.__module__}.{value.__qualname__}"
+    raise ParameterError(f"a checkpoint cannot name {value!r} of the space; give a text, number or module's function")
 
 
 def _save(path: Path, identity: dict, known: dict) -> None:
