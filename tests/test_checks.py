@@ -49,6 +49,14 @@ def test_a_missing_or_masked_value_is_nan():
         finite_or_missing("demand", [np.inf])
 
 
+@pytest.mark.parametrize("check", [finite, at_least, finite_or_missing])
+def test_the_axes_asked_for_are_named(check):
+    assert check("demand", [[1, 2]], axes="n_items, n_days").shape == (1, 2)
+    for wrong in ([1, 2], np.empty((3, 0))):
+        with pytest.raises(ParameterError, match=r"demand, shape \(.*: give \(n_items, n_days\), none of them 0"):
+            check("demand", wrong, axes="n_items, n_days")
+
+
 def test_infinity_passes_where_it_means_no_limit():
     assert at_least("capacity", [1, np.inf], endless=True).tolist() == [1, np.inf]
     for wrong in (-np.inf, np.nan):

@@ -1,4 +1,4 @@
-"""The ladder: forecasts made once without a look ahead, scores and bootstrap as slow loops, levels, its figures."""
+"""The ladder: forecasts made once without a look ahead, scores and bootstrap as slow loops, levels."""
 
 import itertools
 import pickle
@@ -433,6 +433,3 @@ def test_the_level_decides_on_the_original_attachments(original):
     found = accuracy_by_level(data.series, data.demand[:, 151:], forecast).set_index(["level", "period"])["1-WMAPE"]
     by_day = [found[level, "day"] for level in ("series", "warehouse", "total")]
     assert by_day == pytest.approx([0.56, 0.87, 0.93], abs=0.005)
-
-
-# ---- figures --------------------------------------------------------------------------------------------------------

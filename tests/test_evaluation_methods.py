@@ -233,7 +233,7 @@ def test_each_series_by_itself_and_in_proportion(forecast):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: zero([1, 2, 3], 5), "demand has shape"),
+        (lambda: zero([1, 2, 3], 5), "demand, shape"),
         (lambda: recent_mean([[1, 2]], 0), "horizon is 0"),
         (lambda: recent_mean([[1, 2]], 5, days=0), "days is 0"),
         (lambda: exponential_smoothing([[1, 2]], 5, alpha=0), "alpha is 0"),

@@ -354,7 +354,7 @@ HORIZON = {"demand": poisson_demand(2), "n_periods": 3, "holding_cost": 1, "shor
         (lambda: days_of_cover_levels(np.ones((1, 3)), min_days=4, max_days=3), "max_days 3"),
         (lambda: days_of_cover_levels(np.full((1, 3), np.nan), min_days=1, max_days=3), "daily_mean"),
         (lambda: wagner_whitin(**ONE_ITEM | {"demand": [[1, -1]]}), "demand holds -1"),
-        (lambda: silver_meal(**ONE_ITEM | {"demand": [1, 2]}), "demand has shape"),
+        (lambda: silver_meal(**ONE_ITEM | {"demand": [1, 2]}), "demand, shape"),
         (lambda: wagner_whitin(**ONE_ITEM | {"order_cost": -1}), "order_cost holds -1"),
         (lambda: wagner_whitin(**ONE_ITEM | {"holding_cost": [1, 2, 3]}), "holding_cost has shape"),
         (lambda: lot_sizing_plan(**SHARED | {"demand": [[1, np.nan]]}), "demand holds nan"),

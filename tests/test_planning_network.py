@@ -175,7 +175,7 @@ SMALL = {
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: Network(**SMALL | {"demand": np.ones((2, 3))}), "demand has shape"),
+        (lambda: Network(**SMALL | {"demand": np.ones((2, 3))}), "demand, shape"),
         (lambda: Network(**SMALL | {"demand": np.full((2, 1, 3), np.nan)}), "demand holds nan"),
         (lambda: Network(**SMALL | {"supply_cost": [1.0, 2.0]}), "supply_cost"),
         (lambda: Network(**SMALL | {"delivery_cost": np.ones((3, 2))}), "delivery_cost"),

@@ -14,8 +14,11 @@ MOST_CELLS = 50_000_000  # of a table or grid: 400 MB of floats
 MOST_STEPS = 4e9  # of a search: some ten seconds
 
 
-def floats(name: str, values) -> np.ndarray:
-    """The values as float64, NaN where they are masked; what is no array of real numbers is refused."""
+def floats(name: str, values, axes: str = "") -> np.ndarray:
+    """The values as float64, NaN where they are masked; what is no array of real numbers is refused.
+
+    With `axes`, such as "n_items, n_days", so is an array of another number of axes, or an empty one.
+    """
     try:
         numbers = np.asarray(values)
         if numbers.dtype.kind not in "biufO":
@@ -23,20 +26,22 @@ def floats(name: str, values) -> np.ndarray:
         numbers = np.asarray(numbers, dtype=float)
     except (TypeError, ValueError):
         raise ParameterError(f"{name} must be an array of real numbers, NaN if missing") from None
+    if axes and (numbers.ndim != len(axes.split(",")) or not numbers.size):
+        raise ParameterError(f"{name}, shape {numbers.shape}: give ({axes}), none of them 0")
     return np.where(np.ma.getmaskarray(values), np.nan, numbers) if np.ma.isMaskedArray(values) else numbers
 
 
-def finite_or_missing(name: str, values) -> np.ndarray:
+def finite_or_missing(name: str, values, axes: str = "") -> np.ndarray:
     """As `floats`, without infinities and values whose squares are infinite; NaN, missing, is allowed."""
-    values = floats(name, values)
+    values = floats(name, values, axes)
     if (wrong := np.abs(values) > LARGEST).any():
         raise ParameterError(f"{name} holds {values[wrong].flat[0]:g}; give numbers up to {LARGEST:g}, NaN if missing")
     return values
 
 
-def finite(name: str, values, endless: bool = False) -> np.ndarray:
+def finite(name: str, values, endless: bool = False, axes: str = "") -> np.ndarray:
     """The values as floats, none of them masked, NaN, infinite or beyond 1e15; `endless` lets plus infinity pass."""
-    numbers = floats(name, values)
+    numbers = floats(name, values, axes)
     if np.ma.is_masked(values):
         raise ParameterError(f"{name} holds masked values; fill them, or leave their items out")
     wrong = ~((np.abs(numbers) <= MOST) | (endless & np.isposinf(numbers)))
@@ -45,9 +50,9 @@ def finite(name: str, values, endless: bool = False) -> np.ndarray:
     return numbers
 
 
-def at_least(name: str, values, least: float = 0.0, endless: bool = False) -> np.ndarray:
+def at_least(name: str, values, least: float = 0.0, endless: bool = False, axes: str = "") -> np.ndarray:
     """As `finite`, and none below the least."""
-    values = finite(name, values, endless)
+    values = finite(name, values, endless, axes)
     if (values < least).any():
         raise ParameterError(f"{name} holds {values[values < least].flat[0]:g}; give values of at least {least:g}")
     return values

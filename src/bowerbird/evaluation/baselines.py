@@ -172,11 +172,7 @@ def past_stretches(demand: np.ndarray, n: int, least: int):
 
 
 def _table(demand) -> np.ndarray:
-    demand = finite_or_missing("demand", demand)
-    if demand.ndim != 2 or demand.size == 0:
-        raise ParameterError(
-            f"demand has shape {demand.shape}; give (n_series, n_days) with at least one series and day"
-        )
+    demand = finite_or_missing("demand", demand, axes="n_series, n_days")
     return demand
 
 

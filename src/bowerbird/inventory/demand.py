@@ -128,9 +128,9 @@ def sampled_demand(samples: np.ndarray) -> Demand:
     >>> sampled_demand([[0, 3, 0, 1]]).probability
     array([[0.5 , 0.25, 0.  , 0.25]])
     """
-    samples = at_least("samples", samples)
-    if samples.ndim != 2 or samples.size == 0 or not (samples == np.floor(samples)).all():
-        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples) of whole units, none negative")
+    samples = at_least("samples", samples, axes="n_items, n_samples")
+    if (samples % 1).any():
+        raise ParameterError(f"samples holds {samples[samples % 1 > 0][0]:g}; give whole units")
     n_items, n_samples = samples.shape
     n_units = int(samples.max()) + 1
     check_size("samples", n_items * n_units)
@@ -156,11 +156,8 @@ def demand_over_days(demand: Demand, days: int) -> Demand:
 
 def check_samples(samples) -> np.ndarray:
     """Sampled demand (n_items, n_paths, n_days) as an array, refused if a value is negative, NaN or masked."""
-    at_least("samples", samples)
-    samples = np.asarray(samples)  # integers stay integers
-    if samples.ndim != 3 or 0 in samples.shape:
-        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_paths, n_days), none of them 0")
-    return samples
+    at_least("samples", samples, axes="n_items, n_paths, n_days")
+    return np.asarray(samples)  # integers stay integers
 
 
 @dataclass(frozen=True)
@@ -227,10 +224,8 @@ def sample_newsvendor(samples: np.ndarray, service_level) -> np.ndarray:
     array([7])
     """
     service_level = probabilities("service_level", service_level)
-    finite("samples", samples)
-    samples = np.asarray(samples)
-    if samples.ndim != 2 or 0 in samples.shape:
-        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples), none of them 0")
+    finite("samples", samples, axes="n_items, n_samples")
+    samples = np.asarray(samples)  # integers stay integers
     shape = (*service_level.shape[:-1], len(samples)) if service_level.ndim == 2 else (len(samples),)
     service_level = spread_over("service_level", service_level, shape)
     # The k-th smallest, k = ceil(ratio n); the small subtraction keeps 0.55 * 100 = 55.000...01 at k = 55.

@@ -18,9 +18,7 @@ def whole_units(mean: np.ndarray) -> np.ndarray:
     >>> whole_units(np.full((1, 5), 0.4))
     array([[0, 1, 0, 1, 0]])
     """
-    mean = at_least("mean", mean)
-    if mean.ndim != 2:
-        raise ParameterError(f"mean, shape {mean.shape}: give (n_items, n_days)")
+    mean = at_least("mean", mean, axes="n_items, n_days")
     return np.diff(np.rint(np.cumsum(mean, axis=1)), axis=1, prepend=0).astype(np.int64)
 
 

@@ -135,9 +135,7 @@ class Levels:
 
 def over_next_days(name: str, values, days: int) -> np.ndarray:
     """Sum of each day's value and of the days - 1 after it, (n_items, n_days); days beyond the last repeat it."""
-    values = at_least(name, values)
-    if values.ndim != 2 or not values.size:
-        raise ParameterError(f"{name}, shape {values.shape}: give (n_items, n_days), none of them 0")
+    values = at_least(name, values, axes="n_items, n_days")
     check_size("days", len(values) * (values.shape[1] + days))
     check_size("days", values.size * days, checks.MOST_STEPS)
     longer = np.pad(values, ((0, 0), (0, days - 1)), mode="edge")

@@ -182,9 +182,7 @@ def simulate(
     >>> run.orders[0].tolist(), run.sales[0].tolist(), run.closing_stock[0].tolist()
     ([5.0, 0.0, 5.0, 0.0, 0.0], [2.0, 3.0, 0.0, 4.0, 1.0], [3.0, 0.0, 0.0, 1.0, 0.0])
     """
-    demand = at_least("demand", demand)
-    if demand.ndim != 2 or not demand.shape[1]:
-        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
+    demand = at_least("demand", demand, axes="n_items, n_days")
     s, S, opening_stock = _policy(s, S, opening_stock, lead_time, review, demand.shape)
     days = list(stock_by_day(np.ascontiguousarray(demand.T), s, S, opening_stock, lead_time, review, lost_sales))
     orders, arrivals, sales, net = (np.array(each).T for each in zip(*days, strict=True))  # (n_items, n_days)

@@ -92,9 +92,7 @@ def lot_for_lot(demand, *, order_cost, holding_cost) -> LotSizes:
 
 def _checked(demand, order_cost, holding_cost) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Demand (n_items, n_periods), order cost and holding cost (n_items,)."""
-    demand = at_least("demand", demand)
-    if demand.ndim != 2 or demand.size == 0:
-        raise ParameterError(f"demand has shape {demand.shape}; give (n_items, n_periods), at least one of each")
+    demand = at_least("demand", demand, axes="n_items, n_periods")
     costs = {"order_cost": order_cost, "holding_cost": holding_cost}
     return demand, *(spread_over(name, at_least(name, cost), demand.shape[:1]) for name, cost in costs.items())
 

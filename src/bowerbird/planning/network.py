@@ -43,12 +43,8 @@ class Network:
     opening_stock: np.ndarray = 0.0  # (n_warehouses, n_products), units
 
     def __post_init__(self):
-        ranks = {"demand": 3, "supply_cost": 2, "delivery_cost": 2}
-        for name, rank in ranks.items():
-            if np.ndim(getattr(self, name)) != rank or np.size(getattr(self, name)) == 0:
-                raise ParameterError(f"{name} has shape {np.shape(getattr(self, name))}; give {rank} axes, none empty")
-        m, k, t = np.shape(self.demand)
-        s, w = np.shape(self.supply_cost)
+        m, k, t = at_least("demand", self.demand, axes="n_merchants, n_products, n_days").shape
+        s, w = at_least("supply_cost", self.supply_cost, endless=True, axes="n_suppliers, n_warehouses").shape
         shapes = {
             "demand": (m, k, t), "supply_cost": (s, w), "delivery_cost": (w, m), "transhipment_cost": (w, w),
             "supply_lead_time": (s, w), "transhipment_lead_time": (w, w), "supply_capacity": (s, t),
@@ -282,9 +278,7 @@ def chain_orders(demand: np.ndarray, lead_times, *, window: int, shared: bool = 
     it receives or, `shared`, of the customers' demand. It orders up to what its lead time needs; an order below 0
     returns units. The first days are NaN, where forecasts are not complete.
     """
-    demand = at_least("demand", demand)
-    if demand.ndim != 2 or not demand.size:
-        raise ParameterError(f"demand, shape {demand.shape}: give (n_paths, n_days), none of them 0")
+    demand = at_least("demand", demand, axes="n_paths, n_days")
     window, lead_times = whole("window", window, 1), np.atleast_1d(at_least("lead_times", lead_times))
     received, orders = demand, np.empty((len(lead_times), *demand.shape))
     for stage, lead_time in enumerate(lead_times):

@@ -52,9 +52,7 @@ def dynamic_levels(demand: np.ndarray, *, window: int, lead_time: int, service_l
 
     `demand` is (n_items, n_days), as it came; the first `window` days get level 0.
     """
-    demand = at_least("demand", demand)
-    if demand.ndim != 2:
-        raise ParameterError(f"demand, shape {demand.shape}: give (n_items, n_days)")
+    demand = at_least("demand", demand, axes="n_items, n_days")
     n_items, n_days = demand.shape
     service_level = spread_over("service_level", probabilities("service_level", service_level), (n_items,))
     window, lead_time = whole("window", window, 2), whole("lead_time", lead_time)
