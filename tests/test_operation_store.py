@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bowerbird.data.panel import Panel, build_panel
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY, read_attachments
@@ -245,31 +243,6 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
 def test_what_is_broken_is_refused_with_its_place(day, change, words):
     with pytest.raises(DataError, match=r"2023-05-02\.csv.*" + words):
         read_day(rewritten(day, change), SERIES)
-
-
-@settings(max_examples=100)
-@given(st.data())
-@pytest.mark.drill("Daily operation")
-def test_any_change_of_bytes_is_read_right_or_refused(tmp_path_factory, data):
-    """A day\'s file with bytes changed at random is read as its text says, or refused by its name."""
-    folder = tmp_path_factory.mktemp("fuzz")
-    path = write_deliveries(DELIVERED, folder, "2023-05-02")[0]
-    raw = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(raw)))
-        raw[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
-    path.write_bytes(bytes(raw))
-    try:
-        delivery = read_day(path, SERIES, "missing")
-    except DataError as error:
-        assert str(error).startswith(path.name)
-        return
-    # Read right: the rows are those a plain reading of the text gives
-    rows = [line.split(",") for line in raw.decode("gb18030").replace('"', "").splitlines()[1:] if line.strip(" ,")]
-    assert len(delivery.unknown) <= len(rows)
-    unknown = set(delivery.unknown)
-    seen = sorted(float(row[4]) for row in rows if "/".join(map(str.strip, row[:3])) not in unknown)
-    assert sorted(delivery.demand[~np.isnan(delivery.demand)]) == seen
 
 
 def test_rows_of_unknown_series_are_told_and_kept_apart(day):

@@ -104,7 +104,12 @@ def only_run(folder: Path) -> Iterator[None]:
     """
     path = Path(folder) / LOCK_NAME
     holder = {"process": os.getpid(), "machine": platform.node(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
-    with _open(path) as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise ParameterError(f"{folder} cannot be written to ({error.strerror}); give another folder") from error
+    with open(path, "a+b", buffering=0) as file:  # what its holder wrote stays
         try:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,27 +119,10 @@ def only_run(folder: Path) -> Iterator[None]:
             ) from error
         except OSError:  # a file system that knows no locks, as some of clusters: a second run is not refused there
             pass
-        with _told(folder):
-            file.truncate(0)
-            file.write(json.dumps(holder).encode())
-            sweep(folder)
+        file.truncate(0)
+        file.write(json.dumps(holder).encode())
+        sweep(folder)
         yield
-
-
-def _open(path: Path):
-    with _told(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return open(path, "a+b", buffering=0)  # what its holder wrote stays
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ParameterError(
-            f"{folder} cannot be written to ({error.strerror}); give another folder, or make room"
-        ) from error
 
 
 def _holder(path: Path) -> str:
