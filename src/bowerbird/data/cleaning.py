@@ -50,19 +50,10 @@ def fill_missing(demand: np.ndarray, how: str, n_train: int) -> Cleaned:
     demand : array (n_series, n_days)
     how : {"mean", "median", "nearest", "linear"}
         Mean or median of the series' known training days; the nearest known day; a straight line across the gap.
-    n_train : int
-        Days that the mean and the median are taken from.
+    n_train : int  Days that the mean and the median are taken from.
 
-    Returns
-    -------
-    Cleaned
+    Source: companion articles 002 and 003, data preprocessing.
 
-    Source
-    ------
-    Companion articles 002 and 003, data preprocessing.
-
-    Examples
-    --------
     >>> fill_missing([[2, np.nan, 4, 10]], "linear", n_train=4).demand
     array([[ 2.,  3.,  4., 10.]])
     """
@@ -100,20 +91,13 @@ def outlier_bounds(demand: np.ndarray, rule: str, n_train: int) -> tuple[np.ndar
     rule : {"3 sigma", "box plot", "Hampel"}
         mean +- 3 sd; quartiles -+ 1.5 interquartile ranges; median +- 3 scaled MAD of the last 15 days (causal).
         Where sales are rare, quartiles and MAD are 0 and every sale counts as an outlier.
-    n_train : int
-        Days that the first two rules are fitted on.
+    n_train : int  Days that the first two rules are fitted on.
 
-    Returns
-    -------
-    low, high : arrays (n_series, 1), or (n_series, n_days) for Hampel
-        NaN, or infinite for Hampel, where too few days are known; no day is an outlier there.
+    Returns arrays (n_series, 1), or (n_series, n_days) for Hampel. Where too few days are known they are NaN, for
+    Hampel infinite, and no day is an outlier.
 
-    Source
-    ------
-    Companion articles 002 (z-score, IQR) and 003 (box plot, 3 sigma).
+    Source: companion articles 002 (z-score, IQR) and 003 (box plot, 3 sigma).
 
-    Examples
-    --------
     The first eight days have mean 5 and standard deviation 2:
 
     >>> low, high = outlier_bounds([[2, 4, 4, 4, 5, 5, 7, 9, 1000]], "3 sigma", n_train=8)

@@ -15,22 +15,12 @@ from bowerbird.errors import DataError, ParameterError
 class Panel:
     """Demand of many series on the same days.
 
-    Attributes
+    Parameters
     ----------
-    series : DataFrame, n_series rows
-        seller_no, product_no, warehouse_no and the eight attributes of each series.
-    dates : DatetimeIndex, n_days
-        Consecutive calendar days.
-    demand : float64 array (n_series, n_days)
-        Units shipped per day, not negative. NaN, or the mask of a masked array, marks a missing day.
+    series : DataFrame, n_series rows  The ids seller_no, product_no, warehouse_no, and the eight attributes.
+    dates : DatetimeIndex, n_days  Consecutive calendar days.
+    demand : array (n_series, n_days)  Units shipped per day, at least 0; NaN or masked where a day is missing.
 
-    Raises
-    ------
-    ParameterError
-        Shapes that do not fit, days that are not consecutive, a series that stands twice, demand below 0 or infinite.
-
-    Examples
-    --------
     >>> series = pd.DataFrame({"seller_no": ["s1", "s1"], "product_no": ["p1", "p2"], "warehouse_no": ["w1", "w1"]})
     >>> panel = Panel(series, pd.date_range("2023-05-01", periods=3), [[0, 2, 1], [5, np.nan, 4]])
     >>> panel.n_series, panel.n_days, panel.keys
@@ -114,23 +104,9 @@ class Panel:
 def naive_merge(attachments: Attachments) -> pd.DataFrame:
     """Join 附件1 to 附件2-4 as they stand: days of a warehouse that 附件4 lists twice appear twice.
 
-    wh_29 and wh_38 hold 57 of the 1,996 series. The table has (1,996 + 57) x 166 = 340,798 rows, the total that
-    Table 1 of the paper prints.
+    Returns one row a record: ids, date, qty and the eight attributes. wh_29 and wh_38 hold 57 of the 1,996 series. The
+    table therefore has (1,996 + 57) x 166 = 340,798 rows, the total that Table 1 of the paper prints.
 
-    Parameters
-    ----------
-    attachments : Attachments
-
-    Returns
-    -------
-    DataFrame, one row a record: series key, date, qty and the eight attributes.
-
-    Source
-    ------
-    Table 1, "Total".
-
-    Examples
-    --------
     The twin repeats the same two warehouses. Of its 60 series 2 are stored there:
 
     >>> from bowerbird.data.twin import make_twin
@@ -158,29 +134,14 @@ def _join(table: pd.DataFrame, lookups) -> pd.DataFrame:
 
 
 def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: str = "refuse") -> Panel:
-    """Lay the shipments of an attachment out as a panel, series in order of their key.
+    """Lay the shipments of an attachment out as a panel, series in order of their ids.
 
     Parameters
     ----------
     attachments : Attachments
-    source : {"shipments", "new_items", "promotion"}
-        附件1, 附件5 or 附件6.
-    fill_gaps : {"refuse", "zero", "nan"}
-        What a day missing from a series becomes; "refuse" takes no panel with gaps.
+    source : {"shipments", "new_items", "promotion"}  附件1, 附件5 or 附件6; DataError where it is absent.
+    fill_gaps : {"refuse", "zero", "nan"}  What a day missing from a series becomes; DataError under "refuse".
 
-    Returns
-    -------
-    Panel
-
-    Raises
-    ------
-    DataError
-        The attachment is absent, or a series has gaps and `fill_gaps` is "refuse".
-    ParameterError
-        Unknown `source` or `fill_gaps`.
-
-    Examples
-    --------
     >>> from bowerbird.data.twin import make_twin
     >>> build_panel(make_twin(n_series=4)).demand.shape
     (4, 166)
@@ -234,16 +195,8 @@ CALENDAR_FEATURES = tuple(f"weekday_{day}" for day in range(7)) + tuple(EVENTS)
 def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
     """What is known of a day before it comes: indicators of weekday and event.
 
-    Parameters
-    ----------
-    dates : DatetimeIndex, n_days
+    Returns an array (n_days, 12) of 0.0 and 1.0, columns as CALENDAR_FEATURES. Days outside 2022 to 2024 have no event.
 
-    Returns
-    -------
-    array (n_days, 12) of 0.0 and 1.0, columns as CALENDAR_FEATURES; days outside 2022 to 2024 carry no event.
-
-    Examples
-    --------
     January 20, 2023 was a Friday in the Spring Festival:
 
     >>> day = calendar_features(pd.DatetimeIndex(["2023-01-20"]))[0]
@@ -271,22 +224,14 @@ class Scaler:
 
 
 def fit_scaler(demand: np.ndarray, kind: str, n_train: int) -> Scaler:
-    """Fit a scaler on the first `n_train` days; later days may lie outside its range.
+    """Fit a scaler on the first `n_train` days; later days may lie outside its range. A constant series gets scale 1.
 
     Parameters
     ----------
-    demand : array (n_series, n_days)
-    kind : {"min-max", "z"}
-        To [0, 1], or to mean 0 and standard deviation 1, over the training days.
-    n_train : int
-        Training days. Companion article 002 fits before the split: the test days then leak into training.
+    demand : array (n_series, n_days)  NaN is a missing day.
+    kind : {"min-max", "z"}  To [0, 1], or to mean 0 and standard deviation 1, over the training days.
+    n_train : int  Training days. Companion article 002 fits on all days: the test days then leak into training.
 
-    Returns
-    -------
-    Scaler. A constant series gets scale 1.
-
-    Examples
-    --------
     The first eight days have mean 5 and standard deviation 2:
 
     >>> scaler = fit_scaler([[2, 4, 4, 4, 5, 5, 7, 9, 19]], "z", n_train=8)
@@ -312,13 +257,9 @@ def aggregate(panel: Panel, period: str) -> pd.DataFrame:
     panel : Panel
     period : {"day", "week", "month"}
 
-    Returns
-    -------
-    DataFrame (n_series, n_periods) of units a period; columns are the first days of the periods. A period with a
-    missing day (NaN) is NaN.
+    Returns a DataFrame (n_series, n_periods) of units a period; columns are the first days of the periods. A period
+    with a missing day is NaN.
 
-    Examples
-    --------
     Eight days from a Sunday hold one whole week:
 
     >>> panel = Panel(pd.DataFrame({"name": ["a"]}), pd.date_range("2023-05-07", periods=8), [[9, 1, 2, 3, 4, 5, 6, 7]])

@@ -81,13 +81,12 @@ PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
 
 @dataclass(frozen=True)
 class Attachments:
-    """The validated attachments of one folder.
+    """The validated attachments of one folder: ids are str, dates Timestamps, qty int64 (units per day).
 
     Attributes
     ----------
     shipments, products, sellers, warehouses : DataFrame
-        附件1 to 附件4. Ids are str, dates Timestamps, qty int64 (units per day). Rows that stand twice in
-        `warehouses` are kept, since the paper's merge depends on them.
+        附件1 to 附件4. Rows that stand twice in `warehouses` are kept, since the paper's merge depends on them.
     new_items, promotion : DataFrame or None
         附件5 and 附件6; None where absent.
     files : dict
@@ -108,25 +107,11 @@ class Attachments:
 
 
 def read_attachments(folder) -> Attachments:
-    """Read and validate a folder of attachments.
+    """Read and validate a folder that holds 附件1 to 附件4, and 附件5 and 附件6 if there are any, each as csv or Excel.
 
-    Parameters
-    ----------
-    folder : path
-        Holds 附件1 to 附件4, and 附件5 and 附件6 if there are any, each as csv or Excel.
+    DataError names a missing file or column, an empty file, an unknown id, an unreadable date, a qty that is no whole
+    number from 0 on, a repeated key, and rows that contradict each other.
 
-    Returns
-    -------
-    Attachments
-
-    Raises
-    ------
-    DataError
-        Missing file or column, empty file, unknown id, unreadable date, qty that is no whole number >= 0, repeated
-        key, contradictory rows.
-
-    Examples
-    --------
     A synthetic folder of 4 series and 166 days:
 
     >>> from tempfile import TemporaryDirectory

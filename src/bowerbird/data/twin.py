@@ -132,11 +132,9 @@ class Twin(Attachments):
 
     Attributes
     ----------
-    shipments, products, sellers, warehouses, new_items, promotion : DataFrame
-        As 附件1 to 附件6; qty in units per day.
-    truth : DataFrame, n_series rows sorted by key
-        seller_no, product_no, warehouse_no, curve (latent class), level (mean units per day before stock-outs),
-        dispersion (a in variance = m + a m^2), promotion_lift (NaN where not in 附件6), stockout_days, flash_days.
+    truth : DataFrame, n_series rows sorted by their ids
+        The ids, curve (latent class), level (mean units per day before stock-outs), dispersion (a in variance =
+        m + a m^2), promotion_lift (NaN where not in 附件6), stockout_days, flash_days.
     truth_mean : array (n_series, n_days)
         Expected demand before stock-outs, flash sales and counting noise: the forecast of an oracle. Rows as `truth`.
     """
@@ -150,21 +148,9 @@ def make_twin(n_series: int = 300, seed: int = 0) -> Twin:
 
     Parameters
     ----------
-    n_series : int
-        Series in 附件1, 1,996 at full size; products, new items and idle rows come in proportion.
+    n_series : int  Series in 附件1, 1,996 at full size; products, new items and idle rows come in proportion.
     seed : int
 
-    Returns
-    -------
-    Twin
-
-    Raises
-    ------
-    ParameterError
-        No series.
-
-    Examples
-    --------
     At full size the products, sellers and warehouses are as many as the contest's:
 
     >>> twin = make_twin(1996)
