@@ -253,22 +253,16 @@ def test_no_weights_beat_those_fitted_in_hindsight():
     assert row["weights in hindsight"] < max(scores) + 0.05
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
+def test_forecasts_that_do_not_fit_are_named():
+    for answer, message in (
         (np.zeros((40, 9)), r"m: the forecast has shape \(40, 9\)"),
         (np.full((40, 10), np.nan), "400 missing numbers"),
-    ],
-)
-def test_wrong_answers_are_named(answer, message):
-    with pytest.raises(ParameterError, match=message):
-        make_forecasts(panel(), [Method("m", lambda known, horizon, seed: answer)], SHORT[:1])
-
-
-def test_beyond_the_panel():
-    made = make_forecasts(panel(), [Method("mean 14", mean14)], [Protocol("C", (85,), 10)])
+    ):
+        with pytest.raises(ParameterError, match=message):
+            make_forecasts(panel(), [Method("m", lambda known, horizon, seed, answer=answer: answer)], SHORT[:1])
+    beyond = [Protocol("C", (85,), 10)]
     with pytest.raises(ParameterError, match="pass the panel's 90 days"):
-        ladder_table(panel(), made, [Protocol("C", (85,), 10)])
+        ladder_table(panel(), make_forecasts(panel(), [Method("mean 14", mean14)], beyond), beyond)
 
 
 def test_the_issues_rows_on_the_original_attachments(original):
