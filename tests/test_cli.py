@@ -42,15 +42,3 @@ def test_a_mistake_is_one_message_and_exit_2(monkeypatch, capsys, arguments, wor
         call(monkeypatch, *arguments)
     shown = capsys.readouterr().err
     assert stop.value.code == 2 and words in shown and "Traceback" not in shown
-
-
-def test_a_broken_csv_is_named_with_row_column_and_value(monkeypatch, capsys, tmp_path):
-    call(monkeypatch, "twin", "--out", str(tmp_path), "--series", "10")
-    shipments = next(tmp_path.glob("附件1*"))
-    lines = shipments.read_text(encoding="utf-8").splitlines()
-    lines[17] = lines[17].rsplit(",", 1)[0] + ",abc"
-    shipments.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(SystemExit):
-        call(monkeypatch, "check", str(tmp_path))
-    shown = capsys.readouterr().err
-    assert all(word in shown for word in (shipments.name, "row 18", "qty", "'abc'"))

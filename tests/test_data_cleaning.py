@@ -206,8 +206,3 @@ def test_missing_days_are_no_stock_out():
 def test_what_cannot_be_cleaned_is_refused_by_name(call, named):
     with pytest.raises(ParameterError, match=named):
         call()
-
-
-def test_a_masked_day_is_a_missing_one():
-    demand = np.ma.masked_array([[2.0, 99_999.0, 4.0]], [[False, True, False]])
-    assert fill_missing(demand, "mean", 3).demand.tolist() == [[2, 3, 4]]

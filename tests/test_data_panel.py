@@ -69,11 +69,6 @@ def test_what_a_panel_cannot_hold_is_refused(panel, change, message):
         replace(panel, **change)
 
 
-def test_a_mask_marks_missing_days(panel):
-    masked = np.ma.masked_array(np.arange(12.0).reshape(3, 4), np.eye(3, 4, dtype=bool))
-    np.testing.assert_array_equal(Panel(panel.series, panel.dates, masked).demand, masked.filled(NAN))
-
-
 def test_select_by_row_numbers_keeps_their_order_and_takes_a_mask(panel):
     chosen = panel.select([2, 0])
     assert chosen.demand.tolist() == [[20, 21, 22, 23], [0, 1, 2, 3]]

@@ -111,9 +111,3 @@ def test_no_known_day_is_nan_everywhere():
 def test_errors_name_the_cure(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
-
-
-@pytest.mark.parametrize("score", [metrics.mae, metrics.one_minus_wmape, metrics.rmse, metrics.bias])
-def test_masked_days_are_ignored(score):
-    masked = np.ma.masked_equal([[3.0, 9e9, 5], [1, 2, 9e9]], 9e9)
-    assert score(masked, np.full((2, 3), 4.0)) == score(masked.filled(np.nan), np.full((2, 3), 4.0))

@@ -196,17 +196,6 @@ def test_files_are_written_a_day_each_and_read_back(tmp_path):
         np.testing.assert_array_equal(delivery.demand, DELIVERED.demand[:, column])
 
 
-def test_order_format_and_encoding_change_no_content(day, tmp_path):
-    whole = read_day(day, SERIES)
-    other = pd.read_csv(day).iloc[::-1][["qty", "date", "warehouse_no", "seller_no", "product_no"]]
-    other.to_excel(tmp_path / "x.xlsx", index=False)
-    other.assign(date="2023/5/2", 备注="好").to_csv(tmp_path / "x.csv", index=False, encoding="gbk")
-    for name in ("x.xlsx", "x.csv"):
-        again = read_day(tmp_path / name, SERIES)
-        assert again.date == whole.date and again.checksum != whole.checksum
-        np.testing.assert_array_equal(again.demand, whole.demand)
-
-
 def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
     gap = replace(DELIVERED, demand=np.where(DELIVERED.demand == 8, np.nan, DELIVERED.demand))
     path = write_deliveries(gap, tmp_path, "2023-05-02")[0]
@@ -224,8 +213,6 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
     ("change", "words"),
     [
         (lambda t: t.assign(qty=["1", "-2", "3"]), "row 3, column qty: '-2' is negative"),
-        (lambda t: t.assign(qty=["1", "2.5", "3"]), "row 3, column qty: '2.5' is fractional"),
-        (lambda t: t.assign(date=["2023-05-02", "2023-05-02", "tomorrow"]), "row 4, column date: 'tomorrow' is no day"),
         (
             lambda t: t.assign(date=["2023-05-02", "2023-05-02", "2023-05-03"]),
             "row 4, column date: '2023-05-03' is not the",
@@ -234,9 +221,6 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
             lambda t: t.assign(product_no=["p1", "p9", "p1"]),
             "row 4, columns .*without 'seller_1/p2/w1' .1 series of 3 have no row, and 1 rows are of no series of the",
         ),
-        (lambda t: pd.concat([t, t.iloc[:1]]), "row 5, columns .*stands already in row 2"),
-        (lambda t: t.drop(columns="qty"), "row 1: column qty is missing"),
-        (lambda t: t.iloc[:0], "no rows below the header"),
         (lambda t: t.iloc[:2], "row 3, columns .*ends without 'seller_2/p1/w2'"),
     ],
 )
@@ -250,17 +234,6 @@ def test_rows_of_unknown_series_are_told_and_kept_apart(day):
     delivery = read_day(path, SERIES)
     np.testing.assert_array_equal(delivery.demand, [2, 0, 8])
     assert delivery.unknown.to_dict() == {2: "seller_1/new/w1"}
-
-
-def test_days_on_several_sheets_are_refused(tmp_path):
-    paths = write_deliveries(DELIVERED, tmp_path)
-    with pd.ExcelWriter(tmp_path / "may.xlsx") as book:
-        for path in paths[:2]:
-            pd.read_csv(path).to_excel(book, sheet_name=path.stem, index=False)
-    with pytest.raises(
-        DataError, match=r"may.xlsx, row 2 of sheet '2023-05-02', column date: '2023-05-02' is not the day of the first"
-    ):
-        read_day(tmp_path / "may.xlsx", SERIES)
 
 
 def test_only_whole_visible_tables_are_deliveries(tmp_path):
