@@ -66,6 +66,18 @@ def test_sizes_over_seeds_are_those_of_single_fits():
     np.testing.assert_allclose(found["sd"], np.std(four, axis=0, ddof=1))
 
 
+def test_numbers_of_clusters_by_hand():
+    curves = np.repeat([0.0, 5.0, 9.0], [3, 5, 8])[:, None] + np.random.default_rng(0).normal(0, 0.1, (16, 20))
+    table = study.numbers_of_clusters(curves, (1, 3), degree=0).set_index("K")
+    labels = np.repeat([0, 1, 2], [3, 5, 8])
+    means = np.array([curves[labels == k].mean() for k in range(3)])
+    within = ((curves - means[labels][:, None]) ** 2).sum()
+    assert table.loc[3, "variance explained"] == pytest.approx(1 - within / ((curves - curves.mean()) ** 2).sum())
+    assert table.loc[1, "variance explained"] == pytest.approx(0, abs=1e-12)
+    assert table.loc[3, "mean ARI of starts"] == 1
+    assert table.loc[3, "BIC (curves)"] < table.loc[1, "BIC (curves)"]
+
+
 # ---- the K-means of Tables 1 and 2 ----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from bowerbird.checks import floats
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError
-from bowerbird.studies.style import BLUE, COLOURS, GREY, ORANGE, format_days, new_figure, with_sliders
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, format_days, new_figure, with_sliders
 
 
 def responsibilities(history: list[np.ndarray], iterations: list[int]):
@@ -35,16 +36,23 @@ def em_steps(history: list[np.ndarray]):
     return with_sliders(lambda iteration: responsibilities(history, [1, iteration, n]), iteration=(min(5, n), 1, n))
 
 
-def likelihood(histories: dict[str, list[float]]):
-    """How far each run of EM is below the highest log-likelihood of all, after every iteration."""
-    figure, axis = new_figure(width=6, height=3)
-    highest = max(history[-1] for history in histories.values())
-    for (name, history), colour in zip(histories.items(), (BLUE, ORANGE), strict=False):
-        below = np.maximum(highest - np.array(history), 1e-2)  # the highest itself is on no logarithmic axis
-        axis.plot(range(1, len(history) + 1), below, "o-", ms=3, color=colour, label=name)
-    axis.set(title="Log-likelihood: every step of EM comes nearer a maximum", xlabel="iteration")
-    axis.set(ylabel="below the highest reached", xscale="log", yscale="log")
-    axis.legend(frameon=False)
+def likelihood(random: list[list[float]], chosen: list[float]):
+    """The log-likelihood of some runs of EM from random clusters, and of the one from the best of many short runs."""
+    figure, axis = new_figure(width=6.5, height=3)
+    for history in random:
+        axis.plot(range(1, len(history) + 1), history, ".-", ms=4, lw=1, color=GREY)
+    axis.lines[0].set_label("random starts")
+    axis.plot(range(1, len(chosen) + 1), chosen, ".-", ms=5, lw=2, color=BLUE, label="best of short runs")
+    lowest, highest = (f([history[-1] for history in (*random, chosen)]) for f in (min, max))
+    room = max(highest - lowest, 1)
+    axis.set(ylim=(lowest - room, highest + 0.1 * room), xscale="log", xlabel="iteration", ylabel="log-likelihood")
+    axis.set_title("EM climbs at every iteration; the start decides how high")
+    longest = max(map(len, (*random, chosen)))
+    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if n <= longest]
+    axis.set_xticks(ticks, ticks)
+    axis.minorticks_off()
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.legend(frameon=False, loc="lower right")
     return figure
 
 
@@ -75,26 +83,19 @@ def mean_curves(dates, curves: np.ndarray, means: np.ndarray, variances: np.ndar
     return figure
 
 
-def one_curve(dates, curve: np.ndarray, fits: dict[str, np.ndarray]):
-    """One series and the polynomials that fit it best."""
-    figure, axis = new_figure(width=6.5, height=2.8)
-    axis.plot(dates, curve, color=GREY, lw=0.8, label="one series")
-    for (name, fit), colour in zip(fits.items(), COLOURS, strict=False):
-        axis.plot(dates, fit, color=colour, lw=1.8, label=name)
-    axis.set(title="One curve, one cluster: least squares", ylabel="log(1 + units a day)")
-    axis.legend(frameon=False, ncols=4, fontsize=8)
-    format_days(axis)
-    return figure
-
-
 def criteria(table: pd.DataFrame):
-    """Information criteria against the number of clusters, each above its own least value."""
-    figure, axis = new_figure(width=5.5, height=3)
-    for name, colour, style in zip(table.columns[1:], COLOURS, ("o-", "s--", "^:"), strict=False):
-        axis.plot(table["K"], (table[name] - table[name].min()) / 1e3, style, ms=4, color=colour, label=name)
-    axis.set_xticks(table["K"])
-    axis.set(title="How many clusters?", xlabel="number of clusters K", ylabel="above the least, thousands")
-    axis.legend(frameon=False, fontsize=8)
+    """Left, BIC above its least value; right, what more clusters explain, and how far starts agree."""
+    figure, (left, right) = new_figure(1, 2, width=9, height=3)
+    bic = table["BIC (curves)"]
+    left.plot(table["K"], (bic - bic.min()) / 1e3, "o-", ms=4, color=BLUE)
+    left.set(title="BIC: the least is best", ylabel="above the least, thousands")
+    right.plot(table["K"], table["variance explained"], "o-", ms=4, color=GREEN, label="variance of curves explained")
+    right.plot(table["K"], table["mean ARI of starts"], "s--", ms=4, color=ORANGE, label="agreement of starts (ARI)")
+    right.set(title="What more clusters give", ylim=(0, 1.05))
+    right.legend(frameon=False, fontsize=8, loc="lower right")
+    for axis in (left, right):
+        axis.set_xticks(table["K"])
+        axis.set_xlabel("number of clusters K")
     return figure
 
 
@@ -118,11 +119,12 @@ def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
     return (logs - mean) / np.maximum(sd, 1e-6)
 
 
-def fit(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0, **options) -> PolynomialRegressionMixture:
-    """Fit a mixture to be compared with others; its warnings do not matter here."""
+def fit(curves, n_clusters: int, degree: int = 3, seed: int = 0, callback=None, **options):
+    """A mixture to be compared with others; its warnings do not matter here."""
+    mixture = PolynomialRegressionMixture(n_clusters, degree, random_state=seed, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return PolynomialRegressionMixture(n_clusters, degree, random_state=seed, **options).fit(curves)
+        return mixture.fit(curves, callback=callback)
 
 
 def sizes_over_seeds(curves: np.ndarray, n_clusters: int, seeds: Iterable[int], degree: int, **options) -> pd.DataFrame:
@@ -155,12 +157,26 @@ def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int 
 
 
 def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int = 0) -> pd.DataFrame:
-    """BIC and ICL of mixtures with several numbers of clusters K; the least is best."""
-    fits = {k: fit(curves, k, degree, seed, tol=1e-6) for k in numbers}
-    rows = [
-        {"K": k, "BIC (curves)": mixture.bic(), "BIC (points)": mixture.bic("points"), "ICL (curves)": mixture.icl()}
-        for k, mixture in fits.items()
-    ]
+    """BIC and ICL of mixtures with several numbers of clusters K, and what their clusters are worth.
+
+    "variance explained" is the share of the curves' variance that the mean curves take away; the ARI is that of all
+    pairs among four starts.
+    """
+    rows = []
+    for k in numbers:
+        mixture, *others = (fit(curves, k, degree, seed + start, tol=1e-6) for start in range(4))
+        labels = [one.predict(curves) for one in (mixture, *others)]
+        unexplained = np.mean((curves - mixture.mean_curves()[labels[0]]) ** 2)
+        rows.append(
+            {
+                "K": k,
+                "BIC (curves)": mixture.bic(),
+                "BIC (points)": mixture.bic("points"),
+                "ICL (curves)": mixture.icl(),
+                "variance explained": 1 - unexplained / curves.var(),
+                "mean ARI of starts": np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)]),
+            }
+        )
     return pd.DataFrame(rows)
 
 
