@@ -27,6 +27,7 @@ from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
 
 SEEDS = (0, 1, 2, 3, 4)
+ORACLE = "oracle (knows the mean)"
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # levels that are scored; the outer two bound the 80 % interval
 
 
@@ -125,7 +126,7 @@ def average(forecasts: Forecasts, name: str, parts: Iterable[str]) -> Forecasts:
 def oracle(truth: np.ndarray, protocols: Iterable[Protocol]) -> Forecasts:
     """Forecasts by the twin's true mean (n_series, n_days), which no method knows: an upper bound."""
     cuts = {(origin, protocol.horizon) for protocol in protocols for origin in protocol.origins}
-    return {Key("oracle (knows the mean)", o, h, 0): Forecast(truth[:, o : o + h]) for o, h in sorted(cuts)}
+    return {Key(ORACLE, o, h, 0): Forecast(truth[:, o : o + h]) for o, h in sorted(cuts)}
 
 
 def actual_demand(panel: Panel, origin: int, horizon: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import least_absolute_weights
 from bowerbird.evaluation.bootstrap import estimate, samples
-from bowerbird.evaluation.ladder import QUANTILES, Forecasts, Key, Method, Protocol, actual_demand, mean_point
+from bowerbird.evaluation.ladder import ORACLE, QUANTILES, Forecasts, Key, Method, Protocol, actual_demand, mean_point
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
 
@@ -31,7 +31,7 @@ def ladder_table(
     low and high are the 95 % bootstrap interval of 1-WMAPE over series. Quantile loss and coverage are NaN for a method
     without a distribution. `methods` names the kinds; a method not among them is an "ensemble".
     """
-    kinds = {method.name: method.kind for method in methods}
+    kinds = {ORACLE: "hindsight"} | {method.name: method.kind for method in methods}
     names = list(dict.fromkeys(key.method for key in forecasts))
     weights = _weights(panel, n_draws, seed)
     rows = []

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from bowerbird.errors import ParameterError
 from bowerbird.evaluation.levels import LEVELS, PERIODS
-from bowerbird.studies.style import BLUE, BROWN, GREEN, GREY, ORANGE, PINK, PURPLE, RED, SKY, new_figure
+from bowerbird.studies.style import COLOURS, METHOD_COLOURS, new_figure
+
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, _, SKY = COLOURS
 
 KINDS = {
     "simple": BLUE, "combination": GREEN, "denoised": SKY, "statistical": PURPLE, "learning": BROWN, "neural": ORANGE,
@@ -13,21 +14,23 @@ KINDS = {
 }  # fmt: skip
 """Colour of each kind of method; others are grey."""
 
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-
 
 def ladder(table: pd.DataFrame):
-    """1 - WMAPE of every method under each protocol with its 95 % interval, and its bias under the last protocol."""
+    """1 - WMAPE of every method under each protocol with its 95 % interval, and its bias under the last protocol.
+
+    Vertical lines are the upper bounds, of kind "hindsight".
+    """
     lowest = 0.4  # left end of the axis; a lower score stands at the edge with its number
     protocols = list(table["protocol"].unique())
-    bound = table[table["kind"] == "hindsight"].set_index("protocol")["1-WMAPE"]
+    bounds = table[table["kind"] == "hindsight"].pivot(index="method", columns="protocol", values="1-WMAPE")
+    styles = dict(zip(bounds.index, ("--", ":"), strict=False))
     rows = table[table["kind"] != "hindsight"]
     order = rows[rows["protocol"] == protocols[-1]].sort_values("1-WMAPE")["method"].tolist()
     figure, axes = new_figure(
         1, len(protocols) + 1, width=11.5, height=0.235 * len(order) + 1.3, sharey=True,
         width_ratios=[1] * len(protocols) + [0.8],
     )  # fmt: skip
-    highest = max(rows["high"].max(), bound.max() if len(bound) else 0) + 0.02
+    highest = max(rows["high"].max(), bounds.to_numpy().max()) + 0.02
     for axis, protocol in zip(axes, [*protocols, protocols[-1]], strict=True):
         part = rows[rows["protocol"] == protocol].set_index("method").reindex(order)
         colours = [KINDS.get(kind, GREY) for kind in part["kind"]]
@@ -43,16 +46,19 @@ def ladder(table: pd.DataFrame):
         for row, value in enumerate(part["1-WMAPE"]):
             if value < lowest:
                 axis.text(lowest + 0.008, row, f"{value:.2f}", fontsize=7, va="center")
-        if protocol in bound:
-            axis.axvline(bound[protocol], color=RED, ls="--", lw=1.2)
+        for name, style in styles.items():
+            axis.axvline(bounds.loc[name, protocol], color=RED, ls=style, lw=1.2)
         best = part["1-WMAPE"].max()
-        axis.set(title=f"{protocol}: best {best:.3f}", xlabel="1 − WMAPE, 95 % interval", xlim=(lowest - 0.01, highest))
+        axis.set(
+            title=f"{protocol}: best leak-free {best:.3f}",
+            xlabel="1 − WMAPE, 95 % interval",
+            xlim=(lowest - 0.01, highest),
+        )
     axes[0].set_yticks(np.arange(len(order)), order, fontsize=7.5)
     axes[0].set_ylim(-0.7, len(order) - 0.3)
     present = [kind for kind in KINDS if kind in set(rows["kind"])]
     handles = [axes[0].plot([], [], "o", color=KINDS[kind], label=kind)[0] for kind in present]
-    if len(bound):
-        handles.append(axes[0].plot([], [], color=RED, ls="--", label="best constant in hindsight")[0])
+    handles += [axes[0].plot([], [], color=RED, ls=style, label=name)[0] for name, style in styles.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
     return figure
 
@@ -77,37 +83,44 @@ def differences(table: pd.DataFrame):
     return figure
 
 
-def levels(table: pd.DataFrame, by: str = "method"):
-    """1 - WMAPE at every level, a panel for each period, and the bias of the total; `by` is "method" or "how"."""
-    names = list(table[by].unique())
-    if len(names) > len(MARKERS):
-        raise ParameterError(f"the table has {len(names)} kinds of {by}; choose {len(MARKERS)} or fewer")
-    colours = (BLUE, ORANGE, GREEN, PURPLE, BROWN, PINK, GREY)
+def levels(table: pd.DataFrame):
+    """1 - WMAPE of four methods or fewer at every level, a panel for each period, and the bias of the total."""
+    names = list(table["method"].unique())
+    colours = [METHOD_COLOURS[name] for name in names]
     periods = [period for period in PERIODS if period in set(table["period"])]
-    figure, axes = new_figure(
-        1, len(periods) + 1, width=11.5, height=3.6, squeeze=False, width_ratios=[1] * len(periods) + [0.75]
-    )
+    figure, axes = new_figure(1, len(periods) + 1, width=11.5, height=3.6, width_ratios=[1] * len(periods) + [0.75])
     position, lowest = np.arange(len(LEVELS)), table["1-WMAPE"].min() - 0.03
-    for axis, period in zip(axes[0], periods, strict=False):
-        part = table[table["period"] == period]
-        for k, name in enumerate(names):
-            score = part[part[by] == name].groupby("level")["1-WMAPE"].mean().reindex(list(LEVELS))
-            axis.plot(position, score, color=colours[k], marker=MARKERS[k], ms=5, lw=1.2, label=name)
+    for axis, period in zip(axes, periods, strict=False):
+        part = table[table["period"] == period].pivot(index="level", columns="method", values="1-WMAPE")
+        for name, colour, marker in zip(names, colours, "osD^", strict=False):
+            axis.plot(position, part.loc[list(LEVELS), name], color=colour, marker=marker, ms=5, lw=1.2, label=name)
         axis.set_xticks(position, list(LEVELS), fontsize=8, rotation=25)
         axis.set(title={"day": "by day", "week": "by week", "horizon": "sum over the horizon"}[period])
         axis.set_ylim(lowest, 1)
         axis.label_outer()
-    axes[0, 0].set_ylabel("1 − WMAPE")
-    total = table[(table["level"] == "total") & (table["period"] == "horizon")].groupby(by)["bias"].mean()[names]
-    axes[0, -1].barh(position := np.arange(len(names)), total, color=colours[: len(names)], height=0.6)
-    axes[0, -1].set_yticks(position, names, fontsize=8)
-    axes[0, -1].axvline(0, color="black", lw=0.8)
-    axes[0, -1].set(title="bias of the total", xlabel="share of demand", ylim=(len(names) - 0.5, -0.5))
-    axes[0, -1].locator_params(axis="x", nbins=4)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)), frameon=False, fontsize=8)
-    figure.suptitle(
-        "Errors of single days cancel in sums, a bias does not: at the total over the horizon the score is 1 − |bias|",
-        fontsize=10,
-    )
+    axes[0].set_ylabel("1 − WMAPE")
+    total = table[(table["level"] == "total") & (table["period"] == "horizon")].set_index("method")["bias"][names]
+    axes[-1].barh(names, total, color=colours, height=0.6)
+    axes[-1].axvline(0, color="black", lw=0.8)
+    axes[-1].set(title="bias of the total", xlabel="share of demand")
+    axes[-1].tick_params(axis="y", labelsize=8)
+    axes[-1].invert_yaxis()
+    axes[-1].locator_params(axis="x", nbins=4)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def reconciled(table: pd.DataFrame):
+    """How far each way to forecast sums is ahead of summing the forecasts of single series, at every level."""
+    scores = table.pivot(index=["period", "level"], columns="how", values="1-WMAPE")
+    ahead = scores.drop(columns="bottom-up").sub(scores["bottom-up"], axis=0)
+    figure, axes = new_figure(1, 2, width=9.5, height=3.4, sharey=True)
+    for axis, (period, title) in zip(
+        axes, {"day": "single days", "horizon": "sum over the horizon"}.items(), strict=True
+    ):
+        ahead.loc[period].reindex(list(LEVELS)).plot.bar(ax=axis, color=[GREY, BLUE, GREEN], legend=False, rot=0)
+        axis.axhline(0, color="black", lw=0.8)
+        axis.set(title=title, xlabel="", ylabel="ahead of bottom-up, 1 − WMAPE")
+        axis.grid(axis="x", visible=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
