@@ -9,6 +9,7 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
+from test_runs_pages import follow_links, too_wide
 
 from bowerbird.data.reader import read_attachments
 from bowerbird.files import read_json
@@ -117,14 +118,11 @@ def test_run_json_says_how_it_was_made(smoke):
     assert run["versions"]["torch"] and run["device"]
 
 
-def test_the_index_links_to_files_that_exist_and_asks_nothing_of_the_network(smoke):
-    page = (smoke / "index.html").read_text(encoding="utf-8")
-    links = re.findall(r'(?:href|src)="([^"]+)"', page)
-    assert len(links) > 30
-    for link in links:
-        file, _, part = link.partition("#")
-        assert not link.startswith("http") and (not file or (smoke / file).is_file()), link
-        assert file or f'id="{part}"' in page, link
+def test_every_link_of_the_site_leads_somewhere_and_its_pages_fit_a_phone(smoke, tmp_path):
+    found = [*smoke.glob("*.html"), *(smoke / "notebooks").glob("*.html")]
+    assert {page.stem for page in found} >= {"index", "VERDICT", "glossary", "references", *NAMES}
+    assert {page.resolve() for page in found} <= follow_links(smoke, found)
+    assert too_wide(found, tmp_path) == ""
 
 
 def test_nothing_runs_twice(smoke, capsys):

@@ -131,7 +131,7 @@ def test_pages_show_ids_and_obey_none(tmp_path):
     stage = Stage.begin("17_verdict", str(tmp_path))
     stage.table("headline", hostile_table())
     stage.complete()
-    page = pages.write_index(tmp_path).read_text(encoding="utf-8")
+    page = pages.write_site(tmp_path).read_text(encoding="utf-8")
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 4
 
     outputs = [
@@ -141,8 +141,7 @@ def test_pages_show_ids_and_obey_none(tmp_path):
         new_output("error", ename="KeyError", evalue=SCRIPT, traceback=[f"KeyError: {SCRIPT}"]),
     ]
     cell = new_code_cell("frame", outputs=outputs, execution_count=1)
-    nbformat.write(new_notebook(cells=[cell]), tmp_path / "08_plan.ipynb")
-    page = pages.write_notebook(tmp_path / "08_plan.ipynb")[0].read_text(encoding="utf-8")
+    page = pages.lesson(new_notebook(cells=[cell]).cells)[0]
     assert obeyed(page) == [] and page.count("&lt;script&gt;") >= 3
 
 

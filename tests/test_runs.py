@@ -4,11 +4,14 @@ import hashlib
 import json
 import shutil
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_notebook
 from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from test_runs_pages import follow_links
 
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.files import atomic_path, read_record, write_record
@@ -321,7 +324,12 @@ def finish(tmp_path, monkeypatch):
                 stage.page("VERDICT.md", "x", "")
             stage.complete()
             stage.finish({"parameters": parameters[stage.name]})
-        record = {"command": "python -m bowerbird reproduce", "profile": "demo", "data": "attachments"}
+        outputs = [new_output("stream", text=text) for text in ("a mean of 3", "seller_6 sold 3")]
+        (run / "notebooks").mkdir(exist_ok=True)
+        notebook = new_notebook(cells=[new_code_cell("print(mean)", outputs=outputs)])
+        nbformat.write(notebook, run / "notebooks" / "17_verdict.ipynb")
+        record = {"command": "python -m bowerbird reproduce", "profile": "demo", "data": "attachments", "seed": 0}
+        record |= {"device": "cpu", "commit": "unknown", "seconds": {"17_verdict": 1.0}, "seconds_total": 1.0}
         write_record(run / "run.json", record | {"parameters": parameters} | about)
         return run
 
@@ -335,8 +343,12 @@ def test_the_report_holds_derived_results_and_no_series(finish, tmp_path):
     shutil.copy(run / "tables" / "headline.csv", run / "tables" / "table_1.csv")  # no stage of the run wrote it
     folder = report.keep(str(run))
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()) == [
-        "VERDICT.md", "figures/table_3.png", "run.json", "tables/headline.csv", "tables/headline.md",
+        "VERDICT.html", "VERDICT.md", "figures/table_3.png", "glossary.html", "index.html", "notebooks/17_verdict.html",
+        "references.html", "run.json", "tables/headline.csv", "tables/headline.md",
     ]  # fmt: skip
+    page = (folder / "notebooks" / "17_verdict.html").read_text(encoding="utf-8")
+    assert "a mean of 3" in page and "seller_6" not in page
+    follow_links(folder, [*folder.glob("*.html"), *(folder / "notebooks").glob("*.html")])
     assert "someone" not in (folder / "run.json").read_text(), "no path of the machine is kept"
 
 

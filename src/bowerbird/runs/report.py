@@ -1,4 +1,4 @@
-"""What reports/ keeps of a run: what its notebooks wrote with keep=True, and its pages.
+"""What reports/ keeps of a run: what its notebooks wrote with keep=True, and the site of its pages.
 
 These are derived numbers and figures; none draws or lists a series of the attachments.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bowerbird.errors import MissingResult
 from bowerbird.files import read_record, write_json
+from bowerbird.runs import pages
 from bowerbird.runs.stage import Stage, project_root
 
 
@@ -48,6 +49,7 @@ def keep(run: str) -> Path:
             parameters["data"] = "attachments"
     record["command"] = re.sub(r" --(data|out|cluster)[= ].*?(?= --|$)", "", record["command"])
     write_json(partial / "run.json", record)
+    pages.write_site(partial, run=source)
     shutil.rmtree(target, ignore_errors=True)  # only now: an interrupted copy leaves the old report
     partial.rename(target)
     return target

@@ -211,7 +211,6 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
             stage.forget()
         done = folder / f"{path.stem}.ipynb"
         running.replace(done)
-        made = pages.write_notebook(done)
         seconds = time.perf_counter() - started
         about = {
             "stage": path.stem,
@@ -221,7 +220,7 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
             "seconds": round(seconds, 1),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        stage.finish(about | _circumstances(job), (done, *made))
+        stage.finish(about | _circumstances(job), (done,))
     return seconds
 
 
@@ -314,4 +313,4 @@ def _write_pages(job: Job) -> None:
                 "stage_commits": {name: record["commit"] for name, record in records.items()},
             },
         )
-        pages.write_index(job.folder)
+        pages.write_site(job.folder)

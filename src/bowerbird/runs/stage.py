@@ -34,6 +34,8 @@ from bowerbird.files import (
 )
 from bowerbird.runs.parameters import of_this_kernel
 
+SEE = "**What to see:** "  # begins the caption above a figure
+
 
 def project_root() -> Path:
     """The checkout the package was installed from, or the current folder where there is none."""
@@ -307,7 +309,7 @@ class Stage:
             figure.savefig(temporary)
         self.wrote(path, caption, keep)
         if get_ipython():
-            display(Markdown(f"**What to see:** {caption}"))
+            display(Markdown(f"{SEE}{caption}"))
         return figure
 
 

@@ -35,17 +35,19 @@ def format_days(axis) -> None:
 
 
 def with_sliders(draw: Callable, **ranges: tuple[int, int, int]):
-    """A view that draws the figure again when a slider, (value, low, high), is let go; None where nobody moves it.
+    """A view that draws the figure again when a slider, (value, low, high), is let go.
 
-    A notebook that papermill runs has no sliders: their messages can leave kernel and client waiting for each other.
+    Where nobody can move one, the figure is shown four times, with the first slider from low to high.
     """
-    if IN_JUPYTER not in os.environ:
-        print("A slider stands here when the notebook is run in JupyterLab.")
-        return None
     try:
+        if IN_JUPYTER not in os.environ:
+            raise ImportError  # papermill runs the notebook: a slider's messages can leave it waiting for its kernel
         from ipywidgets import IntSlider, interactive
     except ImportError:
-        print('A slider stands here with ipywidgets: pip install -e ".[interactive]", and run this cell again.')
+        values = {name: value for name, (value, _, _) in ranges.items()}
+        first, (_, low, high) = next(iter(ranges.items()))
+        for value in sorted({low + round(k * (high - low) / 3) for k in range(4)}):
+            display(draw(**(values | {first: value})))
         return None
     sliders = {
         name: IntSlider(value, low, high, description=name.replace("_", " "), continuous_update=False)
