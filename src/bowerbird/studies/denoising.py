@@ -27,6 +27,7 @@ def leak(dates, before: dict[str, np.ndarray], after: dict[str, np.ndarray], ori
         axis.plot(dates[:origin], change, color=colour, label=name)
     axis.axvline(dates[origin], color=RED, ls="--", lw=1)
     axis.set_yscale("symlog", linthresh=1e-3)  # zero is zero
+    axis.set_ylim(bottom=-3e-4)
     axis.text(dates[origin], 0.03, "origin ", color=RED, fontsize=8, ha="right", transform=axis.get_xaxis_transform())
     axis.set(
         title="Only days after the origin are changed; what moves before it?",
