@@ -143,7 +143,7 @@ def test_training_stops_where_it_validates_best(long_panel, few_origins, monkeyp
     panel = long_panel.until(60)
     settings = replace(SMALL, epochs=8, learning_rate=0.05)
     monkeypatch.setattr(module, "PATIENCE", 8)
-    chosen = stop_early(panel, settings, seed=3)
+    chosen, validated = stop_early(panel, settings, seed=3)
     by_epoch = {}
 
     def watch(epoch, forecaster):
@@ -154,6 +154,7 @@ def test_training_stops_where_it_validates_best(long_panel, few_origins, monkeyp
 
     fit(panel.until(54), settings, seed=3, after_epoch=watch)
     assert chosen == replace(settings, epochs=min(by_epoch, key=by_epoch.get))
+    np.testing.assert_allclose(validated, list(by_epoch.values()))
     for patience in (1, 2):
         best, since = 1, 0
         for epoch in range(2, 9):  # as one would by hand: stop after so many epochs without a better one
@@ -161,7 +162,7 @@ def test_training_stops_where_it_validates_best(long_panel, few_origins, monkeyp
             if since == patience:
                 break
         monkeypatch.setattr(module, "PATIENCE", patience)
-        assert stop_early(panel, settings, seed=3).epochs == best
+        assert stop_early(panel, settings, seed=3)[0].epochs == best
 
 
 @pytest.mark.drill("The same bits with any number of workers, and after a stop")

@@ -40,8 +40,10 @@ def validation_loss(panel: Panel, settings: Settings, *, seed: int = 0, device: 
     return _rolling_wmape(fit(panel.until(first), settings, seed=seed, device=device), panel, first)
 
 
-def stop_early(panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu") -> Settings:
-    """The settings with the number of epochs, at most theirs, that validates best; then train on all days with them."""
+def stop_early(
+    panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu"
+) -> tuple[Settings, list[float]]:
+    """The settings with the number of epochs, at most theirs, that validates best; and the validation of each epoch."""
     first = _first_origin(panel, settings)
     losses: list[float] = []
 
@@ -50,7 +52,7 @@ def stop_early(panel: Panel, settings: Settings, *, seed: int = 0, device: torch
         return epoch - int(np.argmin(losses)) > PATIENCE
 
     fit(panel.until(first), replace(settings, members=1), seed=seed, device=device, after_epoch=watch)
-    return replace(settings, epochs=int(np.argmin(losses)) + 1)
+    return replace(settings, epochs=int(np.argmin(losses)) + 1), losses
 
 
 def _first_origin(panel: Panel, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""Figures of notebooks 06 and 08: forecasts with their intervals, calibration, which inputs move a forecast."""
+"""Figures of notebooks 06 and 08: the cell, forecasts with their intervals, calibration, which inputs move one."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,56 @@ from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.training import Forecaster, pooled
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, GREY, RED, format_days, new_figure
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, format_days, new_figure
+
+
+def cell_diagram():
+    """The cell of eqs 11-17: what its four layers read, and where they act on the cell state."""
+    figure, axis = new_figure(width=7.5, height=3.8)
+    axis.set_axis_off()
+    axis.set(xlim=(0, 10), ylim=(0, 5.6))
+    layers = (
+        (1.9, "forget gate $f_t$\nσ, eq. 11", ORANGE), (3.8, "input gate $i_t$\nσ, eq. 13", GREEN),
+        (5.7, "candidate $a_t$\ntanh, eq. 14", PURPLE), (7.6, "output gate $o_t$\nσ, eq. 17", BLUE),
+    )  # fmt: skip
+    for x, text, colour in layers:
+        box = {"boxstyle": "round,pad=0.4", "fc": (*colour, 0.25), "ec": colour}
+        axis.text(x, 1.7, text, ha="center", va="center", fontsize=8, bbox=box)
+    nodes = {(1.9, 4.6): "×", (4.75, 4.6): "+", (4.75, 3.2): "×", (7.6, 3.2): "×", (7.6, 4.0): "tanh"}
+    for (x, y), text in nodes.items():
+        box = {"boxstyle": "circle,pad=0.2" if len(text) == 1 else "round,pad=0.2", "fc": "white", "ec": "black"}
+        axis.text(x, y, text, ha="center", va="center", fontsize=8, bbox=box)
+    paths = [
+        [(0.9, 4.6), (1.65, 4.6)], [(2.15, 4.6), (4.5, 4.6)], [(5.0, 4.6), (9.1, 4.6)],
+        [(1.9, 2.2), (1.9, 4.35)], [(3.8, 2.2), (3.8, 3.2), (4.5, 3.2)], [(5.7, 2.2), (5.7, 3.2), (5.0, 3.2)],
+        [(4.75, 3.45), (4.75, 4.35)], [(7.6, 4.6), (7.6, 4.25)], [(7.6, 3.8), (7.6, 3.45)], [(7.6, 2.2), (7.6, 2.95)],
+        [(7.85, 3.2), (9.1, 3.2)], [(0.9, 0.6), (7.6, 0.6), (7.6, 1.2)],
+        *([(x, 0.6), (x, 1.2)] for x in (1.9, 3.8, 5.7)),
+    ]  # fmt: skip
+    for path in paths:
+        axis.plot(*zip(*path, strict=True), color="black", lw=1)
+        axis.annotate(
+            "", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+        )
+    for x, y, text in ((0.5, 4.6, "$C_{t-1}$"), (9.5, 4.6, "$C_t$"), (9.5, 3.2, "$h_t$"), (0.5, 0.6, "$h_{t-1}, x_t$")):
+        axis.text(x, y, text, ha="center", va="center", fontsize=10)
+    axis.set_title("One day in the LSTM cell: memory above, inputs below")
+    return figure
+
+
+def training_curve(training: list[tuple[float, ...]], validation: list[float]):
+    """Training loss of every network's epochs, and the validation error by which the number of epochs was chosen."""
+    figure, (left, right) = new_figure(1, 2, width=8.5, height=3)
+    for losses in training:
+        left.plot(range(1, len(losses) + 1), losses, "o-", ms=3, color=BLUE, alpha=0.6)
+    epochs, chosen = range(1, len(validation) + 1), int(np.argmin(validation))
+    right.plot(epochs, validation, "o-", ms=3, color=ORANGE)
+    right.plot(chosen + 1, validation[chosen], "o", ms=9, mfc="none", color=RED)
+    left.set(
+        title="training loss of the final networks", xlabel="epoch", ylabel="loss", xticks=range(1, len(epochs) + 1)
+    )
+    right.set(title="validation on days before any score", xlabel="epoch", ylabel="WMAPE", xticks=epochs)
+    return figure
 
 
 def fans(panel: Panel, forecast: Forecast, rows: list[int]):
