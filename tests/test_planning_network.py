@@ -12,6 +12,7 @@ from bowerbird.inventory.simulate import simulate
 from bowerbird.planning.network import (
     Network,
     base_stock_cost,
+    base_stock_costs,
     bullwhip_ratios,
     chain_orders,
     genetic_search,
@@ -106,6 +107,7 @@ def test_one_warehouse_costs_what_the_simulation_of_one_item_costs(lead_time):
     )
     expected = 2 * walk.orders.sum() + 0.5 * walk.sales.sum() + 0.1 * walk.closing_stock.sum() + 7 * walk.unmet.sum()
     assert base_stock_cost([9], network) == pytest.approx(expected)
+    assert base_stock_costs([9], network)["lost_sales"] == pytest.approx(7 * walk.unmet.sum())
 
 
 def test_shares_and_merchants_out_of_reach_by_hand():

@@ -196,7 +196,12 @@ def plan_of_each_alone(network: Network) -> NetworkPlan:
 
 
 def base_stock_cost(levels: np.ndarray, network: Network) -> float:
-    """Total cost of base-stock levels (n_warehouses, n_products) over the network's days, without foresight.
+    """The sum of `base_stock_costs`."""
+    return sum(base_stock_costs(levels, network).values())
+
+
+def base_stock_costs(levels: np.ndarray, network: Network) -> dict[str, float]:
+    """Cost by kind of base-stock levels (n_warehouses, n_products) over the network's days, without foresight.
 
     On each day the orders due arrive. Every warehouse orders its position, on hand and on order, up to its level from
     its cheapest supplier; a supplier over its capacity sends all the same share. Merchants ask their nearest warehouse;
@@ -215,7 +220,7 @@ def base_stock_cost(levels: np.ndarray, network: Network) -> float:
     price, fare = np.where(supplied, price, 0), np.where(reached, fare, 0)
     arrivals = np.zeros((n_warehouses, n_products, n_days + lead_time.max() + 1))
     stock, on_order = network.opening_stock.astype(float), np.zeros(levels.shape)
-    cost = 0.0
+    supply, delivery, holding, lost_sales = np.zeros(4)
     for day in range(n_days):
         wanted = supplied[:, None] * np.maximum(levels - stock - on_order, 0)
         asked = np.bincount(supplier, wanted.sum(axis=1), len(network.supply_cost))  # (n_suppliers,)
@@ -233,9 +238,11 @@ def base_stock_cost(levels: np.ndarray, network: Network) -> float:
         sent = asked_for * filled[nearest]
         stock = np.maximum(stock - total * filled, 0)
         lost = (network.demand[:, :, day] - sent).sum(axis=1)
-        cost += price @ orders.sum(axis=1) + fare @ sent.sum(axis=1)
-        cost += network.lost_sale_cost @ lost + network.holding_cost @ stock.sum(axis=1)
-    return float(cost)
+        supply += price @ orders.sum(axis=1)
+        delivery += fare @ sent.sum(axis=1)
+        holding += network.holding_cost @ stock.sum(axis=1)
+        lost_sales += network.lost_sale_cost @ lost
+    return {"supply": supply, "delivery": delivery, "holding": holding, "lost_sales": lost_sales}
 
 
 def genetic_search(

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from bowerbird.inventory.demand import (
-    Demand,
-)
+from bowerbird.inventory.demand import Demand
 from bowerbird.planning.lot_sizing import LotPlan
-from bowerbird.planning.network import Network
+from bowerbird.planning.network import Network, NetworkPlan
 from bowerbird.planning.service import best_service, expected_sales, marginal_analysis
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, RED, SKY, new_figure
+from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
+
+KINDS = {"supply": BLUE, "transhipment": PURPLE, "delivery": GREEN, "holding": ORANGE, "lost_sales": RED}
 
 
 def shared_capacity(capacity: np.ndarray, plans: dict[str, LotPlan]):
@@ -40,26 +40,47 @@ def service_of_budget(table: pd.DataFrame):
     return figure
 
 
-def network_costs(costs: pd.DataFrame, ratios: pd.DataFrame):
-    """Cost of a network by kind under each plan, and the bullwhip along a chain."""
-    figure, (left, right) = new_figure(1, 2, width=10, height=3.6, width_ratios=[1.3, 1])
+def network_costs(plan: NetworkPlan, costs: pd.DataFrame):
+    """The routes of a plan, as wide as the units they carry, and the cost of the network by kind under each plan."""
+    figure, (left, right) = new_figure(1, 2, width=10, height=3.8, width_ratios=[1, 1.3])
+    columns = {"supply": (0, 1), "transhipment": (1, 1), "delivery": (1, 2)}
+    carried = plan.flows.groupby(["route", "origin", "destination"])["units"].sum()
+    n_places = [plan.flows.query(f"route == '{route}'")[end].max() + 1 for route, end in (
+        ("supply", "origin"), ("delivery", "origin"), ("delivery", "destination"))]  # fmt: skip
+    for (route, origin, destination), units in carried.items():
+        (x0, x1), width = columns[route], 12 * units / carried.max()
+        ends = (x0, -(origin + 0.5) / n_places[x0]), (x1, -(destination + 0.5) / n_places[x1])
+        bend = "arc3,rad=0.6" if route == "transhipment" else "arc3"
+        left.annotate("", *ends, arrowprops={"arrowstyle": "-", "lw": width, "color": KINDS[route], "alpha": 0.5,
+                      "connectionstyle": bend})  # fmt: skip
+    for x, n in enumerate(n_places):
+        left.plot([x] * n, -(np.arange(n) + 0.5) / n, "o", color="black", ms=7)
+    left.set(title="Where the units go in the one plan", xlim=(-0.3, 2.3), ylim=(-1.02, 0.02), yticks=[])
+    left.set_xticks(range(3), ["suppliers", "warehouses", "merchants"])
+    left.grid(False)
     start = np.zeros(len(costs))
-    for (kind, values), colour in zip(costs.items(), (BLUE, SKY, GREEN, ORANGE, RED, GREY), strict=False):
-        left.barh(costs.index, values / 1000, left=start, color=colour, label=kind)
+    for kind, values in costs.items():
+        right.barh(costs.index, values / 1000, left=start, color=KINDS[kind], label=kind.replace("_", " "))
         start = start + values.to_numpy() / 1000
     for row, total in enumerate(start):
-        left.text(total, row, f" {total:,.1f}", va="center", fontsize=8)
-    left.invert_yaxis()
-    left.set(title="Cost of the network", xlabel="thousand money units")
-    left.set_xlim(0, 1.2 * start.max())
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=len(costs.columns), frameon=False,
+        right.text(total, row, f"  {total:,.1f}  ({total / start[0] - 1:+.0%})", va="center", fontsize=9)
+    right.invert_yaxis()
+    right.grid(axis="y", visible=False)
+    right.set(title="Cost of the network", xlabel="thousand money units", xlim=(0, 1.35 * start.max()))
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=len(KINDS), frameon=False,
                   fontsize=8)  # fmt: skip
-    for (name, ratio), style, colour in zip(ratios.items(), ("o-", "s--", "^:"), (RED, BLUE, GREY), strict=False):
-        right.plot(np.arange(1, len(ratio) + 1), ratio, style, color=colour, label=name)
-    right.axhline(1, color="black", lw=0.8)
-    right.set(title="Bullwhip", xlabel="stage, from the customer up", ylabel="variance of orders / of demand",
-              xticks=np.arange(1, len(ratios) + 1))  # fmt: skip
-    right.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def bullwhip(ratios: pd.DataFrame):
+    """Variance of the orders of each stage of a chain, against that of the customers' demand."""
+    figure, axis = new_figure(width=6, height=3.2)
+    for (name, ratio), style, colour in zip(ratios.items(), ("o-", "s--", "^:"), (RED, BLUE, GREY), strict=True):
+        axis.plot(ratios.index, ratio, style, color=colour, label=name)
+    axis.axhline(1, color="black", lw=0.8)
+    axis.set(title="Bullwhip", xlabel="stage, from the customer up", ylabel="variance of orders / of demand",
+             xticks=ratios.index, ylim=(0, None))  # fmt: skip
+    axis.legend(frameon=False, fontsize=8)
     return figure
 
 
