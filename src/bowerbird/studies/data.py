@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.studies.style import BLUE, GREY, ORANGE, RED, format_days, new_figure
 
 
@@ -14,6 +14,12 @@ def overview(panel: Panel):
     axes[0].plot(panel.dates, total, color=GREY, lw=0.8, label="day")
     axes[0].plot(panel.dates, pd.Series(total).rolling(7, center=True).mean(), color=BLUE, lw=2, label="7-day mean")
     axes[0].set(title="Demand of all series", ylabel="units a day", ylim=(0, None))
+    at = axes[0].get_xaxis_transform()
+    for name in ("double_12", "spring_festival"):
+        for first, last in map(pd.to_datetime, EVENTS[name]):
+            if panel.dates[0] <= first <= panel.dates[-1]:
+                axes[0].axvspan(first, last, color=ORANGE, alpha=0.3, lw=0)
+                axes[0].text(first, 0.02, name.replace("_", " "), transform=at, fontsize=7, rotation=90, ha="right")
     axes[0].legend(frameon=False)
     format_days(axes[0])
 
@@ -47,5 +53,5 @@ def cleaning(dates, demand: np.ndarray, treated: dict[str, np.ndarray], stock_ou
         axes[row, 0].set_ylabel(f"{rule}\nunits a day")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("What each outlier rule would change (dots): mostly sales at their peaks")
+    figure.suptitle("What each outlier rule would change")
     return figure
