@@ -99,8 +99,8 @@ def recovery(table: pd.DataFrame, true_lift: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def double_12(panel: Panel, november: Panel) -> pd.DataFrame:
-    """How well Double 11's lifts tell Double 12's: the one check on another event that the attachments allow.
+def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "category3")) -> pd.DataFrame:
+    """How well Double 11's lifts, shrunk to each of `groups`, tell those of Double 12, the one other event known.
 
     Every other ordinary day of December is the surroundings of Double 11, the days between are those of Double 12, so
     no noise is shared. As the events differ in strength, the median difference of the log lifts is taken off. "event
@@ -114,7 +114,7 @@ def double_12(panel: Panel, november: Panel) -> pd.DataFrame:
         panel.demand[:, event].sum(axis=1), event.sum(), panel.demand[:, second].sum(axis=1), second.sum()
     )
     rows = []
-    for group in ("category1", "category2", "category3"):
+    for group in groups:
         table = promotion.lifts(panel, november, group, first, noise)
         scored = table["raw"].notna().to_numpy() & (panel.demand[:, ordinary].mean(axis=1) >= LEAST_UNITS)
         counting = noise[1] * inverse[scored].mean()
