@@ -56,9 +56,8 @@ def training_curve(training: list[tuple[float, ...]], validation: list[float]):
     epochs, chosen = range(1, len(validation) + 1), int(np.argmin(validation))
     right.plot(epochs, validation, "o-", ms=3, color=ORANGE)
     right.plot(chosen + 1, validation[chosen], "o", ms=9, mfc="none", color=RED)
-    left.set(
-        title="training loss of the final networks", xlabel="epoch", ylabel="loss", xticks=range(1, len(epochs) + 1)
-    )
+    longest = max(len(losses) for losses in training)
+    left.set(title="training loss of the final networks", xlabel="epoch", ylabel="loss", xticks=range(1, longest + 1))
     right.set(title="validation on days before any score", xlabel="epoch", ylabel="WMAPE", xticks=epochs)
     return figure
 
