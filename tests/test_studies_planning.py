@@ -1,14 +1,13 @@
 """The studies of notebooks 11 to 15: what they compute, and figures that hold a number."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bowerbird.inventory.demand import newsvendor, poisson_demand, sampled_demand
-from bowerbird.planning.alerts import Thresholds, demand_alerts
+from bowerbird.planning.alerts import Thresholds
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.studies import alerts, learned_rule, networks, prices, replenishment
 
@@ -76,12 +75,11 @@ def test_precision_and_recall_on_the_twin(planted):
     assert table.loc["spike", "days"] == 0 and table.loc["stock-out", "days"] <= 5
 
 
-def test_higher_thresholds_find_less_and_are_right_more_often(planted, monkeypatch):
+def test_higher_thresholds_find_less_and_are_right_more_often(planted):
     found = []
     for anomaly, shift in ((3.5, 5), (7, 10)):
         thresholds = Thresholds(anomaly=anomaly, shift=shift)
-        monkeypatch.setattr(alerts, "demand_alerts", partial(demand_alerts, thresholds=thresholds))
-        found.append(alerts.precision_and_recall(planted).set_index("event").loc[["spike", "rise", "fall"]])
+        found.append(alerts.precision_and_recall(planted, thresholds).set_index("event").loc[["spike", "rise", "fall"]])
     low, high = found
     assert (low["recall"] > high["recall"]).all() and (low["precision"] < high["precision"]).all()
 

@@ -75,9 +75,9 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
     return Planted(twin.truth, dates, demand, mean, factor, pd.DataFrame({"row": rows, "day": days, "event": kinds}))
 
 
-def precision_and_recall(planted: Planted) -> pd.DataFrame:
+def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) -> pd.DataFrame:
     """Precision of the alerts and recall of the planted events, one row an event."""
-    alerts = demand_alerts(planted.series, planted.dates, planted.demand)
+    alerts = demand_alerts(planted.series, planted.dates, planted.demand, thresholds=thresholds)
     alerts["row"] = _rows_of(planted.series, alerts)
     alerts["day"] = (alerts["date"] - planted.dates[0]).dt.days
     alerts["right"] = [_right(planted, kind, row, day) for kind, row, day in alerts[["kind", "row", "day"]].to_numpy()]
