@@ -20,8 +20,9 @@ def learning(table: pd.DataFrame, searched: pd.DataFrame):
     """Cost above the exact optimum, of the rule as it is trained and of the search."""
     figure, (left, right) = new_figure(1, 2, width=9, height=3.4, sharey=True)
     for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, ORANGE), strict=False):
-        left.plot(part["steps"], 100 * (part["mean"] - 1), "o-", color=colour, label=f"{rule}, mean")
-        left.plot(part["steps"], 100 * (part["worst"] - 1), "o:", color=colour, alpha=0.7, label=f"{rule}, worst item")
+        for which, style, name in (("mean", "o-", "mean"), ("worst", "o:", "worst item")):
+            above = np.maximum(100 * (part[which] - 1), 0.01)
+            left.plot(part["steps"], above, style, color=colour, label=f"{rule}, {name}")
     left.set(title="A neural rule, trained by gradient", xlabel="gradient steps", ylabel="cost above the optimum, %",
              xscale="log", yscale="log")  # fmt: skip
     right.plot(searched["evaluations"], 100 * (searched["mean"] - 1), "s-", color=GREEN, label="mean")
@@ -30,7 +31,7 @@ def learning(table: pd.DataFrame, searched: pd.DataFrame):
     for axis, ticks in ((left, table["steps"]), (right, searched["evaluations"])):
         axis.set_xticks(ticks.unique(), ticks.unique())
         axis.minorticks_off()
-    left.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    left.set_yticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
     for axis in (left, right):
         axis.axhline(2, color="black", ls="--", lw=0.8, label="2 %")
         axis.legend(fontsize=8)
