@@ -30,7 +30,7 @@ from bowerbird.evaluation.ladder import (
     simple_methods,
 )
 from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
-from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences, wide_table
+from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
 
@@ -190,10 +190,6 @@ def test_the_table_is_metrics_averaged_over_origins_and_seeds():
     rest = known.sum(axis=1).argsort()[:-1]  # 1 % of 40 series is one, the largest
     assert row["1-WMAPE without top 1 %"] == pytest.approx(metrics.one_minus_wmape(actual[rest], forecast.point[rest]))
     assert row["low"] < row["1-WMAPE"] < row["high"]
-
-    wide = wide_table(ladder_table(data, made, SHORT, methods))
-    assert list(wide.columns) == ["method", "kind", "A 1-WMAPE", "A bias", "B 1-WMAPE", "B bias"]
-    assert wide["B 1-WMAPE"].is_monotonic_increasing
 
 
 def test_the_bootstrap_is_a_slow_loop_over_drawn_series():

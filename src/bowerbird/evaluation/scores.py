@@ -53,15 +53,6 @@ def ladder_table(
     return pd.DataFrame(rows)
 
 
-def wide_table(table: pd.DataFrame) -> pd.DataFrame:
-    """`ladder_table` for readers: a row a method, its 1 - WMAPE and bias under each protocol, in order of the last."""
-    wide = table.pivot(index=["method", "kind"], columns="protocol", values=["1-WMAPE", "bias"])
-    order = [(score, protocol) for protocol in table["protocol"].unique() for score in ("1-WMAPE", "bias")]
-    wide = wide[order].sort_values(("1-WMAPE", table["protocol"].iloc[-1]))
-    wide.columns = [f"{protocol} {score}" for score, protocol in order]
-    return wide.reset_index()
-
-
 def paired_differences(
     panel: Panel,
     forecasts: Forecasts,
