@@ -107,8 +107,11 @@ def test_a_stage_completed_by_hand_is_run_again_by_reproduce_and_a_failed_one_le
     assert Stage("06_sbo_lstm", tmp_path).read("settings") == {"epochs": 1}
     failed.forget()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    Stage.begin("05_bowerbird_search", str(tmp_path)).complete()
+    again = Stage.begin("05_bowerbird_search", str(tmp_path))
+    again.write("search", {"epochs": 3})
+    again.complete()
     assert not stage.record_path.exists(), "the runner's record is that of another run"
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["search.json"], "the time before is gone"
 
 
 def test_a_stage_is_not_completed_when_what_it_read_has_changed(tmp_path):
@@ -265,6 +268,11 @@ def test_a_wrong_name_or_type_is_refused_with_place_and_cure(notebook, name, val
 def test_an_unknown_notebook_is_refused(notebook):
     with pytest.raises(ParameterError, match="did you mean '01_example'"):
         resolve([notebook], {"01_exampel": {"seed": 1}}, {}, "here")
+
+
+@pytest.mark.parametrize("name", ["01_example", "example", "07b_example"])
+def test_a_notebook_is_known_by_its_words_whatever_its_number(notebook, name):
+    assert resolve([notebook], {name: {"seed": 1}}, {}, "here") == {"01_example": {"seed": 1}}
 
 
 def test_common_parameters_reach_those_who_declare_them(notebook):

@@ -6,6 +6,7 @@ parameters, the data's files, the versions of the packages and every file that i
 
 import importlib.metadata
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -69,10 +70,7 @@ def resolve(notebooks: list[Path], changes: dict[str, dict], common: dict, sourc
     `changes` are those of the profile and the command line (notebook -> parameter -> value), `common` go to every
     notebook that declares the name, `source` says in a message where the changes come from.
     """
-    names = [path.stem for path in notebooks]
-    for notebook in changes:
-        if notebook not in names:
-            raise ParameterError(f"{source}: no notebook is called {notebook!r}{nearest(notebook, names)}")
+    changes = {_called(notebook, notebooks, source): values for notebook, values in changes.items()}
     resolved = {}
     for path in notebooks:
         known = declared(path)
@@ -147,9 +145,17 @@ def reproduce(
 
 def _up_to(notebooks: list[Path], until: str) -> list[Path]:
     names = [path.stem for path in notebooks]
-    if until and until not in names:
-        raise ParameterError(f"--until {until}: no notebook is called so; there are {', '.join(names)}")
-    return notebooks[: names.index(until) + 1] if until else notebooks
+    return notebooks[: names.index(_called(until, notebooks, "--until")) + 1] if until else notebooks
+
+
+def _called(name: str, notebooks: list[Path], source: str) -> str:
+    """The notebook of this name; its number may be left out, or be the one it had before the lessons were numbered."""
+    words = {re.sub(r"^\d\d[a-z]?_", "", path.stem): path.stem for path in notebooks}
+    found = words.get(re.sub(r"^\d\d[a-z]?_", "", name))
+    if found is None:
+        names = [path.stem for path in notebooks]
+        raise ParameterError(f"{source}: no notebook is called {name!r}{nearest(name, names)}")
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -127,6 +127,8 @@ class Stage:
             raise MissingResult(f"{self.name}: {', '.join(changed)} changed while it ran; run it again")
         record = read_record(self.files_path)
         self.record_path.unlink(missing_ok=True)
+        for place in Stage(self.name, self.folder).files.keys() - record["wrote"].keys():  # of the time before
+            (self.folder / place).unlink(missing_ok=True)
         for place in record["wrote"]:
             (self.folder / place).parent.mkdir(parents=True, exist_ok=True)
             (self.running / place).replace(self.folder / place)
