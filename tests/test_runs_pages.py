@@ -256,9 +256,11 @@ def test_readers_without_the_attachments_see_no_series():
     )
     image = new_output("display_data", {"image/png": "AAAA"})
     shown, hidden = (markdown_output(f"**What to see:** {caption}") for caption in ("A total.", "One series."))
-    cell = new_code_cell("1", outputs=[table, shown, image, hidden, image])
+    page_of_a_day = markdown_output("[The page](../operation/store/days/2023-05-16/index.html)")
+    cell = new_code_cell("1", outputs=[table, shown, image, hidden, image, page_of_a_day])
     injected = new_code_cell("# Parameters\ndata = '/home/me'\nseed = 0", metadata={"tags": ["injected-parameters"]})
     everything, public = page_of(injected, cell), page_of(injected, cell, kept={"A total."})
     assert "seller_3" in everything and everything.count("<img") == 2
-    assert "seller_3" not in public and public.count("<img") == 1 and public.count("Left out here") == 2
+    assert "seller_3" not in public and public.count("<img") == 1 and public.count("Left out here") == 3
+    assert "../operation" in everything and "../operation" not in public
     assert "/home/me" in everything and "/home/me" not in public and "seed" in public

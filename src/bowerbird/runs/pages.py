@@ -22,7 +22,8 @@ from pygments.lexers import PythonLexer
 from bowerbird.files import atomic_path, read_json
 from bowerbird.runs.stage import SEE, Stage, notebook_paths
 
-SERIES_ID = re.compile(r"\b(?:seller|product|wh)_\d+\b")  # what names a series of the attachments
+# Names a series of the attachments, or links to the page of a day, which does and is not in reports/
+SHOWS_SERIES = re.compile(r"\b(?:seller|product|wh)_\d+\b|\]\(\.\./operation/")
 LEFT_OUT = Markup('<p class="note">Left out here: it shows single series of the attachments.</p>')
 PARTS = {"glossary": "Glossary", "references": "References"}
 
@@ -148,9 +149,10 @@ def _outputs(outputs: list, kept: set[str] | None) -> Iterable[Markup]:
     caption = ""
     for output in outputs:
         data = output.get("data", {})
+        texts = [output.get("text", ""), *(data.get(f"text/{kind}", "") for kind in ("plain", "html", "markdown"))]
         if output.output_type == "error":
             yield Markup("<pre>{}: {}</pre>").format(output.ename, output.evalue)
-        elif kept is not None and SERIES_ID.search(str(output.get("text", "")) + str(data.get("text/plain", ""))):
+        elif kept is not None and any(SHOWS_SERIES.search(text) for text in texts):
             yield LEFT_OUT
         elif output.output_type == "stream":
             if output.name == "stdout":
