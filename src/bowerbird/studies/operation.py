@@ -18,10 +18,14 @@ from bowerbird.operation.delivery import read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, COLOURS, GREY, format_days, new_figure
+from bowerbird.studies.style import GREY, METHOD_COLOURS, PINK, RED, format_days, new_figure
 
 NEVER, STATE, WEEKLY = "no update", "state update", "weekly fine-tuning"
 SIMPLE = {"SES": exponential_smoothing, "TSB": tsb, "median 21": recent_median}
+LOOK = {
+    NEVER: GREY, STATE: METHOD_COLOURS["SBO-LSTM"], WEEKLY: RED, "SES, updated daily": METHOD_COLOURS["SES(.1)"],
+    "TSB, updated daily": PINK, "median 21, updated daily": METHOD_COLOURS["median 21"],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,35 +137,20 @@ def seconds_by_day(panel: Panel, forecaster: Forecaster, n_known: int, folder: P
 
 
 def updates(scores: pd.DataFrame, table: pd.DataFrame):
-    """Left, 1 - WMAPE of the days after each evening; right, the difference to the state update with its interval."""
-    figure, (left, right) = new_figure(1, 2, width=10.5, height=3.6, width_ratios=[3, 2])
-    for name, colour in zip(scores, COLOURS, strict=False):
-        simple, style = name.endswith("daily"), "--" if name.startswith("weekly") else "-"  # two lines may coincide
-        look = {"marker": "" if simple else "o", "ms": 3, "lw": 1 if simple else 1.8, "color": colour, "label": name}
-        left.plot(scores.index, scores[name], style, **look)
-    left.set(title="Accuracy of the days ahead, by evening", ylabel="1 − WMAPE")
+    """Difference in 1 - WMAPE to the state update: left, by evening; right, over all evenings with its interval."""
+    figure, (left, right) = new_figure(1, 2, width=9.6, height=3.2, width_ratios=[3, 2])
+    for name in (NEVER, WEEKLY, "SES, updated daily"):
+        left.plot(scores.index, scores[name] - scores[STATE], "o-", ms=3, color=LOOK[name], label=name)
+    left.axhline(0, color=LOOK[STATE], ls="--", label=STATE)
+    left.set(title="By evening", ylabel="difference in 1 − WMAPE")
     format_days(left)
-    others = table[table["difference"] != 0]
-    place = np.arange(len(others))[::-1]
-    centre = others["difference"].to_numpy()
-    spread = np.abs(np.stack([centre - others["low"], others["high"] - centre]))
-    right.errorbar(centre, place, xerr=spread, fmt="o", color=BLUE, capsize=3)
-    right.axvline(0, color=GREY, ls="--")
-    right.set_yticks(place, others["updating"])
-    right.set(title="Against the state update", xlabel="difference in 1 − WMAPE; right of 0: better")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    return figure
-
-
-def seconds_a_day(table: pd.DataFrame):
-    """Seconds of every day's run, step on step; the days on which the network was fine-tuned carry a star."""
-    figure, axis = new_figure(width=7.2, height=3.2)
-    days, below = np.arange(1, len(table) + 1), np.zeros(len(table))
-    for name, colour in zip(table.columns[2:-1], COLOURS, strict=False):
-        axis.bar(days, table[name], bottom=below, color=colour, label=name)
-        below = below + table[name].to_numpy()
-    tuned = table["fine-tuned"].to_numpy()
-    axis.plot(days[tuned], below[tuned] * 1.03, "*", color=GREY, ms=10, label="fine-tuned")
-    axis.set(title="What a day costs", xlabel="day of operation", ylabel="seconds", xticks=days)
-    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    others = table[table["updating"] != STATE].iloc[::-1]
+    for place, row in enumerate(others.itertuples()):
+        right.plot([row.low, row.high], [place, place], "|-", color=LOOK[row.updating])
+        right.plot(row.difference, place, "o", color=LOOK[row.updating])
+    right.axvline(0, color=LOOK[STATE], ls="--")
+    right.locator_params(axis="x", nbins=5)
+    right.set_yticks(range(len(others)), others["updating"])
+    right.set(title="All evenings, with 95 % intervals", xlabel="difference; right of 0: better")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
