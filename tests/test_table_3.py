@@ -17,8 +17,9 @@ from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Settings
 from bowerbird.metrics import bias, one_minus_wmape
 from bowerbird.paper import PAPER
-from bowerbird.studies.table_3 import crossings, design, prefix_denoising, run
+from bowerbird.studies.table_3 import prefix_denoising
 from bowerbird.table_3.conclusions import deviations, draws, families, verdict, with_and_without_later_days
+from bowerbird.table_3.experiment import crossings, design, run
 from bowerbird.table_3.protocols import LAGS, Forecasts, Protocol, make_forecasts, n_train_days, split_windows
 from bowerbird.table_3.scores import (
     CLASS_DEFINITIONS,

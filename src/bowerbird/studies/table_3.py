@@ -1,23 +1,16 @@
 """Notebook 07: the experiment on Table 3, denoising of known days, and their figures."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from bowerbird.data.panel import Panel
 from bowerbird.evaluation.bootstrap import estimate, samples
-from bowerbird.metrics import one_minus_wmape
-from bowerbird.paper import Printed
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, ORANGE, RED, new_figure
-from bowerbird.table_3.protocols import Protocol, filtered, make_forecasts, n_train_days
-from bowerbird.table_3.scores import CHOICES, FAMILY, score
+from bowerbird.table_3.protocols import Protocol, make_forecasts
+from bowerbird.table_3.scores import CHOICES
 
 
 def table_3(table: pd.DataFrame, printed: float):
@@ -71,105 +64,11 @@ def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
     return figure
 
 
-SIGMAS = (0.5, 0.7, 1.0, 2.0, 3.0, 5.0, 10.0)  # days
-OTHER_SIGMAS = (0.7, 1.5, 5.0)  # days, for filters after the split and for causal inputs
-CAUSAL_WIDTHS = (3.0, 10.0, 40.0, 120.0)  # days, for causal filters, trailing means included
-
-
-def design(sigmas: Sequence[float], other_sigmas: Sequence[float], causal_widths: Sequence[float]) -> list[Protocol]:
-    """The factorial of persistence and ridge, without the combinations that mean nothing or the same."""
-    steps = [("persistence", 1, False), ("persistence", 15, False), ("ridge", 1, False), ("ridge", 15, False),
-             ("ridge", 15, True)]  # fmt: skip
-    filters = [Protocol(False, 0.0)]  # none at all
-    for when, widths in (
-        ("before", sigmas), ("after", other_sigmas), ("causal", causal_widths), ("causal inputs", other_sigmas),
-    ):  # fmt: skip
-        filters += [Protocol(*chosen, when) for chosen in product((False, True), (0.0, *widths)) if any(chosen)]
-    filters += [Protocol(False, width, "causal", kernel="mean") for width in causal_widths]
-    return [
-        replace(chosen, split=split, model=model, horizon=horizon, recursive=recursive)
-        for chosen, split, (model, horizon, recursive) in product(filters, ("last", "random"), steps)
-        if (split == "last" or chosen.when in ("before", "causal"))
-        and not (chosen.when == "causal inputs" and recursive)
-    ]
-
-
 def lstm_design(one_day_sigma: float, long_sigma: float) -> list[Protocol]:
     """Four cells of the LSTM: 1 and 15 days ahead, on raw demand and on demand filtered by sym8 and a Gaussian."""
     raw = [Protocol(False, 0.0, horizon=h, model="lstm") for h in (1, 15)]
     widths = ((1, one_day_sigma), (15, long_sigma))
     return raw + [Protocol(True, sigma, horizon=h, model="lstm") for h, sigma in widths]
-
-
-def run(panel: Panel, protocols: Iterable[Protocol], **options) -> pd.DataFrame:
-    """The rows of `scores.score` for many protocols ("cells"); a filter shared by several is run once."""
-    smooth, series, rows = _filters(panel), {}, []
-    for protocol in protocols:
-        key = _filter_key(panel, protocol), protocol.width, protocol.kernel
-        if key not in series:
-            series[key] = smooth(protocol)
-        rows.append(score(panel, protocol, series=series[key], **options))
-    return pd.concat(rows, ignore_index=True)
-
-
-def _filter_key(panel: Panel, protocol: Protocol) -> tuple:
-    first_test_day = n_train_days(panel.n_days, protocol.horizon) if protocol.when == "after" else None
-    return protocol.wavelet, protocol.when.split()[0], first_test_day
-
-
-def _filters(panel: Panel) -> Callable[[Protocol], np.ndarray]:
-    """`filtered` of this panel, that runs each wavelet filter once."""
-    shrunk = {}
-
-    def smooth(protocol: Protocol) -> np.ndarray:
-        key = _filter_key(panel, protocol)
-        if protocol.wavelet and key not in shrunk:
-            shrunk[key] = filtered(panel, replace(protocol, width=0.0))
-        return filtered(panel, protocol, shrunk.get(key))
-
-    return smooth
-
-
-def crossings(
-    panel: Panel, cells: pd.DataFrame, protocols: Iterable[Protocol], printed: Printed, seed: int = 0
-) -> list[Protocol]:
-    """Each family's member at the filter width where the mean of train and test 1-WMAPE equals the printed mean.
-
-    `cells` are those of the design's protocols, run with the same seed; they bracket the width. Widths are solved to a
-    hundredth of a day, of a trailing mean to a whole day. Families whose scores stay on one side are left out.
-    """
-    aim = printed.table_3["one_minus_wmape"].mean()
-    fitted = cells[(cells["against"] == "denoised") & (cells["model"] != "lstm")]
-    members = {_key(protocol): protocol for protocol in protocols}
-    smooth, solved = _filters(panel), []
-    for key, family in fitted.groupby(list(FAMILY)):
-        gap = family.groupby("width")["1-WMAPE"].mean() - aim  # mean of Train and Test, by width
-        passed = np.flatnonzero(np.diff(np.sign(gap)))
-        if len(passed):
-            low, high = gap.index[passed[0]], gap.index[passed[0] + 1]
-            member = members[key]
-            miss = partial(_gap, panel=panel, protocol=member, smooth=smooth, aim=aim, seed=seed)
-            if member.kernel == "mean":  # whole days: the nearer of the two beside the crossing
-                days = range(int(low), int(high) + 1)
-                above = bisect_left(days, 0, key=miss)
-                width = float(min(days[max(above - 1, 0) : above + 1], key=lambda n: abs(miss(n))))
-            else:
-                width = round(brentq(miss, low, high, xtol=0.005), 2)
-            solved.append(replace(member, width=width))
-    return solved
-
-
-def _key(protocol: Protocol) -> tuple:
-    """The protocol's family, as in the columns `FAMILY`."""
-    return protocol.model, protocol.kind, protocol.when, protocol.split, protocol.horizon_name
-
-
-def _gap(width: float, panel: Panel, protocol: Protocol, smooth: Callable, aim: float, seed: int) -> float:
-    """Mean of training and test 1-WMAPE against the filtered series, less the mean aimed at."""
-    member = replace(protocol, width=width)
-    found = make_forecasts(panel, member, series=smooth(member), seed=seed)
-    scores = [one_minus_wmape(found.target[days], found.forecast[days]) for days in (found.train, found.test)]
-    return float(np.mean(scores) - aim)
 
 
 FILTERED = {"after": "known days, whole", "causal inputs": "each day from its past"}

@@ -71,6 +71,11 @@ class Protocol:
         return self.is_filtered and self.when != "causal inputs"
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What its forecasts can be scored against."""
+        return ("denoised", "raw") if self.filters_target else ("raw",)
+
+    @property
     def kind(self) -> str:
         """The filter without its width."""
         if self.kernel == "mean":
@@ -181,7 +186,7 @@ def make_forecasts(
     elif protocol.model == "ridge":
         n_fitted = 1 if protocol.recursive else horizon
         model = Ridge(1.0, solver="cholesky").fit(windows[train], target[train][:, :n_fitted])
-        forecast = _apply(model, windows[:, scored], horizon)
+        forecast = apply_ridge(model, windows[:, scored], horizon)
     else:
         seen = replace(panel, demand=np.maximum(target_days, 0.0))  # a likelihood of counts: filtered dips become 0
         n_train = n_train_days(n_days, horizon)
@@ -190,7 +195,7 @@ def make_forecasts(
     return Forecasts(forecast, target[:, scored], raw[:, scored], train[:, scored], test[:, scored])
 
 
-def _apply(model: Ridge, windows: np.ndarray, horizon: int) -> np.ndarray:
+def apply_ridge(model: Ridge, windows: np.ndarray, horizon: int) -> np.ndarray:
     """Forecast from windows (n_series, n_origins, 28), days that the model does not reach by feeding forecasts back."""
     known, days = windows.reshape(-1, LAGS), []
     while sum(day.shape[1] for day in days) < horizon:

@@ -21,6 +21,7 @@ series" is the RMSE of series scaled one by one on their training windows."""
 CLASS_DEFINITIONS = ("rounded units", "within ±10 %", "demand or none", "quantile classes")
 CLASS_MEASURES = ("accuracy", "recall", "precision", "F1")
 SMALLEST_SCALE = 0.1  # units a day; a series with less to divide by keeps its units
+MOST_UNITS = 1_000_000  # a day, of a series
 TABLE_3_TOLERANCE = 0.005  # how near a protocol's score must come to the printed one
 
 CHOICES = ("model", "filter", "filtered", "split", "horizon")
@@ -112,7 +113,8 @@ def class_scores(actual: np.ndarray, forecast: np.ndarray, quartiles: np.ndarray
     Other measures are means over classes, weighted by how often each occurs; a class never forecast has precision 0.
     """
     actual, forecast = actual.ravel(), forecast.ravel()
-    units = [np.floor(x + 0.5).astype(np.int64) for x in (actual, forecast)]  # halves round up
+    # halves round up; a recursive forecast can run away, and one class is enough for all that lies so far out
+    units = [np.floor(x + 0.5).clip(-MOST_UNITS, MOST_UNITS).astype(np.int64) for x in (actual, forecast)]
     classes = {
         "rounded units": [x - min(part.min() for part in units) for x in units],
         "demand or none": [(x > 0).astype(np.int64) for x in units],
