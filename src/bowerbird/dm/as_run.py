@@ -80,18 +80,28 @@ class RecordClusters:
         )
 
 
-def label_codes(merged: pd.DataFrame) -> pd.DataFrame:
-    """Number every label from 1 by first appearance, in a merged table sorted by warehouse, seller, product and date.
+NUMBERINGS = {
+    "by warehouse, seller, product": ["warehouse_no", "seller_no", "product_no", "date"],
+    "by seller, product, warehouse": ["seller_no", "product_no", "warehouse_no", "date"],
+    "in the order of the file": [],
+    "alphabetical": [],
+}
+"""How labels may be numbered -> by what the table is sorted before they are."""
 
-    Labels are sorted as strings. The result (n_records, 12) has the RECORD_COLUMNS, the last one in units. The order
+
+def label_codes(merged: pd.DataFrame, numbering: str = "by warehouse, seller, product") -> pd.DataFrame:
+    """Number every label of a merged table from 1, in one of `NUMBERINGS`: by first appearance, or alphabetically.
+
+    Labels are sorted as strings. The result (n_records, 12) has the RECORD_COLUMNS, the last one in units. The default
     was found by matching Table 2: with it, cluster 9's centre is exactly the series with the largest demand.
     """
     missing = {*SERIES_KEY, *ATTRIBUTES, "qty", "date"} - set(merged.columns)
     if missing:
         raise ParameterError(f"columns {sorted(missing)} are missing; pass the result of naive_merge or correct_merge")
-    ordered = merged.sort_values(["warehouse_no", "seller_no", "product_no", "date"], kind="stable", ignore_index=True)
-    codes = {column: pd.factorize(ordered[column])[0] + 1.0 for column in RECORD_COLUMNS[:-1]}
-    return pd.DataFrame({**codes, "qty": ordered["qty"].astype(float)})
+    order, alphabetical = NUMBERINGS[numbering], numbering == "alphabetical"
+    ordered = merged.sort_values(order, kind="stable", ignore_index=True) if order else merged
+    codes = {column: pd.factorize(ordered[column], sort=alphabetical)[0] + 1.0 for column in RECORD_COLUMNS[:-1]}
+    return pd.DataFrame({**codes, "qty": ordered["qty"].to_numpy(float)})
 
 
 def k_means(
@@ -100,15 +110,19 @@ def k_means(
     init: str | np.ndarray = "k-means++",
     n_init: int = 1,
     tolerance: float = 1e-4,
+    unit: np.ndarray | float = 1.0,
     seed: int = 0,
 ) -> RecordClusters:
     """K-means (Lloyd) as scikit-learn runs it on all records, from "k-means++" or given centres (K, 12).
 
     It stops when the squared movement of all centres, relative to the mean variance of the columns, falls to
     `tolerance`: 1e-4 is scikit-learn's default, 0 goes on until nothing moves. Clusters come in order of falling
-    frequency; from given centres, in their order.
+    frequency; from given centres, in their order. The columns are divided by `unit` (n_columns,) before; centres are
+    given and handed back in codes.
     """
+    records = replace(records, points=records.points / unit)
     values = records.points.to_numpy()
+    init = init if isinstance(init, str) else np.asarray(init) / unit
     # scikit-learn takes the variance over the points it is given, unweighted; 0 when all points are equal
     spread = np.var(values, axis=0).mean()
     relative = tolerance * records.variance / spread if spread else tolerance
@@ -117,17 +131,18 @@ def k_means(
         warnings.simplefilter("ignore", ConvergenceWarning)  # an emptied cluster is a bad start, not a fault
         model.fit(values, sample_weight=records.counts)
     frequencies = np.bincount(model.labels_, weights=records.counts, minlength=n_clusters).astype(int)
-    centres = pd.DataFrame(model.cluster_centers_, columns=records.points.columns)
+    centres = pd.DataFrame(model.cluster_centers_ * unit, columns=records.points.columns)
     found = RecordClusters(model.labels_, frequencies, centres, float(model.inertia_), int(model.n_iter_))
     if isinstance(init, str):
         return found.ordered(np.argsort(-frequencies, kind="stable"))
-    return replace(found, start=np.asarray(init))
+    return replace(found, start=init * unit)
 
 
 def in_printed_order(found: RecordClusters, printed_centres: np.ndarray) -> RecordClusters:
     """Clusters in the order of the printed centres (K, 10): the assignment with the least sum of squared distances."""
-    centres = found.centres[[c for c in PRINTED_COLUMNS if c in found.centres]].to_numpy()
-    squared = ((np.asarray(printed_centres)[:, None, :] - centres) ** 2).sum(axis=2)
+    squared = ((np.asarray(printed_centres)[:, None] - found.centres[list(PRINTED_COLUMNS)].to_numpy()) ** 2).sum(
+        axis=2
+    )
     return found.ordered(linear_sum_assignment(squared)[1])
 
 
@@ -137,41 +152,53 @@ def agreement(found: RecordClusters, printed_centres: np.ndarray, printed_freque
     "frequencies exact", of K; "records off", the sum of absolute differences of frequencies; "cells equal", printed
     centre cells that ours round to, of K x 10.
     """
-    columns = [c for c in PRINTED_COLUMNS if c in found.centres]
-    rounded = np.floor(found.centres[columns].to_numpy() + 0.5)
-    printed = np.asarray(printed_centres)[:, [PRINTED_COLUMNS.index(c) for c in columns]]
+    rounded = np.floor(found.centres[list(PRINTED_COLUMNS)].to_numpy() + 0.5)
     return {
         "frequencies exact": int((found.frequencies == printed_frequencies).sum()),
         "records off": int(np.abs(found.frequencies - printed_frequencies).sum()),
-        "cells equal": int((rounded == printed).sum()),
+        "cells equal": int((rounded == printed_centres).sum()),
     }
 
 
 def from_printed_centres(
-    records: Records, printed_centres: np.ndarray, printed_frequencies: np.ndarray, n_starts: int = 60, seed: int = 0
+    records: Records,
+    printed_centres: np.ndarray,
+    printed_frequencies: np.ndarray,
+    n_starts: int = 60,
+    unit: np.ndarray | float = 1.0,
+    seed: int = 0,
 ) -> tuple[RecordClusters, pd.DataFrame]:
     """K-means from the printed centres, run until nothing moves: the nearest of several starts, and a row for each.
 
-    Table 2 prints ten of the twelve coordinates, rounded. Each start jitters them within their rounding and takes the
-    other two from the records nearest each centre. Once a start has come nearer to the tables, later ones take the two
-    from its result. The first third of the starts jitters all centres, the others a single one each.
+    Table 2 prints ten coordinates, rounded; the columns after the tenth are not printed. The first starts complete the
+    centres by `_complete_centres`, with 0, 1, ..., K clusters of extreme demand. Later ones jitter the printed
+    coordinates within their rounding, of all centres or of one, and the others about the nearest result so far. The
+    search ends when all frequencies and cells agree. `unit` is that of `k_means`.
     """
-    centres = np.asarray(printed_centres, dtype=float)
-    start = _complete_centres(records, centres, np.asarray(printed_frequencies))  # (K, 12)
+    centres, frequencies = np.asarray(printed_centres, dtype=float), np.asarray(printed_frequencies)
+    n_clusters = len(centres)
+    depths = range(n_clusters + 1) if "qty" in records.points else [0]
+    spread = [HIDDEN_SPREAD[column] for column in records.points.columns[10:]]
     best, tried = None, []
     for number, rng in enumerate(streams(seed, "as run/starts", n_starts)):
-        rounding = rng.uniform(-0.5, 0.5, centres.shape)
-        jitter = np.hstack([rounding, rng.normal(0, (15, 60), (len(centres), 2))])  # category3, 1 ... 210, and qty
-        if number >= n_starts // 3:
-            jitter[np.arange(len(centres)) != rng.integers(len(centres))] = 0
-        found = k_means(records, len(centres), start + jitter, tolerance=0)
-        tried.append(agreement(found, centres, printed_frequencies))
+        if number < len(depths):
+            start = _complete_centres(records, centres, frequencies, depths[number], unit)
+        else:
+            jitter = [rng.uniform(-0.5, 0.5, centres.shape), rng.normal(0, spread, (n_clusters, len(spread)))]
+            jitter = np.hstack(jitter)
+            if number % 3:
+                jitter[np.arange(n_clusters) != rng.integers(n_clusters)] = 0
+            start = np.hstack([centres, best.centres.iloc[:, 10:]]) + jitter
+        found = k_means(records, n_clusters, start, tolerance=0, unit=unit)
+        tried.append(agreement(found, centres, frequencies))
         if _is_nearest(tried):
             best = found
-            start[:, 10:] = found.centres.iloc[:, 10:]
+        if tried[-1]["records off"] == 0 and tried[-1]["cells equal"] == centres.size:
+            break
     return best, pd.DataFrame(tried)
 
 
+HIDDEN_SPREAD = {"category3": 10, "qty": 20}  # standard deviation of the jitter of coordinates that are not printed
 JITTER = 0.5  # standard deviation, in product codes
 
 
@@ -181,6 +208,7 @@ def with_default_stop(
     printed_centres: np.ndarray,
     printed_frequencies: np.ndarray,
     n_starts: int = 1000,
+    unit: np.ndarray | float = 1.0,
     seed: int = 0,
 ) -> tuple[RecordClusters, pd.DataFrame]:
     """K-means with scikit-learn's default stop from starts about a settled solution: the nearest, and a row for each.
@@ -195,7 +223,7 @@ def with_default_stop(
     for rng in map(np.random.default_rng, np.random.SeedSequence(seed).spawn(n_starts)):
         init = settled.centres.to_numpy(copy=True)
         init[:, product] += rng.normal(0, JITTER, len(init))
-        found = k_means(records, len(init), init)
+        found = k_means(records, len(init), init, unit=unit)
         tried.append(agreement(found, printed_centres, printed_frequencies))
         if _is_nearest(tried):
             best = found
@@ -208,22 +236,37 @@ def _is_nearest(tried: list[dict]) -> bool:
     return all(last < other for other in before)
 
 
-def _complete_centres(records: Records, centres: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """The printed centres with the two missing columns (K, 12): means of the records nearest each centre.
+def _complete_centres(
+    records: Records, centres: np.ndarray, frequencies: np.ndarray, n_extreme: int, unit: np.ndarray | float
+) -> np.ndarray:
+    """The printed centres with the columns that are not printed (K, n_columns): means of the records of each centre.
 
-    The two smallest clusters hold extreme demand: they take the records with the highest one.
+    `n_extreme` clusters are taken to hold the records with the highest demand: each in turn, from the highest down, the
+    cluster whose printed centre is nearest the mean of as many records as its frequency. The other records go to the
+    nearest of the other centres.
     """
     values, counts = records.points.to_numpy(), records.counts
-    squared = ((values[:, None, :10] - centres) ** 2).sum(axis=2)  # (n_points, K)
-    smallest = np.argsort(frequencies, kind="stable")[:2]
-    squared[:, smallest] = np.inf
-    label = squared.argmin(axis=1)
+    scale = np.broadcast_to(unit, values.shape[1])[:10]
+    squared = (((values[:, None, :10] - centres) / scale) ** 2).sum(axis=2)  # (n_points, K)
+    left, extreme, first = list(range(len(centres))), {}, 0
     by_demand = np.argsort(-values[:, -1], kind="stable")
     rank = np.cumsum(counts[by_demand])  # records with at least so high a demand
-    first = 0
-    for cluster, up_to in zip(smallest, frequencies[smallest].cumsum(), strict=True):
-        last = np.searchsorted(rank, up_to, side="right")
-        label[by_demand[first:last]] = cluster
-        first = last
-    unseen = [np.average(values[label == k, 10:], axis=0, weights=counts[label == k]) for k in range(len(centres))]
-    return np.hstack([centres, unseen])  # category3 and qty
+    for _ in range(n_extreme):
+        last = np.searchsorted(rank, (rank[first - 1] if first else 0) + frequencies, side="right")  # (K,)
+        blocks = {k: by_demand[first : max(last[k], first + 1)] for k in left}
+        means = {
+            k: np.average(values[rows, :10], axis=0, weights=counts[rows]) for k, rows in blocks.items() if rows.size
+        }
+        if not means:
+            break
+        nearest = min(means, key=lambda k: (((means[k] - centres[k]) / scale) ** 2).sum())
+        extreme[nearest] = blocks[nearest]
+        first += len(blocks[nearest])
+        left.remove(nearest)
+    squared[:, list(extreme)] = np.inf
+    label = squared.argmin(axis=1)
+    for cluster, rows in extreme.items():
+        label[rows] = cluster
+    members = [label == k if (label == k).any() else np.full(len(values), True) for k in range(len(centres))]
+    hidden = [np.average(values[rows, 10:], axis=0, weights=counts[rows]) for rows in members]
+    return np.hstack([centres, np.reshape(hidden, (len(centres), -1))])
