@@ -13,7 +13,7 @@ PY   := $(VENV)/bin/python
 # One BLAS thread a process: the arrays are small, and two busy cores make threads spin.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup reproduce smoke test test-all bench reliability peers lab report check lint clean
+.PHONY: help setup reproduce smoke test test-all bench reliability forensics peers lab report check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test-all    the slow tests too"
 	@echo "make bench       speed, as ratios against a named peer, to reports/benchmarks.md"
 	@echo "make reliability the fault drills, the long ones too, to reports/RELIABILITY.md (some 20 minutes)"
+	@echo "make forensics   error rates of the search for the recipe of Tables 1-3, to reports/FORENSICS.md (some 20 minutes)"
 	@echo "make peers       an environment of its own for peers of the bench (neuralforecast, stockpyl, mealpy)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
@@ -60,6 +61,9 @@ reliability: setup
 	-$(PY) -m pytest -q -m drill -o junit_family=xunit1 --junitxml=.reliability.xml
 	$(PY) tests/reliability_report.py .reliability.xml reports/RELIABILITY.md
 	@rm -f .reliability.xml
+
+forensics: setup
+	$(PY) -m bowerbird forensics
 
 peers:
 	$(PYTHON) -m venv .venv-peers

@@ -1,7 +1,8 @@
-"""The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | pseudonymise."""
+"""The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | forensics | ..."""
 
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -114,6 +115,19 @@ def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown,
     how = {"close_gaps": close_gaps, "skip_unknown": skip_unknown, "confirm": confirm}
     for line in run_daily(store, deliveries, run, first_day, key_file, given, **how):
         click.echo(line)
+
+
+@cli.command()
+@click.option("--recipes", default=60, help="Number of sealed recipes.")
+@click.option("--out", default="", help="Folder of the trials, a file each.  [default: runs/forensics]")
+def forensics(recipes, out):
+    """Print twin papers by sealed recipes, look for the recipes, and write the error rates to reports/."""
+    from bowerbird.forensics.error_rates import report
+    from bowerbird.runs import project_root
+    from bowerbird.runs.runner import made_on
+
+    root = project_root()
+    click.echo(report(Path(out or root / "runs" / "forensics"), root / "reports", recipes, made_on()))
 
 
 @cli.command()

@@ -5,6 +5,7 @@ parameters, the data's files, the versions of the packages and every file that i
 """
 
 import importlib.metadata
+import os
 import platform
 import re
 import subprocess
@@ -282,6 +283,12 @@ def _circumstances(job: Job) -> dict:
         "device": describe(choose_device(job.device)),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def made_on() -> str:
+    """The machine, the Python and the commit, in words."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{machine}, commit {_commit()}"
 
 
 def _commit() -> str:
