@@ -72,18 +72,6 @@ def network_costs(plan: NetworkPlan, costs: pd.DataFrame):
     return figure
 
 
-def bullwhip(ratios: pd.DataFrame):
-    """Variance of the orders of each stage of a chain, against that of the customers' demand."""
-    figure, axis = new_figure(width=6, height=3.2)
-    for (name, ratio), style, colour in zip(ratios.items(), ("o-", "s--", "^:"), (RED, BLUE, GREY), strict=True):
-        axis.plot(ratios.index, ratio, style, color=colour, label=name)
-    axis.axhline(1, color="black", lw=0.8)
-    axis.set(title="Bullwhip", xlabel="stage, from the customer up", ylabel="variance of orders / of demand",
-             xticks=ratios.index, ylim=(0, None))  # fmt: skip
-    axis.legend(frameon=False, fontsize=8)
-    return figure
-
-
 def service_of_budgets(demand: Demand, cost: np.ndarray, shares: Sequence[float]) -> tuple[pd.DataFrame, np.ndarray]:
     """Expected fill rate of budgets under three rules, and the units that marginal analysis misses at most.
 
