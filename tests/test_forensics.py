@@ -191,7 +191,9 @@ def test_fitting_widths_by_hand(apart, fitting):
 
 def test_rates_by_hand():
     outcomes = ["identified"] * 6 + ["wrong"] + ["cannot be told"] * 3
-    trials = pd.DataFrame({"part": "Table 3", "choice": "model", "outcome": outcomes, "left out": "wrong"})
+    trials = pd.DataFrame(
+        {"part": "Tables 1-2", "choice": "columns", "outcome": outcomes, "left out": "wrong", "seed": 1}
+    )
     row = error_rates.rates(trials).iloc[0]
     assert row[["n", "identified", "wrong", "cannot be told", "left out: wrong"]].tolist() == [10, 6, 1, 3, 10]
     assert row[["identified low", "identified high"]].tolist() == pytest.approx([0.3127, 0.8318], abs=1e-3)  # Wilson
@@ -199,13 +201,22 @@ def test_rates_by_hand():
 
 
 def test_trials_that_are_done_are_not_done_again(tmp_path, monkeypatch):
-    rows = [{"part": "p", "choice": "c", "truth": 1, "told": 1, "outcome": "identified", "left out": "cannot be told"}]
+    rows = [
+        {
+            "part": "Tables 1-2",
+            "choice": "columns",
+            "truth": 1,
+            "told": 1,
+            "outcome": "identified",
+            "left out": "cannot be told",
+        }
+    ]
     monkeypatch.setattr(error_rates, "trial", lambda seed: rows)
     first = error_rates.run_trials(tmp_path, range(2))
     monkeypatch.setattr(error_rates, "trial", lambda seed: 1 / 0)
     pd.testing.assert_frame_equal(error_rates.run_trials(tmp_path, range(2)), first)
     text = error_rates.page(first, error_rates.rates(first), "made here")
-    assert "| c" in text and "100%" in text and "made here" in text
+    assert "| columns" in text and "100%" in text and "made here" in text
 
 
 def test_last_days(twin):
@@ -213,3 +224,28 @@ def test_last_days(twin):
     assert few.shipments["date"].nunique() == 20 and few.shipments["date"].max() == twin.shipments["date"].max()
     assert set(RECORD_COLUMNS) <= set(label_codes(naive_merge(few)))
     assert dataclasses.replace(few, shipments=twin.shipments).shipments is twin.shipments
+
+
+def test_rates_of_table_3_go_by_what_they_rest_on():
+    rows = [(seed, choice, told, "cannot be told") for seed, told in ((1, "identified"), (2, "cannot be told"))
+            for choice in ("split", "model")]  # fmt: skip
+    trials = pd.DataFrame(rows, columns=["seed", "choice", "outcome", "left out"]).assign(part="Table 3")
+    table = error_rates.rates(trials).set_index(["part", "choice"])
+    assert table.loc[(error_rates.BY_DIGITS, "model"), ["n", "identified", "left out: n"]].tolist() == [1, 1, 0]
+    assert table.loc[(error_rates.BY_DRAWS, "model"), ["n", "cannot be told", "left out: n"]].tolist() == [1, 1, 2]
+
+
+def test_the_committed_rates_are_those_of_the_page():
+    table = error_rates.known_rates()
+    page = (error_rates.project_root() / "reports" / "FORENSICS.md").read_text(encoding="utf-8")
+    assert set(table["part"]) == set(error_rates.PARTS) and all(f"## {part}" in page for part in error_rates.PARTS)
+    assert (table[["identified", "wrong", "cannot be told"]].sum(axis=1) == table["n"]).all()
+    assert table.loc[table["part"] == error_rates.FIRST, "n"].min() >= 50
+    told = error_rates.conclusions({"columns": None, "scaling": False}, table, error_rates.FIRST)
+    assert told["told"].tolist() == ["cannot be told", "False"] and told.iloc[0, 2].startswith("of 60 sealed recipes")
+
+
+def test_an_opened_seal_shows_what_was_told_and_the_truth():
+    shown = error_rates.opened(recipe().to_dict(), {"columns": "without qty", "scaling": False, "stop": None})
+    assert shown["outcome"].tolist() == ["wrong", "identified", "cannot be told"]
+    assert shown["sealed"].tolist() == ["all twelve", "False", FULL_STOP]

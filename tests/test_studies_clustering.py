@@ -102,7 +102,7 @@ def printed(found):
 
 
 def test_blind_starts_are_scikit_learns_own(found):
-    for row in tables_1_and_2.blind_starts(codes(), *printed(found), 4).itertuples():
+    for row in tables_1_and_2.blind_starts(codes(), 1.0, *printed(found), 4).itertuples():
         theirs = KMeans(4, n_init=1, random_state=row.Index).fit(codes().to_numpy())
         assert (row.random_state, row.iterations) == (row.Index, theirs.n_iter_)
         assert row.inertia == pytest.approx(theirs.inertia_)
@@ -123,29 +123,10 @@ def test_odds_count_every_blind_start():
     assert ways.loc[0, ["starts", "frequencies exact", "records off", "cells equal"]].tolist() == [8, 2, 4, 9]
 
 
-def test_choices_undone_move_away_from_the_tables(found):
-    table = codes()
-    rows = tables_1_and_2.choices(table, table.iloc[:800], found, *printed(found)).set_index("choice")
-    assert rows.loc["as run", "from the print: records off"] == 0
-    assert rows.loc["as run", "from the print: cells equal"] == 40
-    assert rows.loc["repeated warehouses once", "records"] == 800
-    assert rows.loc["repeated warehouses once", "from the print: records off"] >= 100
-    assert rows.loc["without qty", "from the print: records off"] > 0  # the six records of qty 900 were a cluster
-
-
-@pytest.mark.parametrize("column", ["warehouse_no", "qty"])
-def test_a_column_of_one_label_is_left_as_it_is(column):
-    table = codes().assign(**{column: 1.0})
-    found = k_means(Records.of(table), 4, n_init=3)
-    rows = tables_1_and_2.choices(table, table, found, *printed(found)).set_index("choice")
-    assert rows.loc["as run", "from the print: records off"] == 0
-    assert rows.loc["columns scaled to variance 1"].notna().all()
-
-
 def test_demand_explained_is_the_r_squared_of_cluster_means(found):
     records = Records.of(codes())
     labels, qty = found.labels[records.point_of], codes()["qty"]
-    explained = tables_1_and_2.demand_explained(records, found.labels)
+    explained = tables_1_and_2.demand_explained(qty.to_numpy(), labels)
     for name, values in (("demand", qty), ("log(1 + demand)", np.log1p(qty))):
         assert explained[name] == pytest.approx(r2_score(values, values.groupby(labels).transform("mean")))
 
@@ -156,7 +137,7 @@ def test_other_numberings_change_names_alone_and_give_other_clusters(found):
     pd.testing.assert_series_equal(new["qty"], table["qty"])
     for column in RECORD_COLUMNS[:-1]:
         assert new.groupby(column).ngroups == pd.concat([table[column], new[column]], axis=1).drop_duplicates().shape[0]
-    rows = tables_1_and_2.stability(table, found, 4)
+    rows = tables_1_and_2.stability(table, 1.0, found, 4)
     assert list(rows["what"]) == ["other start"] * 4 + ["other numbering"] * 4
     by = rows.groupby("what")["ARI"].mean()
     assert by["other numbering"] < by["other start"] <= 1

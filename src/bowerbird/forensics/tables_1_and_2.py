@@ -51,13 +51,18 @@ class Candidate:
     agreed: dict | None = None
 
     @property
+    def points(self) -> pd.DataFrame:
+        """The columns that are clustered, of every record."""
+        return self.codes[list(COLUMNS[self.columns])]
+
+    @property
     def records(self) -> Records:
-        return Records.of(self.codes[list(COLUMNS[self.columns])], at_least=N_CLUSTERS)
+        return Records.of(self.points, at_least=N_CLUSTERS)
 
     @property
     def unit(self) -> np.ndarray | float:
         """What the columns are divided by."""
-        return unit_of(self.codes[list(COLUMNS[self.columns])]) if self.scaling else 1.0
+        return unit_of(self.points) if self.scaling else 1.0
 
     @property
     def misfit(self) -> float:

@@ -1,7 +1,5 @@
 """Notebook 03: the K-means clusters of Tables 1 and 2, how they depend on start and choices, and their figures."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
@@ -44,11 +42,12 @@ LOOKED_FOR = 466
 """The random_state of 0 to 1,199 whose blind run comes nearest to Tables 1 and 2: chosen by looking at the outcome."""
 
 
-def blind_starts(codes: pd.DataFrame, printed_centres, printed_frequencies, n_starts: int) -> pd.DataFrame:
+def blind_starts(points: pd.DataFrame, unit, printed_centres, printed_frequencies, n_starts: int) -> pd.DataFrame:
     """K-means with scikit-learn's defaults and random_state 0, 1, ..., compared with Tables 1 and 2; a row a start."""
-    records, rows = Records.each(codes), []
+    records, rows = Records.each(points), []
     for random_state in range(n_starts):
-        found = in_printed_order(k_means(records, len(printed_centres), seed=random_state), printed_centres)
+        found = k_means(records, len(printed_centres), unit=unit, seed=random_state)
+        found = in_printed_order(found, printed_centres)
         row = {"random_state": random_state, "inertia": found.inertia, "iterations": found.n_iter}
         rows.append(row | agreement(found, printed_centres, printed_frequencies))
     return pd.DataFrame(rows)
@@ -90,71 +89,33 @@ def stops(by_way: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def choices(
-    codes: pd.DataFrame,
-    single_codes: pd.DataFrame,
-    as_run: RecordClusters,
-    printed_centres,
-    printed_frequencies,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Each choice that made the tables undone in turn: K-means from the as-run solution, and from blind starts."""
-    scale = codes.std(ddof=0).replace(0, 1)  # a column of one label is left as it is
-    variants = {
-        "as run": codes,
-        "without category3": codes.drop(columns="category3"),
-        "without qty": codes.drop(columns="qty"),
-        "repeated warehouses once": single_codes,
-        "columns scaled to variance 1": codes / scale,
-    }
-    rows = []
-    for choice, table in variants.items():
-        unit = scale[table.columns].to_numpy() if "scaled" in choice else np.ones(table.shape[1])
-        records = Records.of(table, len(as_run.centres))
-        init = as_run.centres[table.columns].to_numpy() / unit
-        row = {"choice": choice, "records": len(table)}
-        for name, start in (("from the print", init), ("blind", "k-means++")):
-            found = k_means(records, len(init), start, n_init=1 if name == "from the print" else 5, seed=seed)
-            found = replace(found, centres=found.centres * unit)  # back in codes
-            agreed = agreement(in_printed_order(found, printed_centres), printed_centres, printed_frequencies)
-            row |= {f"{name}: {key}": value for key, value in agreed.items()}
-        rows.append(row)
-    return pd.DataFrame(rows)
+def demand_explained(qty: np.ndarray, labels: np.ndarray) -> dict:
+    """Share of the variance of the records' demand between clusters, raw and as log(1 + demand)."""
+    return {"demand": _between(qty, labels), "log(1 + demand)": _between(np.log1p(qty), labels)}
 
 
-def demand_explained(records: Records, labels: np.ndarray) -> dict:
-    """Share of the variance of daily demand between clusters, raw and as log(1 + demand)."""
-    qty = records.points["qty"].to_numpy()
-    return {
-        "demand": _between(qty, labels, records.counts),
-        "log(1 + demand)": _between(np.log1p(qty), labels, records.counts),
-    }
-
-
-def _between(values: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> float:
-    mean = np.average(values, weights=counts)
-    mass = np.bincount(labels, weights=counts)
-    means = np.bincount(labels, weights=counts * values) / np.maximum(mass, 1)
-    return float((mass * (means - mean) ** 2).sum() / (counts * (values - mean) ** 2).sum())
+def _between(values: np.ndarray, labels: np.ndarray) -> float:
+    means = pd.Series(values).groupby(labels).transform("mean")
+    return float(means.var(ddof=0) / values.var())
 
 
 def renumber(codes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """The same labels with other code numbers, at random; qty, the last column, is no code and stays."""
+    """The same labels with other code numbers, at random; qty is no code and stays."""
     renumbered = codes.copy()
-    for column in codes.columns[:-1]:
+    for column in codes.columns.drop("qty", errors="ignore"):
         new = rng.permutation(int(codes[column].max())) + 1.0
         renumbered[column] = new[codes[column].astype(int) - 1]
     return renumbered
 
 
-def stability(codes: pd.DataFrame, as_run: RecordClusters, n: int, seed: int = 0) -> pd.DataFrame:
+def stability(points: pd.DataFrame, unit, as_run: RecordClusters, n: int, seed: int = 0) -> pd.DataFrame:
     """Adjusted Rand index of the as-run clusters with those of other starts and of other numberings of the labels."""
-    records = Records.of(codes, len(as_run.centres))
+    records = Records.of(points, len(as_run.centres))
     base = as_run.labels[records.point_of]
     rows = []
     for number, rng in enumerate(streams(seed, "clustering/other starts", 2 * n)):
         what = "other start" if number < n else "other numbering"
-        table = records if number < n else Records.of(renumber(codes, rng), len(as_run.centres))
-        found = k_means(table, len(as_run.frequencies), seed=int(rng.integers(2**31)))
+        table = records if number < n else Records.of(renumber(points, rng), len(as_run.centres))
+        found = k_means(table, len(as_run.frequencies), unit=unit, seed=int(rng.integers(2**31)))
         rows.append({"what": what, "ARI": adjusted_rand_score(base, found.labels[table.point_of])})
     return pd.DataFrame(rows)
