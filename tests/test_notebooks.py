@@ -103,7 +103,9 @@ def test_the_whole_way_through(smoke):
     assert len(forecasts) == len(plan) == 60 * 15
     assert list(plan.columns[:6]) == ["seller_no", "product_no", "warehouse_no", "date", "s", "S"]
     assert forecasts["date"].min() == "2023-05-16" and forecasts["date"].max() == "2023-05-30"
-    assert "no number can be judged" in (smoke / "VERDICT.md").read_text(encoding="utf-8")
+    assert "those of a twin paper" in (smoke / "VERDICT.md").read_text(encoding="utf-8")
+    opened = pd.read_csv(smoke / "tables" / "seal_opened.csv").set_index("choice")["outcome"]
+    assert opened["doubled rows"] == "identified" and opened["model"] == "identified"
     assert all((smoke / page).is_file() for page in ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md"))
     pd.testing.assert_frame_equal(
         pd.read_parquet(smoke / "results" / "forecasts.parquet")[["forecast_qty"]].round(3), forecasts[["forecast_qty"]]

@@ -13,7 +13,7 @@ from bowerbird.evaluation.ladder import Key, Protocol
 from bowerbird.evaluation.scores import rmse_beside_share
 from bowerbird.files import read_json
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.paper import PAPER, documents, errata
+from bowerbird.paper import PAPER, Printed, documents, errata
 from bowerbird.runs import project_root
 from bowerbird.runs.stage import Tables, read_tables
 from bowerbird.seeds import stream
@@ -239,6 +239,31 @@ def test_nothing_synthetic_is_judged():
     judged = verdict.verdicts(run_tables(), PAPER, comparable=False)
     assert verdict.counts(judged) == {comparison.NOT_COMPARABLE: len(PAPER.numbers)}
     assert "no number can be judged" in verdict.page(judged, run_tables(), PAPER, False, STATED)
+
+
+def test_a_table_3_whose_protocol_is_found_is_reproduced():
+    tables = run_tables()
+    row = {"model": "ridge", "horizon": "1 day", "filter": "none", "split": "last", "exact": True}
+    tables["table_3_fitting"] = pd.DataFrame([row, row, row | {"model": "persistence", "exact": False}])
+    judged = verdict.verdicts(tables, PAPER, comparable=True).set_index("id")
+    third = judged[judged.index.str.startswith("table_3/")]
+    assert set(third["verdict"]) == {"reproduced"} and (third["as run"] == third["paper"]).all()
+    assert third["reason"].iloc[0].endswith("by 1 of the protocols tried: ridge, 1 day, none, last")
+    tables["table_3_fitting"]["exact"] = False
+    assert verdict.verdicts(tables, PAPER, comparable=True).set_index("id").equals(judge())
+
+
+def test_the_page_quotes_the_error_rates_and_names_a_twin_paper():
+    tables = run_tables()
+    said = pd.DataFrame(
+        {"choice": ["columns"], "told": ["all twelve"], "how far to trust it": ["of 60 sealed recipes"]}
+    )
+    tables["forensics_tables_1_and_2"] = said
+    judged = verdict.verdicts(tables, PAPER, comparable=True)
+    text = verdict.page(judged, tables, PAPER, True, STATED)
+    assert "of 60 sealed recipes" in text and "twin paper" not in text
+    twin = Printed(PAPER.content | {"table_1": PAPER.content["table_1"] | {"total": [5, 100.0]}})
+    assert "those of a twin paper" in verdict.page(judged, tables, twin, True, STATED)
 
 
 FREQUENCIES = PAPER.table_1["frequency"].to_numpy() + np.r_[-8, 8, -300, 300, [0] * 6]

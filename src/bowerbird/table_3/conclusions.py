@@ -164,7 +164,7 @@ def with_and_without_later_days(table: pd.DataFrame) -> str:
         f"that use past days only, {past.sum()} of {len(past)}"
     )
     if later.any() and past.any():
-        text += ": the figure is reproduced by scoring against a smoothed target, with or without later days"
+        text += ": on a smoothed target the figure can be had with or without later days, so it shows neither"
     return text + "."
 
 
