@@ -60,7 +60,7 @@ def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
     axes[0].set_ylabel("1 − WMAPE, test")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
-    figure.suptitle("A wide enough filter attains the printed score, with or without later days", fontsize=11)
+    figure.suptitle("The score by the width of the filter, against the smoothed series and against demand", fontsize=11)
     return figure
 
 
