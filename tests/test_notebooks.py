@@ -54,19 +54,29 @@ def test_form(path):
         assert re.fullmatch(r'\w+: (int|float|str|bool) = ("[^"|=#]*"|[\w.]+)  # [^|=#]+', line), line
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     assert cells[0].source.startswith(f"# {path.stem.split('_')[0]} · ")
-    for heading in ("## What we run", "## Checks", "## Exercises"):
-        assert heading in text or path.stem == "00_start_here", heading
+    for heading in ("## What we run", "## Checks", "## Exercises", "## References"):
+        assert heading in text or (path.stem == "00_start_here" and heading == "## What we run"), heading
     answers = [cell.source for cell in cells if "answer" in cell.metadata.get("tags", [])]
-    assert answers or "<details><summary>Answers" in text
+    assert len(answers) >= 2
     assert all(re.match(r"# Answer \d+|\*\*Answer \d+\.\*\*", answer) for answer in answers)
-    assert "**You will learn** " in cells[0].source
+    assert "**You will learn** " in cells[0].source and "(glossary.md)" in cells[0].source
+    assert re.search(r"[Aa]bout \d+ minutes", cells[0].source), "how long the lesson takes"
     assert len(suggestions(path)) >= 2 or path.stem in ("00_start_here", "17_verdict")
     for name, value in suggestions(path):
         parameter = declared(path)[name]
         assert ast.literal_eval(value) != parameter.default, name
         parameter.check(ast.literal_eval(value), name)
+    for name, parameter in declared(path).items():
+        assert parameter.allowed or parameter.type == "bool" or name in ("data", "out"), f"{name}: which values?"
     source = code(path)
+    assert "stage.complete()" in source
     assert "../" not in source and "/home" not in source
+
+
+def test_cells_of_code_are_short():
+    cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    lengths = pd.Series([len(cell.source.splitlines()) for cell in cells])
+    assert lengths.max() <= 20 and (lengths > 12).mean() < 0.1
 
 
 def test_links_to_the_glossary_lead_to_a_term():

@@ -57,6 +57,7 @@ def run(tmp_path_factory):
         new_markdown_cell("# 02 · DM & clusters\n\nThe paper's mixture of curves, and what\nmade its tables.\n\nReads"),
         new_markdown_cell("## Formulas\n\n$$" + " + ".join(r"\sum_i w_{ik} \beta_k" for _ in range(40)) + "$$"),
         new_markdown_cell("See [RMSSE](glossary.md#rmsse) and [the start](00_start_here.ipynb#formulas)."),
+        new_markdown_cell("The rates are in [FORENSICS.md](../reports/FORENSICS.md)."),
         new_code_cell("print('" + "y" * 400 + "')", outputs=outputs, execution_count=1),
         new_markdown_cell("## References\n\nGaffney & Smyth (1999)."),
     ]

@@ -198,7 +198,7 @@ FORMULA = re.compile(
 
 
 class _Renderer(mistune.HTMLRenderer):
-    """Headings can be linked to, links to notebooks lead to their pages, and a picture becomes its words."""
+    """Headings can be linked to, links to notebooks lead to their pages, pictures and links to reports are words."""
 
     def heading(self, text: str, level: int, **attributes) -> str:
         anchor = re.sub(r"[^\w]+", "-", re.sub(r"<.*?>|&\w+;", " ", text).lower()).strip("-")
@@ -208,6 +208,8 @@ class _Renderer(mistune.HTMLRenderer):
         return text
 
     def link(self, text: str, url: str, title=None) -> str:
+        if url.startswith("../reports/"):  # beside the notebooks, but not beside a run's pages
+            return text
         page = re.sub(r"^(\w+)\.ipynb(?=#|$)", r"\1.html", url)
         return super().link(text, re.sub(r"^glossary\.md(?=#|$)", "../glossary.html", page), title)
 
