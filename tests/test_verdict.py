@@ -472,7 +472,7 @@ def test_effects_by_hand():
     members = pd.DataFrame({"corrected: series": [3, 2], "eq. 9 as printed: series": [5, 0]})
     assert effect("equation_9", dm_members=members).startswith("2 clusters hold series; ")
     assert effect("equation_9", dm_members=members).endswith("as printed, 1")
-    assert effect("basis", merge_counts=counts) == ("condition number of X for p = 3: 7e+06 in day numbers, 2.4 here")
+    assert effect("basis", merge_counts=counts) == ("condition number of X for p = 3: 7e+06 in day numbers, 1.0 here")
     history = pd.DataFrame({"layers": [1, 2, 2], "value": [0.5, 0.45, 0.4]})
     assert effect("layers", sbo_history=history) == ("best validation WMAPE 0.5000 with 1 layer, 0.4000 with 2 layers")
     variants = pd.DataFrame({"protocol": ["P15", "R"], "other": ["SBO-LSTM, denoised"] * 2, "difference": [9.0, 0.01],
