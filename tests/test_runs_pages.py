@@ -259,9 +259,11 @@ def test_readers_without_the_attachments_see_no_series():
     shown, hidden = (markdown_output(f"**What to see:** {caption}") for caption in ("A total.", "One series."))
     page_of_a_day = markdown_output("[The page](../operation/store/days/2023-05-16/index.html)")
     cell = new_code_cell("1", outputs=[table, shown, image, hidden, image, page_of_a_day])
+    about = markdown_output("**01_data** in `/home/me/run`, data /home/me/raw, seed 0\n\n- reads x: data /home/me/raw")
+    cell.outputs.append(about)
     injected = new_code_cell("# Parameters\ndata = '/home/me'\nseed = 0", metadata={"tags": ["injected-parameters"]})
     everything, public = page_of(injected, cell), page_of(injected, cell, kept={"A total."})
     assert "seller_3" in everything and everything.count("<img") == 2
     assert "seller_3" not in public and public.count("<img") == 1 and public.count("Left out here") == 3
     assert "../operation" in everything and "../operation" not in public
-    assert "/home/me" in everything and "/home/me" not in public and "seed" in public
+    assert "/home/me" in everything and "/home/me" not in public and public.count("data attachments") == 2

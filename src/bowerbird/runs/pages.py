@@ -171,7 +171,10 @@ def _outputs(outputs: list, kept: set[str] | None) -> Iterable[Markup]:
             html = re.sub(r"<(script|iframe).*?</\1>", "", data["text/html"], flags=re.DOTALL)
             yield Markup('<div class="output_html">{}</div>').format(_table(html))
         elif "text/markdown" in data:
-            yield to_html(data["text/markdown"])
+            text = data["text/markdown"]
+            if kept is not None:  # folders of one machine, in what a stage says of itself
+                text = re.sub(r"\bdata [^,\n]*[/\\][^,\n]*", "data attachments", re.sub(r" in `[^`\n]+`,", ":", text))
+            yield to_html(text)
         elif "text/plain" in data:
             yield Markup("<pre>{}</pre>").format(data["text/plain"])
 
