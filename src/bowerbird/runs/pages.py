@@ -24,7 +24,7 @@ from bowerbird.runs.stage import SEE, Stage, notebook_paths
 
 # Names a series of the attachments, or links to the page of a day, which does and is not in reports/
 SHOWS_SERIES = re.compile(r"\b(?:seller|product|wh)_\d+\b|\]\(\.\./operation/")
-LEFT_OUT = Markup('<p class="note">Left out here: it shows single series of the attachments.</p>')
+LEFT_OUT = Markup('<p class="note">Left out here: it may show single series of the attachments.</p>')
 PARTS = {"glossary": "Glossary", "references": "References"}
 
 _templates = Environment(loader=PackageLoader("bowerbird.runs", "templates"), autoescape=True)
