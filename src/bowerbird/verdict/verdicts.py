@@ -371,7 +371,7 @@ def page(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: boo
     lines = ["# The verdict", ""]
     if not comparable:
         lines += ["**These are not the paper's data: no number can be judged by them.**", ""]
-    elif printed.content["table_1"] != PAPER.content["table_1"]:
+    elif not printed.table_1.equals(PAPER.table_1):  # content that went through JSON has other keys
         lines += ["**The numbers are those of a twin paper, printed from synthetic data by a sealed recipe.**", ""]
     lines += ["## The paper's claims", "", _markdown(claims), "", "## The numbers", ""]
     lines += [f"What became of each of the {len(judged)} numbers the paper prints.", ""]
