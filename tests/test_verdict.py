@@ -265,7 +265,8 @@ def test_the_page_quotes_the_error_rates_and_names_a_twin_paper():
     judged = verdict.verdicts(tables, PAPER, comparable=True)
     text = verdict.page(judged, tables, PAPER, True, STATED)
     assert "of 60 sealed recipes" in text and "twin paper" not in text
-    twin = Printed(PAPER.content | {"table_1": PAPER.content["table_1"] | {"total": [5, 100.0]}})
+    rows = PAPER.content["table_1"]["rows"] | {1: [5, 100.0]}
+    twin = Printed(PAPER.content | {"table_1": PAPER.content["table_1"] | {"rows": rows}})
     assert "those of a twin paper" in verdict.page(judged, tables, twin, True, STATED)
 
 
