@@ -246,13 +246,13 @@ def test_nothing_synthetic_is_judged():
 
 def test_a_table_3_whose_protocol_is_found_is_reproduced():
     tables = run_tables()
-    row = {"model": "ridge", "horizon": "1 day", "filter": "none", "split": "last", "exact": True}
-    tables["table_3_fitting"] = pd.DataFrame([row, row, row | {"model": "persistence", "exact": False}])
+    row = {"model": "ridge", "horizon": "1 day", "filter": "none", "split": "last"}
+    tables["table_3_fitting"] = pd.DataFrame([row, row])
     judged = verdict.verdicts(tables, PAPER, comparable=True).set_index("id")
     third = judged[judged.index.str.startswith("table_3/")]
     assert set(third["verdict"]) == {"reproduced"} and (third["as run"] == third["paper"]).all()
     assert third["reason"].iloc[0].endswith("by 1 of the protocols tried: ridge, 1 day, none, last")
-    tables["table_3_fitting"]["exact"] = False
+    tables["table_3_fitting"] = tables["table_3_fitting"][:0]
     assert verdict.verdicts(tables, PAPER, comparable=True).set_index("id").equals(judge())
 
 

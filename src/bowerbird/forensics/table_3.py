@@ -1,7 +1,7 @@
 """What made Table 3: which protocols print its twelve numbers, at a filter width that is solved for.
 
-A protocol with a drawn split prints other numbers for every draw. It is held to be consistent if each printed number
-lies within four standard deviations of its draws, and only where no other protocol prints all digits.
+A protocol whose test rows are drawn at random prints other numbers for every draw, so its digits cannot tell it. The
+twelve numbers are compared with those of the other protocols alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,10 +27,9 @@ SHARE = -1  # where the 1-WMAPE stands among them
 ROUNDING = 0.0006  # half a unit of the third decimal, and a little for what is not linear between the widths tried
 JUMP = 0.001  # more for classes, which change by whole days, where a width is solved for
 LINEAR = 2e-5  # of a number, for the same
-SCREEN = {"last": 0.003, "random": 0.08}  # farther from the printed 1-WMAPE a protocol is not looked at
+SCREEN = 0.003  # farther from the printed 1-WMAPE a protocol is not looked at
 NARROWEST = 0.3  # days; a narrower Gaussian filter changes nothing
 N_WIDTHS = 11  # tried within the range that rounds to the printed mean
-N_DRAWS = 12  # of the test rows of a random split
 
 
 Tried = list[tuple[Protocol, str]]  # a protocol, and what it is scored against
@@ -54,35 +53,37 @@ def attaining(panel: Panel, printed: Printed, tried: Tried, tolerance: float, se
 
 
 def consistent(panel: Panel, printed: Printed, tried: Tried, seed: int = 0) -> pd.DataFrame:
-    """The protocols that print Table 3: a row for each, with its choices and the range of its filter width.
+    """The protocols that print all digits of Table 3; those with a random split are passed over.
 
-    Columns: `CHOICES`; low, high [days]; exact [whether all digits agree, as they must unless the split is drawn].
+    Columns: `CHOICES`; low, high [the range of the filter's width in days].
     """
     smooth = filters(panel)
     rows = []
     for protocol, against in tried:
+        if protocol.split == "random":
+            continue
 
-        def scored(width: float, draw: int = 0, protocol=protocol, against=against) -> np.ndarray:
+        def scored(width: float, protocol=protocol, against=against) -> np.ndarray:
             member = replace(protocol, width=width)
-            found = score(panel, member, series=smooth(member), seed=seed + draw)
+            found = score(panel, member, series=smooth(member), seed=seed)
             return found.loc[found["against"] == against, MEASURES].to_numpy()  # (2, n_measures), train first
 
         rows += [
             (*_protocol_choices(protocol, against), *fit) for fit in _fits(scored, protocol, printed.table_3.to_numpy())
         ]
-    return pd.DataFrame(rows, columns=[*CHOICES, "low", "high", "exact"])
+    return pd.DataFrame(rows, columns=[*CHOICES, "low", "high"])
 
 
 def _fits(scored: Callable, protocol: Protocol, printed: np.ndarray) -> list[tuple]:
-    """Class definition, normalization, least and most width, and exact, of every way in which a protocol fits.
+    """Class definition, normalization, least and most width of every way in which a protocol fits.
 
     `printed` (2, 6) is Table 3.
     """
-    width, drawn, whole = protocol.width, protocol.split == "random", protocol.kernel == "mean"
-    if np.abs(scored(width)[:, SHARE] - printed[:, -1]).max() > SCREEN[protocol.split]:
+    width, whole = protocol.width, protocol.kernel == "mean"
+    at_width = scored(width)  # (2, n_measures)
+    if np.abs(at_width[:, SHARE] - printed[:, -1]).max() > SCREEN:
         return []
-    draws = np.stack([scored(width, draw) for draw in range(N_DRAWS if drawn else 1)])  # (n_draws, 2, n_measures)
-    half = _half_range(scored, draws, width) if width and not whole else 0.0
+    half = _half_range(scored, at_width, width) if width and not whole else 0.0
     if whole:
         widths = np.array([days for days in (width - 1, width, width + 1) if days >= 1])
     else:
@@ -91,26 +92,20 @@ def _fits(scored: Callable, protocol: Protocol, printed: np.ndarray) -> list[tup
     fits = []
     for classes, rmse in product(CLASS_DEFINITIONS, NORMALIZATIONS):
         columns = [MEASURES.index(name) for name in measures(classes, rmse)]
-        numbers, allowed = tables[..., columns], ROUNDING + LINEAR * np.abs(printed)
+        allowed = ROUNDING + LINEAR * np.abs(printed)
         if half:
             allowed[:, : len(CLASS_MEASURES)] += JUMP
-        if drawn:  # the mean of the draws at the solved width, and from there as the one draw goes
-            of_draws = draws[..., columns]
-            numbers = numbers - numbers[len(numbers) // 2] + of_draws.mean(axis=0)
-            allowed = allowed + 4 * of_draws.std(axis=0, ddof=1)
-        apart = (numbers - printed).reshape(len(widths), -1)
+        apart = (tables[..., columns] - printed).reshape(len(widths), -1)
         if fitting := _fitting_widths(widths, apart, allowed.ravel(), whole):
-            fits.append((classes, rmse, *fitting, not drawn))
+            fits.append((classes, rmse, *fitting))
     return fits
 
 
-def _half_range(scored: Callable, draws: np.ndarray, width: float) -> float:
-    """By how many days the width may change while the mean 1-WMAPE keeps its printed digits, or stays in its draws."""
-    means = draws[..., SHARE].mean(axis=1)
+def _half_range(scored: Callable, at_width: np.ndarray, width: float) -> float:
+    """By how many days the width may change while the mean 1-WMAPE keeps its printed digits."""
     step = 0.01 * width
-    slope = (scored(width + step)[:, SHARE].mean() - means[0]) / step
-    allowed = ROUNDING + (4 * np.std(means, ddof=1) if len(means) > 1 else 0)
-    return min(allowed / max(abs(slope), 1e-9), 0.5 * width)
+    slope = (scored(width + step)[:, SHARE].mean() - at_width[:, SHARE].mean()) / step
+    return min(ROUNDING / max(abs(slope), 1e-9), 0.5 * width)
 
 
 def _fitting_widths(
@@ -142,22 +137,11 @@ def _protocol_choices(protocol: Protocol, against: str) -> tuple:
 
 
 def told(found: pd.DataFrame, choice: str):
-    """The value of a choice, one of `CHOICES`, if all consistent protocols share it; None if not, or if none is.
-
-    Random splits fit many tables loosely. That nothing else fits is no evidence for one, so it is never named.
-    """
-    values = _decisive(found)[choice].unique()
-    if choice == "split" and "random" in values:
-        return None
+    """The value of a choice, one of `CHOICES`, if all consistent protocols share it; None if not, or if none is."""
+    values = found[choice].unique()
     return values[0] if len(values) == 1 else None
 
 
 def width_told(found: pd.DataFrame) -> tuple[float, float] | None:
     """The range of the filter's width, where the tables tell the filter."""
-    found = _decisive(found)
     return (float(found["low"].min()), float(found["high"].max())) if told(found, "filter") else None
-
-
-def _decisive(found: pd.DataFrame) -> pd.DataFrame:
-    """The protocols that print all digits, if there are any: that a drawn split comes as near is then chance."""
-    return found[found["exact"]] if "exact" in found and found["exact"].any() else found

@@ -54,12 +54,12 @@ def table_3(tables: Tables) -> str:
     families = tables["table_3_families"]
     smoothed, raw = (families[families["against"] == name] for name in ("denoised", "raw"))
     past = (smoothed["filtered"] == "causal") & (smoothed["split"] == "last")
-    ahead = one(tables["table_3"], "corrected", "index == 'test' and column == 'one_minus_wmape'")
+    ahead = one(tables["table_3_seeds"], "mean", "index == 'test' and column == 'one_minus_wmape'")
     return (
         f"**Table 3**: scored against a smoothed series, {smoothed['attains'].sum()} of {len(smoothed)} families of "
         f"protocols attain the printed 1 − WMAPE at a filter width solved for it, {smoothed[past]['attains'].sum()} of "
         f"them with past days alone; scored against demand {raw['attains'].sum()} of {len(raw)} do. The leak-free "
-        f"score one day ahead is {ahead:.3f}."
+        f"score one day ahead is {ahead:.3f}, the mean over seeds."
     )
 
 

@@ -173,11 +173,8 @@ def _printed_by(tables: Tables) -> str:
         fitting = tables["table_3_fitting"]
     except MissingResult:
         return ""
-    exact = fitting[fitting["exact"].astype(bool)]
-    names = [
-        ", ".join(str(row[name]) for name in ("model", "horizon", "filter", "split")) for _, row in exact.iterrows()
-    ]
-    names = list(dict.fromkeys(names))
+    rows = fitting[["model", "horizon", "filter", "split"]].drop_duplicates()
+    names = [", ".join(map(str, row)) for row in rows.to_numpy()]
     return f"all twelve numbers are printed by {len(names)} of the protocols tried: {'; '.join(names)}" if names else ""
 
 
