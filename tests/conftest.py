@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.data.reader import ATTACHMENTS, ATTRIBUTES, SHIPMENT_COLUMNS, Attachments, read_attachments
 from bowerbird.runs import runner
 
@@ -122,7 +122,7 @@ def panel_of(demand, start="2022-12-01", **labels) -> Panel:
     series["warehouse_no"] = [f"wh_{i % 2}" for i in numbers]
     series |= {column: [f"{column}_{i % 4}" for i in numbers] for column in ATTRIBUTES}
     dates = pd.date_range(start, periods=demand.shape[1], name="date")
-    return Panel(pd.DataFrame(series | labels), dates, demand)
+    return Panel(pd.DataFrame(series | labels), dates, demand, events=EVENTS)
 
 
 PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'

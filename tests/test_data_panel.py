@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bowerbird.data.panel import (
-    CALENDAR_FEATURES,
+    DAILY,
     EVENTS,
+    WEEKLY,
     Panel,
     aggregate,
     build_panel,
@@ -28,6 +29,8 @@ from bowerbird.errors import DataError, ParameterError
 
 KEY = list(SERIES_KEY)
 NAN = np.nan
+
+NAMES = (*DAILY.features, *EVENTS)
 
 
 def panel_of(demand, first_day="2022-12-30") -> Panel:
@@ -56,7 +59,7 @@ def spoilt(value: float) -> np.ndarray:
     [
         *(({"demand": np.zeros(shape)}, r"demand has shape .*, but there are 3 series and 4 days; give it one")
           for shape in [(4, 3), (3, 5), (2, 4), (12,)]),
-        ({"dates": pd.date_range("2023-01-02", periods=4, freq="W-MON")}, "go from 2023-01-02 to 2023-01-09; give"),
+        ({"dates": pd.date_range("2023-01-02", periods=4, freq="3D")}, "go from 2023-01-02 to 2023-01-05; give"),
         ({"dates": ["2023-01-01", "2023-01-02", "2023-01-04", "2023-01-05"]}, "from 2023-01-02 to 2023-01-04"),
         ({"dates": ["2023-01-01", "2023-01-02", "2023-01-02", "2023-01-03"]}, "from 2023-01-02 to 2023-01-02"),
         ({"dates": pd.date_range("2023-01-04", periods=4, freq="-1D")}, "dates go from 2023-01-04 to 2023-01-03"),
@@ -96,14 +99,14 @@ def test_to_frame_and_back(demand):
     back = Panel.from_frame(panel.to_frame())
     np.testing.assert_array_equal(back.demand, demand)
     pd.testing.assert_frame_equal(back.series, panel.series)
-    pd.testing.assert_index_equal(back.dates, panel.dates, exact=False)
+    pd.testing.assert_index_equal(back.dates, panel.dates, exact=False, check_freq=False)
 
 
 def test_the_wide_table_and_a_day_missing_from_it(panel):
     frame = panel.to_frame()
     assert list(frame.columns[-4:]) == ["2022-12-30", "2022-12-31", "2023-01-01", "2023-01-02"]
     assert frame.loc[1, ["product_no", "2023-01-01"]].to_list() == ["product_9", 12]
-    with pytest.raises(ValueError, match="frequency"):
+    with pytest.raises(ParameterError, match="dates go from 2022-12-30 to 2023-01-01"):
         Panel.from_frame(frame.drop(columns="2022-12-31"))
 
 
@@ -218,7 +221,7 @@ THREE_YEARS = pd.date_range("2022-01-01", "2024-12-31")
 
 def test_weekdays_and_events_equal_a_slow_loop():
     features = calendar_features(THREE_YEARS)
-    assert features.shape == (1096, len(CALENDAR_FEATURES)) == (1096, 12)
+    assert features.shape == (1096, len(NAMES)) == (1096, 12)
     assert set(np.unique(features)) == {0.0, 1.0} and (features[:, :7].sum(axis=1) == 1).all()
     assert [date.weekday(day) for day in THREE_YEARS] == features[:, :7].argmax(axis=1).tolist()
     for k, (name, periods) in enumerate(EVENTS.items()):
@@ -234,7 +237,7 @@ def test_weekdays_and_events_equal_a_slow_loop():
 @pytest.mark.parametrize("new_year", ["2022-02-01", "2023-01-22", "2024-02-10"])
 def test_spring_festival_lies_around_the_lunar_new_year(new_year):
     around = pd.date_range(pd.Timestamp(new_year) - pd.Timedelta(days=20), periods=40)
-    days = around[calendar_features(around)[:, CALENDAR_FEATURES.index("spring_festival")] == 1]
+    days = around[calendar_features(around)[:, NAMES.index("spring_festival")] == 1]
     assert len(days) == 8 and days[3] == pd.Timestamp(new_year)
 
 
@@ -249,7 +252,7 @@ def test_spring_festival_lies_around_the_lunar_new_year(new_year):
 )  # fmt: skip
 def test_days_of_the_contest(day, events):
     row = calendar_features(pd.DatetimeIndex([day]))[0]
-    assert [name for name, value in zip(CALENDAR_FEATURES, row, strict=True) if value and name in EVENTS] == events
+    assert [name for name, value in zip(NAMES, row, strict=True) if value and name in EVENTS] == events
 
 
 # ---- scaling: the first `n_train` days alone
@@ -332,3 +335,39 @@ def test_aggregates_equal_a_slow_loop(first, n_days):
         got = aggregate(panel_of(demand, first), period)
         assert [day.date() for day in got.columns] == list(expected)
         np.testing.assert_allclose(got.to_numpy().T, np.array(list(expected.values())).reshape(-1, 2))
+
+
+# ---- weeks, prices, columns known ahead -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def weekly() -> Panel:
+    """Two products in three weeks from a Monday; a promotion known for two weeks more, and a holiday."""
+    series = pd.DataFrame({"product_no": ["a", "b"]})
+    promotion = {"promotion": np.array([[0.0, 1, 0, 1, 0], [0, 0, 0, 0, 1]])}
+    days = {"holiday": [("2023-01-15", "2023-01-15")]}
+    dates = pd.date_range("2023-01-02", periods=3, freq="7D")
+    return Panel(series, dates, [[1.0, 2, 3], [4, np.nan, 6]], np.full((2, 3), 9.5), promotion, days)
+
+
+def test_a_week_is_a_period_like_a_day(weekly):
+    assert (weekly.frequency, weekly.keys, weekly.key_columns) == (WEEKLY, ["a", "b"], ["product_no"])
+    assert [f"{date:%m-%d}" for date in weekly.dates_ahead(2)] == ["01-23", "01-30"]
+    assert weekly.calendar(2)[:, -1].tolist() == [0, 1, 0, 0, 0]  # January 15 is the Sunday of the second week
+
+
+def test_what_is_known_ahead_outlives_a_cut_and_prices_do_not(weekly):
+    early = weekly.until(2)
+    assert early.prices.shape == (2, 2)
+    assert early.known_ahead(3)[:, :, 0].tolist() == weekly.ahead["promotion"].tolist()
+    with pytest.raises(DataError, match="promotion is known to 2023-01-30; a forecast of 4 weeks needs 1 more"):
+        early.known_ahead(4)
+    assert weekly.select([1]).known_ahead(2)[:, :, 0].tolist() == [[0, 0, 0, 0, 1]]
+
+
+def test_prices_promotions_and_holidays_come_back_from_a_file(weekly, tmp_path):
+    weekly.to_frame().to_parquet(tmp_path / "panel.parquet", index=False)
+    back = Panel.from_frame(pd.read_parquet(tmp_path / "panel.parquet"))
+    np.testing.assert_array_equal(back.prices, weekly.prices)
+    np.testing.assert_array_equal(back.known_ahead(2), weekly.known_ahead(2))
+    np.testing.assert_array_equal(back.calendar(2), weekly.calendar(2))

@@ -405,13 +405,21 @@ def test_a_linear_forecaster_is_coherent_by_itself_and_a_median_is_not():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: hierarchy(SERIES.drop(columns="category1")), "series lacks category1"),
         (lambda: levels_study(four_series(), 40, 15, recent_median), "origin is 40"),
     ],
 )
 def test_what_has_no_level_is_refused(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def test_levels_that_the_data_lack_are_left_out():
+    only_products = pd.DataFrame({"product_no": ["a", "b"], "category1": ["x", "x"]})
+    assert hierarchy(only_products).nodes["level"].tolist() == ["total", "category", "series", "series"]
+    found = accuracy_by_level(only_products, np.array([[1.0, 1], [3, 3]]), np.array([[2.0, 2], [2, 2]]))
+    assert found.query("period == 'day'").set_index("level")["1-WMAPE"].to_dict() == {
+        "series": 0.5, "category": 1.0, "total": 1.0,
+    }  # fmt: skip
 
 
 def test_the_level_decides_on_the_original_attachments(original):

@@ -8,7 +8,7 @@ from conftest import panel_of
 from scipy.stats import nbinom
 from torch import nn
 
-from bowerbird.data.panel import CALENDAR_FEATURES, Panel
+from bowerbird.data.panel import DAILY, Panel
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.forecaster import (
     Forecaster,
@@ -61,7 +61,8 @@ def with_other_future(panel: Panel, origin: int) -> Panel:
 
 def untrained(panel: Panel, settings: Settings) -> Forecaster:
     """A forecaster whose head is still zero: it forecasts the running level times the calendar's effect."""
-    return Forecaster(settings, (Network(settings).eval(),), None, (), torch.device("cpu"))
+    n_inputs, n_calendar = len(gather(panel, 1).names), panel.calendar(0).shape[1]
+    return Forecaster(settings, (Network(settings, n_inputs, n_calendar).eval(),), None, (), torch.device("cpu"))
 
 
 def arrays(forecast):
@@ -140,7 +141,7 @@ def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel):
     forecaster = untrained(panel, replace(SMALL, clusters=0))
     torch.nn.init.zeros_(forecaster.networks[0].calendar.weight)
     with torch.no_grad():  # Mondays sell double
-        forecaster.networks[0].calendar.weight[0, CALENDAR_FEATURES.index("weekday_0")] = np.log(2)
+        forecaster.networks[0].calendar.weight[0, DAILY.features.index("weekday_0")] = np.log(2)
     first = 7
     mean = predict_rolling(forecaster, panel, first).mean
     level = running_level(panel.demand)

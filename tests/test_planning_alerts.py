@@ -148,7 +148,7 @@ def test_planted_events_are_found_named_and_dated():
     demand[3, 80:] = np.random.default_rng(1).poisson(24.0, 60)
     demand[4, 60:] = np.random.default_rng(2).poisson(8 * np.exp(-np.arange(80) / 12))
     table = demand_alerts(series(6), DATES, demand)
-    assert tuple(table) == ALERT_COLUMNS
+    assert tuple(table) == ("seller_no", "product_no", "warehouse_no", *ALERT_COLUMNS)
     assert table["date"].is_monotonic_increasing
     found = dict(iter(table.groupby("product_no")))
     assert set(found) == {"product_1", "product_2", "product_3", "product_4"}

@@ -1,6 +1,8 @@
-"""The panel: the attachments joined into one table of series and days; its calendar, scaling and aggregation."""
+"""The panel: one table of series and days, from the attachments or others; its calendar, scaling and aggregation."""
 
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +14,52 @@ from bowerbird.errors import DataError, ParameterError
 
 
 @dataclass(frozen=True)
+class Frequency:
+    """What a period is, a day or a week, and what follows from it. All counts are in periods."""
+
+    word: str
+    step: pd.Timedelta
+    season: int  # after which demand repeats
+    windows: tuple[int, ...]  # of running means and medians, from short to long
+    features: tuple[str, ...]  # of the calendar
+
+    def dates(self, first: pd.Timestamp, periods: int) -> pd.DatetimeIndex:
+        """The first date and those after it."""
+        return pd.date_range(first, periods=periods, freq=self.step, name="date")
+
+    def calendar(self, dates: pd.DatetimeIndex) -> np.ndarray:
+        """Indicators of the weekday, or two waves over the year (n_dates, n_features)."""
+        if self.season == 7:
+            return np.eye(7)[dates.day_of_week]
+        angle = 2 * np.pi * (dates.dayofyear.to_numpy() + 3) / 365.25  # the middle of the week
+        return np.column_stack([wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)])
+
+
+DAILY = Frequency("day", pd.Timedelta(days=1), 7, (3, 7, 14, 21, 28), tuple(f"weekday_{day}" for day in range(7)))
+WEEKLY = Frequency(
+    "week", pd.Timedelta(days=7), 52, (2, 4, 8, 13, 26), ("year_sin", "year_cos", "half_year_sin", "half_year_cos")
+)
+
+
+def key_columns(series: pd.DataFrame) -> list[str]:
+    """The ids that name a series, those of SERIES_KEY that the data have."""
+    return [column for column in SERIES_KEY if column in series]
+
+
+@dataclass(frozen=True)
 class Panel:
-    """Demand of many series on the same days.
+    """Demand of many series on the same days, or in the same weeks, which count as days everywhere.
 
     Parameters
     ----------
-    series : DataFrame, n_series rows  The ids seller_no, product_no, warehouse_no, and the eight attributes.
-    dates : DatetimeIndex, n_days  Consecutive calendar days.
-    demand : array (n_series, n_days)  Units shipped per day, at least 0; NaN or masked where a day is missing.
+    series : DataFrame, n_series rows  The ids seller_no, product_no, warehouse_no, and the eight attributes; other data
+        may lack some of them.
+    dates : DatetimeIndex, n_days  Consecutive calendar days, or first days of consecutive weeks.
+    demand : array (n_series, n_days)  Units a day, at least 0; NaN or masked where a day is missing.
+    prices : array (n_series, n_days), optional  Price of a unit; NaN where it is not known.
+    ahead : dict of arrays (n_series, n_days or more), optional  Columns known ahead, such as promotions; `until` keeps
+        their later days.
+    events : dict of lists of first and last days, optional  Periods that are announced for all series, as `EVENTS`.
 
     >>> series = pd.DataFrame({"seller_no": ["s1", "s1"], "product_no": ["p1", "p2"], "warehouse_no": ["w1", "w1"]})
     >>> panel = Panel(series, pd.date_range("2023-05-01", periods=3), [[0, 2, 1], [5, np.nan, 4]])
@@ -32,6 +72,9 @@ class Panel:
     series: pd.DataFrame
     dates: pd.DatetimeIndex
     demand: np.ndarray
+    prices: np.ndarray | None = None
+    ahead: Mapping[str, np.ndarray] = field(default_factory=dict)
+    events: Mapping[str, list] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "demand", floats("demand", self.demand))
@@ -42,14 +85,17 @@ class Panel:
                 "days; give it one row a series and one column a day"
             )
         steps = np.diff(self.dates.to_numpy(dtype="datetime64[ns]"))
-        if len(uneven := np.flatnonzero(steps != np.timedelta64(1, "D"))):
+        if len(uneven := np.flatnonzero(steps != self.frequency.step.to_timedelta64())):
             before, after = self.dates[uneven[0]], self.dates[uneven[0] + 1]
             raise ParameterError(
                 f"dates go from {before:%Y-%m-%d} to {after:%Y-%m-%d}; give every calendar day once, in order, and "
                 "NaN as the demand of a day that is missing"
             )
-        named = set(SERIES_KEY) <= set(self.series.columns)
-        if named and (twice := self.series.duplicated(list(SERIES_KEY)).to_numpy()).any():
+        for name, columns in {"prices": self.prices, **self.ahead}.items():
+            if columns is not None and (len(columns) != self.n_series or columns.shape[1] < self.n_days):
+                raise ParameterError(f"{name} has shape {columns.shape}; give {self.n_series} rows, a column a day")
+        named = key_columns(self.series)
+        if named and (twice := self.series.duplicated(named).to_numpy()).any():
             raise ParameterError(
                 f"series {self.keys[int(twice.argmax())]} stands twice; give one row a series, its demand added up"
             )
@@ -70,32 +116,86 @@ class Panel:
         return len(self.dates)
 
     @property
+    def key_columns(self) -> list[str]:
+        """The ids that name a series."""
+        return key_columns(self.series)
+
+    @property
     def keys(self) -> list[str]:
         """One readable name a series: seller_6/product_1312/wh_43."""
-        return ["/".join(map(str, row)) for row in self.series[list(SERIES_KEY)].itertuples(index=False)]
+        return ["/".join(map(str, row)) for row in self.series[self.key_columns].itertuples(index=False)]
+
+    @property
+    def frequency(self) -> Frequency:
+        """WEEKLY where the first two dates lie a week apart, DAILY otherwise."""
+        return WEEKLY if self.n_days > 1 and self.dates[1] - self.dates[0] == WEEKLY.step else DAILY
+
+    def dates_ahead(self, n_days: int) -> pd.DatetimeIndex:
+        """The days after the panel's last."""
+        return self.frequency.dates(self.dates[-1] + self.frequency.step, n_days)
+
+    def calendar(self, n_ahead: int) -> np.ndarray:
+        """What all series' days are known to be, those of the panel and after it (n_days + n_ahead, n_features)."""
+        dates = self.frequency.dates(self.dates[0], self.n_days + n_ahead)
+        return calendar_features(dates, self.events, self.frequency)
+
+    def known_ahead(self, n_ahead: int) -> np.ndarray:
+        """The columns known ahead on the panel's days and after it (n_series, n_days + n_ahead, n_columns)."""
+        n_days = self.n_days + n_ahead
+        for name, values in self.ahead.items():
+            if values.shape[1] < n_days:
+                last = self.dates[0] + (values.shape[1] - 1) * self.frequency.step
+                raise DataError(
+                    f"column {name} is known to {last:%Y-%m-%d}; a forecast of {n_ahead} {self.frequency.word}s needs "
+                    f"{n_days - values.shape[1]} more: add rows of later dates with an empty qty, or leave {name} out"
+                )
+        empty = np.empty((self.n_series, n_days, 0))
+        return np.dstack([values[:, :n_days] for values in self.ahead.values()]) if self.ahead else empty
 
     def select(self, rows) -> "Panel":
         """The panel of some series only; `rows` is a boolean mask or row numbers."""
         rows = np.asarray(rows)
-        return replace(self, series=self.series.iloc[rows].reset_index(drop=True), demand=self.demand[rows])
+        prices = None if self.prices is None else self.prices[rows]
+        ahead = {name: values[rows] for name, values in self.ahead.items()}
+        series = self.series.iloc[rows].reset_index(drop=True)
+        return replace(self, series=series, demand=self.demand[rows], prices=prices, ahead=ahead)
 
     def until(self, n_days: int) -> "Panel":
         """The panel as it was known after its first `n_days` days."""
         if not 0 < n_days <= self.n_days:
             raise ParameterError(f"n_days is {n_days}; give a number from 1 to {self.n_days}")
-        return replace(self, dates=self.dates[:n_days], demand=self.demand[:, :n_days])
+        prices = None if self.prices is None else self.prices[:, :n_days]
+        return replace(self, dates=self.dates[:n_days], demand=self.demand[:, :n_days], prices=prices)
 
     def to_frame(self) -> pd.DataFrame:
-        """The wide table: one row a series, its attributes, then one column a day (2022-12-01, ...)."""
-        days = pd.DataFrame(self.demand, columns=[f"{day:%Y-%m-%d}" for day in self.dates])
-        return pd.concat([self.series.reset_index(drop=True), days], axis=1)
+        """The wide table: one row a series, its attributes, then one column a day (2022-12-01, ...).
+
+        Further columns hold prices and what is known ahead (price|2022-12-01, promotion|2022-12-01, ...); the events
+        are the table's `attrs`.
+        """
+        tables = [self.series.reset_index(drop=True)]
+        blocks = {"": self.demand, "price|": self.prices, **{f"{name}|": part for name, part in self.ahead.items()}}
+        for name, values in blocks.items():
+            if values is not None:
+                dates = self.frequency.dates(self.dates[0], values.shape[1])
+                tables.append(pd.DataFrame(values, columns=[f"{name}{date:%Y-%m-%d}" for date in dates]))
+        frame = pd.concat(tables, axis=1)
+        frame.attrs["events"] = {name: [list(map(str, days)) for days in found] for name, found in self.events.items()}
+        return frame
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> "Panel":
         """The panel that `to_frame` laid out."""
-        days = [column for column in frame.columns if column[:1].isdigit()]
-        dates = pd.DatetimeIndex(pd.to_datetime(days), freq="D", name="date")
-        return cls(frame.drop(columns=days), dates, frame[days].to_numpy(dtype=float))
+        blocks: dict[str, list[str]] = {}
+        for column in frame.columns:
+            if found := re.fullmatch(r"(.+\||)\d{4}-\d\d-\d\d", column):
+                blocks.setdefault(found[1].removesuffix("|"), []).append(column)
+        series = frame.drop(columns=[column for columns in blocks.values() for column in columns])
+        arrays = {name: frame[columns].to_numpy(dtype=float) for name, columns in blocks.items()}
+        dates = pd.DatetimeIndex(pd.to_datetime(blocks[""]), name="date").as_unit("ns")
+        events = frame.attrs.get("events", {})
+        series.attrs = {}
+        return cls(series, dates, arrays.pop(""), arrays.pop("price", None), arrays, events)
 
 
 # ---- from attachments to a panel ------------------------------------------------------------------------------------
@@ -172,7 +272,7 @@ def build_panel(attachments: Attachments, source: str = "shipments", fill_gaps: 
         )
     if fill_gaps == "zero":
         demand[gaps] = 0.0
-    return Panel(_join(keys, _listed_once(attachments))[[*SERIES_KEY, *ATTRIBUTES]], dates, demand)
+    return Panel(_join(keys, _listed_once(attachments))[[*SERIES_KEY, *ATTRIBUTES]], dates, demand, events=EVENTS)
 
 
 # ---- calendar -------------------------------------------------------------------------------------------------------
@@ -189,25 +289,27 @@ EVENTS = {
 The Spring Festival is taken from three days before New Year, when parcels stop, to four days after.
 """
 
-CALENDAR_FEATURES = tuple(f"weekday_{day}" for day in range(7)) + tuple(EVENTS)
 
+def calendar_features(
+    dates: pd.DatetimeIndex, events: Mapping[str, list] = EVENTS, frequency: Frequency = DAILY
+) -> np.ndarray:
+    """What is known of a day before it comes: indicators of weekday and event; of a week, waves over the year.
 
-def calendar_features(dates: pd.DatetimeIndex) -> np.ndarray:
-    """What is known of a day before it comes: indicators of weekday and event.
-
-    Returns an array (n_days, 12) of 0.0 and 1.0, columns as CALENDAR_FEATURES. Days outside 2022 to 2024 have no event.
+    Returns an array (n_days, n_features), columns as `frequency.features` and then the events. Days outside the events'
+    periods have none; a week has an event if one of its days has.
 
     January 20, 2023 was a Friday in the Spring Festival:
 
     >>> day = calendar_features(pd.DatetimeIndex(["2023-01-20"]))[0]
-    >>> [name for name, value in zip(CALENDAR_FEATURES, day, strict=True) if value]
+    >>> [name for name, value in zip((*DAILY.features, *EVENTS), day, strict=True) if value]
     ['weekday_4', 'spring_festival']
     """
-    weekday = np.eye(7)[dates.day_of_week]  # (n_days, 7)
-    events = [
-        np.any([(dates >= first) & (dates <= last) for first, last in periods], axis=0) for periods in EVENTS.values()
+    last = dates + frequency.step - pd.Timedelta(days=1)
+    found = [
+        np.any([(last >= begins) & (dates <= ends) for begins, ends in periods], axis=0) if periods else 0 * dates.year
+        for periods in events.values()
     ]
-    return np.column_stack([weekday, *events]).astype(float)
+    return np.column_stack([frequency.calendar(dates), *found]).astype(float)
 
 
 # ---- scaling and aggregation ----------------------------------------------------------------------------------------

@@ -13,20 +13,19 @@ import pandas as pd
 from scipy import sparse
 
 from bowerbird.checks import floats, require
-from bowerbird.data.panel import Panel
-from bowerbird.data.reader import SERIES_KEY
+from bowerbird.data.panel import Panel, key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster.inputs import fill_missing
 from bowerbird.metrics import bias, one_minus_wmape
 
 LEVELS = {
-    "series": SERIES_KEY,
-    "product": ("product_no",),
-    "warehouse": ("warehouse_no",),
-    "category": ("category1",),
-    "total": (),
+    "series": "",
+    "product": "product_no",
+    "warehouse": "warehouse_no",
+    "category": "category1",
+    "total": "",
 }
-"""Level -> columns that its nodes share, from fine to coarse."""
+"""Level -> column that the series of a node share, from fine to coarse. Data without the column lack the level."""
 
 PERIODS = {"day": 1, "week": 7, "horizon": 0}
 """Period -> its days; 0 for all days of the horizon. A last week that is not whole is left out."""
@@ -46,13 +45,13 @@ def hierarchy(series: pd.DataFrame) -> Hierarchy:
     """The nodes of all LEVELS of a panel's `series`."""
     blocks, nodes = [], []
     for level in reversed(LEVELS):
-        columns = list(LEVELS[level])
-        if missing := [column for column in columns if column not in series]:
-            raise ParameterError(f"series lacks {', '.join(missing)}, which level {level!r} needs; use a merged panel")
+        column, keys = LEVELS[level], key_columns(series)
+        if column and (column not in series or [column] == keys):  # [column] == keys: the level is that of the series
+            continue
         if level == "series":
-            labels, names = np.arange(len(series)), series[columns].agg("/".join, axis=1)
-        elif columns:
-            labels, names = pd.factorize(series[columns[0]], sort=True)
+            labels, names = np.arange(len(series)), series[keys].agg("/".join, axis=1)
+        elif column:
+            labels, names = pd.factorize(series[column], sort=True)
         else:
             labels, names = np.zeros(len(series), dtype=int), ["total"]
         ones = np.ones(len(series))
@@ -72,7 +71,7 @@ def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
 def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
     """Level, period, nodes, 1-WMAPE and bias of forecasts made for the nodes; arrays (n_nodes, horizon)."""
     rows = []
-    for level in LEVELS:
+    for level in [level for level in LEVELS if level in set(tree.nodes["level"])]:
         chosen = (tree.nodes["level"] == level).to_numpy()
         for period, days in PERIODS.items():
             a, f = (_by_period(values[chosen], days) for values in (actual, forecast))

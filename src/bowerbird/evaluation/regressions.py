@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from bowerbird.checks import require
-from bowerbird.data.panel import EVENTS, Panel, calendar_features
+from bowerbird.data.panel import Panel, calendar_features
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, last_days, recent_mean, recent_median
 from bowerbird.forecaster.forecast import Forecast
@@ -53,12 +53,12 @@ def design_at(panel: Panel, origin: int, horizon: int, steps=None) -> Design:
     rows = np.repeat(np.arange(panel.n_series), len(steps))
     features = by_series.take(rows).reset_index(drop=True)
 
-    days = panel.dates[0] + pd.to_timedelta(origin - 1 + steps, unit="D")
-    calendar = calendar_features(pd.DatetimeIndex(days))  # (n_steps, 7 + n_events)
+    days = pd.DatetimeIndex(panel.dates[0] + (origin - 1 + steps) * panel.frequency.step)
+    calendar = calendar_features(days, panel.events, panel.frequency)  # (n_steps, n_features + n_events)
     features["days ahead"] = np.tile(steps, panel.n_series)
     features["weekday"] = np.tile(days.day_of_week.to_numpy(), panel.n_series)
-    for k, event in enumerate(EVENTS):
-        features[event] = np.tile(calendar[:, 7 + k], panel.n_series)
+    for k, event in enumerate(panel.events, len(panel.frequency.features)):
+        features[event] = np.tile(calendar[:, k], panel.n_series)
     features["same weekday"] = (_same_weekday(known, steps) / scale[:, None]).reshape(-1)
 
     target = np.full((panel.n_series, len(steps)), np.nan)
@@ -116,7 +116,7 @@ def _others(series: pd.DataFrame, known: np.ndarray) -> dict[str, np.ndarray]:
     """How the last week of the group's other series compares with their last four weeks, and the catalogue's."""
     week, month = (recent_mean(known, 1, days)[:, 0] for days in (7, 28))
     columns = {}
-    for group in GROUPS:
+    for group in [group for group in GROUPS if group in series]:
         rest_week, rest_month = (
             pd.Series(level).groupby(series[group].to_numpy()).transform("sum").to_numpy() - level
             for level in (week, month)
@@ -329,11 +329,10 @@ class ForgettingFactors:
 
     def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> np.ndarray:
         """Forecast the days after the panel (n_series, horizon), units a day; `seed` is not used."""
-        days = pd.date_range(panel.dates[0], periods=panel.n_days + horizon)
-        calendar = calendar_features(days)  # (n_days + horizon, 7 + n_events)
+        calendar = panel.calendar(horizon)  # (n_days + horizon, 7 + n_events)
         weekday, event = calendar[:, :7].argmax(axis=1), calendar[:, 7:]
         level = np.full(panel.n_series, np.nan)  # S
-        promotion, customers = np.ones(len(EVENTS)), np.ones(7)  # F, C
+        promotion, customers = np.ones(event.shape[1]), np.ones(7)  # F, C
 
         for day in range(panel.n_days):
             demand = panel.demand[:, day]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import nbinom
 
+from bowerbird.data.panel import key_columns
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import atomic_path
 
@@ -112,7 +113,7 @@ class Forecast:
 
     def to_frame(self, series: pd.DataFrame) -> pd.DataFrame:
         """Long table, one row a series and day: keys, date, forecast_qty (point), mean, dispersion, zero, q10, q90."""
-        keys = series[["seller_no", "product_no", "warehouse_no"]]
+        keys = series[key_columns(series)]
         n_days = len(self.dates)
         frame = keys.loc[keys.index.repeat(n_days)].reset_index(drop=True)
         frame["date"] = np.tile(self.dates.to_numpy(), len(keys))

@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bowerbird.data.panel import Panel, calendar_features
+from bowerbird.data.panel import Panel
 
-CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")
+CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")  # those of them that the data have
 LEAST = 0.1  # units a day; no level is lower
-N_OWN, N_CONTEXT = 10, 3 * len(CONTEXT)  # daily inputs of the series itself, and of the others
+N_OWN = 10  # daily inputs of the series itself
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def context_inputs(series: pd.DataFrame, demand: np.ndarray, level: np.ndarray) 
     known = ~np.isnan(demand)
     filled = np.where(known, demand, level)
     groups = {}
-    for column in CONTEXT:
+    for column in [column for column in CONTEXT if column in series]:
         totals = pd.DataFrame(filled).groupby(series[column].to_numpy()).transform("sum").to_numpy()
         others = np.maximum((totals - filled).round(6), 0.0)
         mean = {w: np.maximum(_moving(bottleneck.move_mean, others, w), 0.0) + LEAST for w in (3, 7, 14, 28)}
@@ -111,24 +111,20 @@ def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, devic
         clusters = np.dstack([posterior, curve, posterior @ means.mean(axis=1)])
         daily = np.concatenate([daily, clusters], axis=2, dtype=np.float32)
         names = (*names, *["clusters"] * clusters.shape[2])
-    calendar = calendar_features(pd.date_range(panel.dates[0], periods=panel.n_days + horizon))
 
     def single(array) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=device)
 
-    return Inputs(single(panel.demand), single(daily), single(level), single(calendar), names)
-
-
-def n_daily(clusters: int, context: bool) -> int:
-    """Number of daily inputs."""
-    return N_OWN + N_CONTEXT * context + (clusters + 2 if clusters else 0)
+    return Inputs(single(panel.demand), single(daily), single(level), single(panel.calendar(horizon)), names)
 
 
 def panel_digest(panel: Panel, *more) -> str:
     """Checksum of a panel, and of anything else that has a `repr`."""
-    digest = hashlib.sha256(repr((more, panel.dates[0], panel.demand.shape)).encode())
+    digest = hashlib.sha256(repr((more, panel.dates[0], panel.frequency.word, panel.demand.shape)).encode())
+    digest.update(repr((list(panel.ahead), dict(panel.events))).encode())
     digest.update(pd.util.hash_pandas_object(panel.series).to_numpy())
-    digest.update(np.ascontiguousarray(panel.demand))
+    for values in (panel.demand, *panel.ahead.values(), *([] if panel.prices is None else [panel.prices])):
+        digest.update(np.ascontiguousarray(values))
     return digest.hexdigest()
 
 
@@ -147,7 +143,7 @@ class _ByContent:
 
 @lru_cache(maxsize=4)  # the ladder forecasts from four origins
 def _own_and_context(known: _ByContent) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Running level (n_series, n_days), inputs (n_series, n_days, N_OWN + N_CONTEXT) in single precision, names."""
+    """Running level (n_series, n_days), inputs (n_series, n_days, n_inputs) in single precision, names."""
     demand = known.panel.demand
     level = running_level(demand)
     groups = own_inputs(demand, level) | context_inputs(known.panel.series, demand, level)

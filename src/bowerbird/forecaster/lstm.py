@@ -11,9 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bowerbird.data.panel import CALENDAR_FEATURES
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster.inputs import n_daily
 
 LOG_LIMIT = 3.0  # a forecast stays within e^-3 ... e^3 times the running level
 INPUT_LIMIT = 4.0  # standard deviations at which an input is cut
@@ -227,10 +225,9 @@ def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Ten
 class Network(nn.Module):
     """A cell over the days, and a head that forecasts `horizon` days from every day."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, n_inputs: int, n_calendar: int):
         super().__init__()
         self.horizon = settings.horizon
-        n_inputs = n_daily(settings.clusters, settings.context)
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("sd", torch.ones(n_inputs))
         if settings.cell == "transformer":
@@ -243,7 +240,7 @@ class Network(nn.Module):
         n_read = settings.hidden_size + n_inputs
         self.point = nn.Linear(n_read, settings.horizon)
         self.distribution = nn.Linear(n_read, 3 * settings.horizon)
-        self.calendar = nn.Linear(len(CALENDAR_FEATURES), 1, bias=False)
+        self.calendar = nn.Linear(n_calendar, 1, bias=False)
         for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)

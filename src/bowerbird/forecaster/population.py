@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bowerbird.data.panel import Panel
 from bowerbird.forecaster import lstm, training
-from bowerbird.forecaster.inputs import Inputs, n_daily
+from bowerbird.forecaster.inputs import Inputs
 from bowerbird.forecaster.lstm import Network, Settings
 from bowerbird.forecaster.training import LIKELIHOOD_EVERY, Forecaster, weighted_mean
 
@@ -94,7 +94,8 @@ def _fit_stack(panel: Panel, begun: list[Forecaster], seed: int) -> list[Forecas
 def _member(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Member:
     """A network as `fit` begins with it, and its random numbers from there on."""
     settings, device = forecaster.settings, forecaster.device
-    own = replace(data, daily=data.daily[:, :, : n_daily(settings.clusters, settings.context)])
+    n_inputs = len(data.names) - data.names.count("clusters") + (settings.clusters + 2 if settings.clusters else 0)
+    own = replace(data, daily=data.daily[:, :, :n_inputs])
     network = training.initial_network(forecaster, own, seed, member)
     random = torch.Generator()
     random.set_state(torch.get_rng_state())

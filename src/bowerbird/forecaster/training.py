@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from bowerbird.data.panel import EVENTS, Panel
+from bowerbird.data.panel import Panel
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import BowerbirdError, ParameterError, TrainingFailed
 from bowerbird.files import atomic_path
@@ -80,6 +79,7 @@ def fit(
     --------
     Demand is 4 units on every day, and so is the forecast of the two days after 9 April.
 
+    >>> import pandas as pd
     >>> series = pd.DataFrame([list("pscw")], columns=["product_no", "seller_no", "category1", "warehouse_no"])
     >>> panel = Panel(series, pd.date_range("2023-03-01", periods=40), np.full((1, 40), 4.0))
     >>> trained = fit(panel, Settings(horizon=2, warm_up=10, epochs=2, hidden_size=4))
@@ -145,7 +145,7 @@ def begin(settings: Settings, mixture: PolynomialRegressionMixture | None, devic
 def initial_network(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Network:
     """The forecaster's network number `member` before its training; torch's random numbers go on from there."""
     torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
-    network = Network(forecaster.settings).to(forecaster.device)
+    network = Network(forecaster.settings, data.daily.shape[2], data.calendar.shape[1]).to(forecaster.device)
     flat = data.daily[:, forecaster.settings.warm_up :].reshape(-1, data.daily.shape[2])
     network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
     return network
@@ -159,7 +159,7 @@ def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
     days = np.arange(panel.n_days)
     origins = days[settings.warm_up : panel.n_days - settings.horizon]
     disturbed = np.zeros(panel.n_days, dtype=bool)
-    for first, last in EVENTS["spring_festival"]:
+    for first, last in panel.events.get("spring_festival", []):
         before, after = (np.timedelta64(n, "D") for n in DISTURBED)
         disturbed |= (panel.dates >= np.datetime64(first) - before) & (panel.dates <= np.datetime64(last) + after)
     touched = np.array([disturbed[o : o + settings.horizon + 1].any() for o in origins])
@@ -271,7 +271,7 @@ def predict(forecaster: Forecaster, panel: Panel) -> Forecast:
     Raises TrainingFailed if a forecast is not finite. An example stands in `fit`.
     """
     rolling = predict_rolling(forecaster, panel, panel.n_days)
-    dates = pd.date_range(panel.dates[-1] + pd.Timedelta(days=1), periods=forecaster.settings.horizon, name="date")
+    dates = panel.dates_ahead(forecaster.settings.horizon)
     parts = (rolling.point, rolling.mean, rolling.dispersion, rolling.zero)
     return Forecast(*(part[:, 0] for part in parts), dates=dates)
 
@@ -337,7 +337,7 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
 
     >>> import tempfile
     >>> settings = Settings(horizon=2)
-    >>> untrained = Forecaster(settings, (Network(settings),), None, (), torch.device("cpu"))
+    >>> untrained = Forecaster(settings, (Network(settings, 22, 12),), None, (), torch.device("cpu"))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     again = load(save(untrained, Path(folder) / "forecaster.zip"))
     >>> again.settings == settings
@@ -363,7 +363,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         settings = Settings(**kept["settings"])
         networks = []
         for state in kept["networks"]:
-            network = Network(settings).to(device).eval()
+            network = Network(settings, len(state["mean"]), state["calendar.weight"].shape[1]).to(device).eval()
             network.load_state_dict(state)
             networks.append(network)
         mixture = kept["mixture"] and PolynomialRegressionMixture.from_dict(kept["mixture"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import at_least
-from bowerbird.data.reader import SERIES_KEY
+from bowerbird.data.panel import key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
@@ -69,7 +69,7 @@ def replenishment_plan(
     levels = periodic_review_levels(samples, n_days=len(dates), service_level=service_level, **timing)
     demand = whole_units(forecast_mean)
     run = simulate(demand, levels.s, levels.S, opening_stock=opening_stock, **timing)
-    plan = series.loc[series.index.repeat(len(dates)), list(SERIES_KEY)].reset_index(drop=True)
+    plan = series.loc[series.index.repeat(len(dates)), key_columns(series)].reset_index(drop=True)
     plan["date"] = np.tile(dates.to_numpy(), len(series))
     columns = {
         "s": levels.s, "S": levels.S, "opening_stock": run.opening_stock, "arrivals": run.arrivals,

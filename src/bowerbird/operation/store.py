@@ -20,7 +20,7 @@ from bowerbird.files import atomic_path, only_run
 from bowerbird.operation.delivery import FILL_GAPS, Delivery
 
 FILE_NAME = "store.duckdb"
-FORMAT = 3
+FORMAT = 4
 # One thread; nothing here needs an extension, so none is looked for on the network
 CONFIG = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
@@ -163,7 +163,8 @@ class Store:
         """All days held."""
         series, days = self.series, self.frame("SELECT date FROM days ORDER BY date")["date"]
         demand = self.array("SELECT qty FROM demand ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
-        return Panel(series, pd.DatetimeIndex(days, freq="D", name="date").as_unit("ns"), demand)
+        dates = pd.DatetimeIndex(days, name="date").as_unit("ns")
+        return Panel(series, dates, demand, events=self.fact("events"))
 
     def add_day(self, delivery: Delivery) -> None:
         """Write a day's row and demand; call it inside a transaction."""
@@ -196,7 +197,8 @@ def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
             store.connection.execute(TABLES)
             store.connection.register("numbered", panel.series.reset_index(drop=True).rename_axis("row").reset_index())
             store.connection.execute("CREATE TABLE series AS FROM numbered")
-            for name, value in {"format": FORMAT, **facts}.items():
+            events = {name: [list(map(str, days)) for days in found] for name, found in panel.events.items()}
+            for name, value in {"format": FORMAT, "events": events, **facts}.items():
                 store.insert("facts", name=[name], value=[json.dumps(value)])
             for column, day in enumerate(panel.dates):
                 store.add_day(Delivery(day, panel.demand[:, column], "history"))

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import above, at_least, spread_over, whole
-from bowerbird.data.reader import SERIES_KEY
+from bowerbird.data.panel import key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples
 
@@ -35,7 +35,7 @@ CUT = 2.5  # standardised residuals beyond it count as this much
 DRIFT = 0.5  # what the CUSUM forgives each day [k]: half of the shift, in deviations, that it is tuned to find
 SILENT = 5.0  # units due per unit of dispersion since the last sale, by chance e^-5, beyond which days count as missing
 LIFE_DAYS = 28  # known days whose mean is compared with the best so far
-ALERT_COLUMNS = (*SERIES_KEY, "date", "kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
+ALERT_COLUMNS = ("date", "kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
 
 
 @dataclass(frozen=True)
@@ -346,10 +346,12 @@ def largest_shortfall(samples: np.ndarray, on_hand: np.ndarray, arrivals: np.nda
 
 
 def _table(series: pd.DataFrame, row: np.ndarray, **columns) -> pd.DataFrame:
-    return series[list(SERIES_KEY)].iloc[row].reset_index(drop=True).assign(**columns)
+    return series[key_columns(series)].iloc[row].reset_index(drop=True).assign(**columns)
 
 
 def _sorted(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    table = pd.concat(tables, ignore_index=True)[list(ALERT_COLUMNS)]
+    table = pd.concat(tables, ignore_index=True)
+    keys = key_columns(table)
+    table = table[[*keys, *ALERT_COLUMNS]]
     table = table.assign(date=pd.to_datetime(table["date"]), threshold=table["threshold"].astype(float))
-    return table.sort_values(["date", *SERIES_KEY, "kind"], kind="stable", ignore_index=True)
+    return table.sort_values(["date", *keys, "kind"], kind="stable", ignore_index=True)

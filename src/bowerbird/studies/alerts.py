@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.reader import SERIES_KEY
+from bowerbird.data.panel import key_columns
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.planning.alerts import DEFAULTS, WARM_UP, Thresholds, Watch, demand_alerts, stock_alerts
 from bowerbird.seeds import stream
@@ -137,7 +137,7 @@ def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time:
 
 def _rows_of(series: pd.DataFrame, alerts: pd.DataFrame) -> np.ndarray:
     """Row of each alert's series."""
-    keys = list(SERIES_KEY)
+    keys = key_columns(series)
     return pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(alerts[keys]))
 
 
