@@ -9,11 +9,16 @@ from bowerbird.planning.alerts import (
     ALERT_COLUMNS,
     CUT,
     DRIFT,
+    LEAST_PAUSES,
+    PRIOR_PAUSES,
+    RETURN_WEEKS,
+    SALE_RATES,
     SILENT,
     WARM_UP,
     Thresholds,
     demand_alerts,
     largest_shortfall,
+    returns,
     stock_alerts,
     watch,
 )
@@ -130,6 +135,53 @@ def test_series_do_not_influence_each_other_nor_the_future_the_past():
         np.testing.assert_array_equal(getattr(watch(later), name)[:, :90], getattr(together, name)[:, :90])
 
 
+def test_chances_to_sell_again_against_a_slow_count_of_every_pause():
+    rng = np.random.default_rng(8)
+    demand = rng.poisson(np.repeat([0.03, 0.15, 0.3, 1.0], 15)[:, None], (60, 150)).astype(float)
+    demand[rng.random(demand.shape) < 0.05] = np.nan
+    demand[40:, 80:] = 0
+    learnt = returns(demand, week=7)
+    for day in (30, 90, 149):
+        ended, lasted, now = {}, {}, []
+        for units in demand[:, : day + 1]:
+            known, pause, sales, before = 0, 0, 0, 0
+            for asked in units:
+                if asked > 0:
+                    if sales:
+                        place = np.searchsorted(SALE_RATES, sales / before, side="right"), pause // 7
+                        ended[place] = ended.get(place, 0) + 1
+                    known, pause, sales = known + 1, 0, sales + 1
+                    before = known
+                elif asked == 0:
+                    known, pause = known + 1, pause + 1
+                    if sales and pause % 7 == 0:
+                        place = np.searchsorted(SALE_RATES, sales / before, side="right"), pause // 7 - 1
+                        lasted[place] = lasted.get(place, 0) + 1
+            now.append((np.searchsorted(SALE_RATES, sales / max(before, 1), side="right"), pause // 7, sales))
+        for i, (like, weeks, sales) in enumerate(now):
+            n = [ended.get((like, w), 0) + lasted.get((like, w), 0) for w in range(40)]
+            weeks = max(w for w in range(weeks + 1) if w == 0 or n[w] >= LEAST_PAUSES)
+            hazard, quiet = 1.0, 1.0
+            for w in range(weeks + RETURN_WEEKS):
+                hazard = (ended.get((like, w), 0) + PRIOR_PAUSES * hazard) / (n[w] + PRIOR_PAUSES)
+                quiet *= 1 - hazard if w >= weeks else 1
+            assert learnt.chance[i, day] == pytest.approx(1 - quiet if sales else 1)
+            if sales:
+                assert (learnt.weeks[i, day], learnt.pauses[i, day]) == (weeks, n[weeks])
+        np.testing.assert_array_equal(returns(demand[:, : day + 1]).chance, learnt.chance[:, : day + 1])
+
+
+def test_the_chance_to_sell_again_of_series_that_sell_on_one_day_in_fifty():
+    """Sales come by chance alone: after any pause the chance of eight weeks is 1 - .98^56 = .68, of weekly data .15."""
+    demand = (np.random.default_rng(1).random((3000, 400)) < 0.02).astype(float)
+    for week, truth in ((7, 1 - 0.98**56), (1, 1 - 0.98**8)):
+        learnt = returns(demand, week=week)
+        sold = demand.cumsum(axis=1)[:, -1] > 0
+        for weeks in (2, 5, 10):
+            chance = learnt.chance[sold & (learnt.weeks[:, -1] == weeks), -1]
+            assert len(chance) and np.allclose(chance, truth, atol=0.04)
+
+
 # ---------------------------------------------------------------- alerts
 
 DATES = pd.date_range("2022-12-01", periods=140)
@@ -141,13 +193,22 @@ def series(n):
     )
 
 
+def alerts_among_ended(demand, dates=DATES):
+    """Alerts of some series in a catalogue of which fifteen others ended on day 28 and did not return."""
+    ended = np.zeros((15, demand.shape[1]))
+    ended[:, :WARM_UP] = 20
+    table = demand_alerts(series(len(demand) + 15), dates, np.vstack([demand, ended]))
+    own = table["product_no"].isin(series(len(demand))["product_no"])
+    return table[own].reset_index(drop=True)
+
+
 def test_planted_events_are_found_named_and_dated():
     demand = poisson_series(8.0, 6, 140)
     demand[1, 60] = 60
     demand[2, 70:90] = 0
     demand[3, 80:] = np.random.default_rng(1).poisson(24.0, 60)
     demand[4, 60:] = np.random.default_rng(2).poisson(8 * np.exp(-np.arange(80) / 12))
-    table = demand_alerts(series(6), DATES, demand)
+    table = alerts_among_ended(demand)
     assert tuple(table) == ("seller_no", "product_no", "warehouse_no", *ALERT_COLUMNS)
     assert table["date"].is_monotonic_increasing
     found = dict(iter(table.groupby("product_no")))
@@ -259,13 +320,34 @@ def ending(after=0.0, level=20.0, days=40):
 def test_an_item_that_has_ended_raises_one_anomaly_and_one_end_of_life(late_sales):
     dates, demand = ending()
     demand[0, late_sales] = 1
-    table = demand_alerts(series(1), dates, demand)
+    table = alerts_among_ended(demand, dates)
     assert table["kind"].tolist() == ["demand anomaly", "end of life"]
     assert table["date"][0] == dates[90]
-    # On the 24th day after the end four of 28 days sold 20, 14 % of the best; what they sold in four days is at stake
-    assert table["date"][1] == dates[113]
-    assert table["units"][1] == pytest.approx(4 * (4 * 20 + len(late_sales)) / 28)
+    # On the 24th day after the end four of 28 days sold 20, 14 % of the best; what they sold in four days is at stake.
+    # The last of the late sales is on day 110: a week of silence, which other series did not end, is over on day 117
+    day = 117 if late_sales else 113
+    assert table["date"][1] == dates[day]
+    assert table["units"][1] == pytest.approx(4 * (20 * (117 - day) + len(late_sales)) / 28)
     assert table["worth"][1] == pytest.approx(30 * table["units"][1])
+    known = "16 like pauses of 1 weeks" if late_sales else "15 like pauses of 3 weeks"
+    assert f"of {known} or more, " in table["reason"][1]
+
+
+def test_no_end_of_life_where_like_pauses_ended_or_none_is_known():
+    dates, demand = ending()
+    assert demand_alerts(series(1), dates, demand)["kind"].tolist() == ["demand anomaly"]
+    paused = np.full((40, 280), 20.0)
+    for i in range(40):
+        paused[i, 40 + 5 * i : 75 + 5 * i] = 0  # five weeks without a sale, and then as before
+    table = demand_alerts(series(40), pd.date_range("2022-12-01", periods=280), paused)
+    assert "end of life" not in table["kind"].tolist() and "demand anomaly" in table["kind"].tolist()
+
+
+def test_columns_have_the_same_types_whatever_kinds_of_alerts_there_are():
+    dates, demand = ending()
+    some, none = demand_alerts(series(1), dates, demand), demand_alerts(series(1), dates, 0 * demand)
+    assert len(some) and not len(none)
+    pd.testing.assert_series_equal(some.dtypes, none.dtypes)
 
 
 def test_after_an_end_of_life_nothing_is_raised_until_demand_returns():
@@ -273,7 +355,7 @@ def test_after_an_end_of_life_nothing_is_raised_until_demand_returns():
     demand[0, [125, 140]] = 300  # cleared
     demand[0, 170:] = 20
     demand[0, 200] = 400
-    table = demand_alerts(series(1), dates, demand)
+    table = alerts_among_ended(demand, dates)
     assert table["kind"].tolist() == ["demand anomaly", "end of life", "demand anomaly"]
     assert table["date"].tolist() == [dates[90], dates[113], dates[200]]
 
@@ -296,7 +378,7 @@ def test_unknown_days_raise_nothing_and_neither_begin_nor_end_an_episode():
     demand[1, 90:] = np.nan
     demand[2, 90:95] = demand[2, 100:] = 0  # ended; five days of it unknown
     demand[2, 95:100] = np.nan
-    table = demand_alerts(series(3), DATES, demand)
+    table = alerts_among_ended(demand)
     assert set(table["product_no"]) == {"product_2"}
     assert table["kind"].tolist() == ["demand anomaly", "end of life"]
     assert table["date"].tolist() == [DATES[90], DATES[90 + 23 + 5]]
@@ -357,7 +439,9 @@ def test_stocks_that_do_not_fit_are_refused(wrong, named):
         stock_alerts(series(1), "2023-05-16", **({"samples": np.ones((1, 3, 9)), "on_hand": [1.0]} | wrong))
 
 
-@pytest.mark.parametrize("wrong", [{"fading": 1.2}, {"stockout_probability": 0}, {"anomaly": -1}, {"cover_days": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"fading": 1.2}, {"returning": 0}, {"stockout_probability": 0}, {"anomaly": -1}, {"cover_days": 0}]
+)
 def test_thresholds_out_of_range_are_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         Thresholds(**wrong)

@@ -2,8 +2,9 @@
 
 `watch` follows the daily demand; each day is judged by the days before it alone. `demand_alerts` names what it sees.
 An anomaly or an end of life is one alert an episode, however many days it lasts, and an item that has ended raises
-nothing more until its demand has risen again. `stock_alerts` weighs the stock of one day against sampled forecasts.
-Both give the same table, one row an alert.
+nothing more until its demand has risen again. An item has ended where little of its demand is left and `returns`, the
+pauses of like items so far, makes another sale unlikely. `stock_alerts` weighs the stock of one day against sampled
+forecasts. Both give the same table, one row an alert.
 
 The worth of an alert is the cost at stake, in the cost of holding one unit for one day; a unit short costs
 `shortage_cost` of these [p / h]. An order helps after LT + NRT days at the latest.
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import above, at_least, spread_over, whole
-from bowerbird.data.panel import key_columns
+from bowerbird.data.panel import WEEKLY, key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples
 
@@ -35,7 +36,12 @@ CUT = 2.5  # standardised residuals beyond it count as this much
 DRIFT = 0.5  # what the CUSUM forgives each day [k]: half of the shift, in deviations, that it is tuned to find
 SILENT = 5.0  # units due per unit of dispersion since the last sale, by chance e^-5, beyond which days count as missing
 LIFE_DAYS = 28  # known days whose mean is compared with the best so far
-ALERT_COLUMNS = ("date", "kind", "measure", "value", "threshold", "units", "worth", "reason", "action")
+SALE_RATES = (0.1, 0.25, 0.5)  # series are alike if their share of known days with a sale lies between the same two
+RETURN_WEEKS = 8  # weeks within which a series may sell again
+LEAST_PAUSES = 10  # like pauses that a chance is learnt from at least
+PRIOR_PAUSES = 2.0  # weight, in pauses, of the chance of the week before on that of a week
+NUMBERS, TEXTS = ("value", "threshold", "units", "worth"), ("kind", "measure", "reason", "action")
+ALERT_COLUMNS = ("date", "kind", "measure", *NUMBERS, "reason", "action")
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,54 @@ def _on_the_calendar(record: dict, known, order, shift_limit: float) -> dict[str
 
 
 @dataclass(frozen=True)
+class Returns:
+    """The chance of each series and day (n_series, n_days) to sell again, learnt from the pauses known on that day."""
+
+    chance: np.ndarray  # that it sells within RETURN_WEEKS; 1 before its first sale
+    pauses: np.ndarray  # like pauses that lasted as long
+    weeks: np.ndarray  # length of these pauses, whole weeks
+
+
+def returns(demand: np.ndarray, *, week: int = 7) -> Returns:
+    """How often series (n_series, n_days) that stopped selling sold again, by length of pause and rate of sale.
+
+    A pause is counted in known days, of which `week` make a week. Each pause tells of every week that it lasted, and
+    of the week in which it ended; those that still last count too (Kaplan & Meier, J. Am. Stat. Assoc. 53, 1958).
+    Where fewer than LEAST_PAUSES lasted as long, the longest pauses of which there are so many stand for them.
+    """
+    known, sold = ~np.isnan(demand), demand > 0
+    quiet, n_sold = (known & ~sold).cumsum(axis=1), sold.cumsum(axis=1)
+    pause = quiet - np.maximum.accumulate(np.where(sold, quiet, 0), axis=1)  # known days since the last sale
+    rate = n_sold / np.maximum(known.cumsum(axis=1) - pause, 1)  # share of the days up to the last sale
+    like, weeks = np.digitize(rate, SALE_RATES), pause // week
+
+    # Of the pauses that had lasted w weeks, how many ended in the next week and how many did not, by day t
+    shape = (demand.shape[1], len(SALE_RATES) + 1, weeks.max() + 1)
+    ended, lasted = np.zeros(shape), np.zeros(shape)
+    row, day = np.nonzero(sold[:, 1:] & (n_sold[:, :-1] > 0))
+    np.add.at(ended, (day + 1, like[row, day], weeks[row, day]), 1)
+    row, day = np.nonzero(known & ~sold & (pause % week == 0) & (n_sold > 0))
+    np.add.at(lasted, (day, like[row, day], weeks[row, day] - 1), 1)
+    ended, pauses = ended.cumsum(axis=0), (ended + lasted).cumsum(axis=0)
+
+    # Chance of a week: h_w = (ended + m h_{w-1}) / (pauses + m), h = 1 before the first
+    hazard, before = np.empty((*shape[:2], shape[2] + RETURN_WEEKS)), 1.0
+    for w in range(hazard.shape[2]):
+        if w < shape[2]:
+            before = (ended[..., w] + PRIOR_PAUSES * before) / (pauses[..., w] + PRIOR_PAUSES)
+        hazard[..., w] = before
+    # Chance of the weeks to come: 1 - product over j < RETURN_WEEKS of (1 - h_{w+j})
+    chance = 1 - np.prod([1 - hazard[..., j : j + shape[2]] for j in range(RETURN_WEEKS)], axis=0)
+
+    enough = np.where(pauses >= LEAST_PAUSES, np.arange(shape[2]), 0)
+    enough = np.maximum.accumulate(enough, axis=2)  # (n_days, n_rates, n_weeks), the week that stands for each
+    today = np.arange(shape[0])
+    weeks = enough[today, like, weeks]
+    place = today, like, weeks
+    return Returns(np.where(n_sold > 0, chance[place], 1.0), pauses[place], weeks)
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """When an alert is raised."""
 
@@ -171,10 +225,11 @@ class Thresholds:
     anomaly: float = 4.5  # standardised residual of a day, either way; the episode lasts while it exceeds CUT
     silence: float = 9.0  # ... or units due since the last sale per unit of dispersion: e^-silence is the chance
     shift: float = 7.0  # limit of the CUSUM
-    fading: float = 0.15  # end of life: 28 days below this share of the best; until twice that share, or a rise
+    fading: float = 0.15  # end of life: 28 days below this share of the best; until twice that share, or a rise ...
+    returning: float = 0.3  # ... and the chance that it sells again within RETURN_WEEKS is below this
 
     def __post_init__(self):
-        for name in ("cover_quantile", "stockout_probability", "fading"):
+        for name in ("cover_quantile", "stockout_probability", "fading", "returning"):
             if not 0 < getattr(self, name) < 1:
                 raise ParameterError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
         for name in ("cover_days", "anomaly", "silence", "shift"):
@@ -210,7 +265,9 @@ def demand_alerts(
     known, z, shift = ~np.isnan(demand), seen.residual, seen.shift
     silent = seen.silence > limits.silence
     alive = (seen.share < 2 * limits.fading) & ~(shift > limits.shift)  # an end of life lasts while this holds
-    ended = _episodes(seen.fading < limits.fading, alive, known)
+    word, week = ("week", 1) if dates[1] - dates[0] == WEEKLY.step else ("day", 7)
+    back = returns(demand, week=week)
+    ended = _episodes((seen.fading < limits.fading) & (back.chance < limits.returning), alive, known)
     high = _begins(_episodes(z > limits.anomaly, z > CUT, known)) & ~ended
     low = _begins(_episodes((z < -limits.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
 
@@ -239,16 +296,17 @@ def demand_alerts(
     shifts = raised(
         (np.abs(shift) > limits.shift) & ~ended, "level shift", "CUSUM", shift, limits.shift,
         np.abs(seen.new_level - seen.expected) * days, np.where(shift > 0, shortage_cost, days),
-        lambda i, t: f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a day "
-        f"from {seen.expected[i, t]:.1f}, since {dates[t - int(seen.shift_days[i, t]) + 1]:%Y-%m-%d}",
+        lambda i, t: f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a "
+        f"{word} from {seen.expected[i, t]:.1f}, since {dates[t - int(seen.shift_days[i, t]) + 1]:%Y-%m-%d}",
         "fit the forecast anew on the days since then and set s and S from it",
     )  # fmt: skip
     ends = raised(
         _begins(ended), "end of life", "share of the best", seen.fading, limits.fading,
         seen.recent * days, limits.cover_days,
-        lambda i, t: f"the last {LIFE_DAYS} known days sold {seen.fading[i, t]:.0%} of the best {LIFE_DAYS} known "
-        "days, and less each fortnight",
-        "order no more; decide what to mark down, transfer or clear",
+        lambda i, t: f"the last {LIFE_DAYS} known {word}s sold {seen.fading[i, t]:.0%} of the best {LIFE_DAYS} known "
+        f"{word}s; of {back.pauses[i, t]:.0f} like pauses of {back.weeks[i, t]} weeks or more, {back.chance[i, t]:.0%} "
+        f"ended within {RETURN_WEEKS} weeks",
+        "order no more unless it sells again; decide what to mark down, transfer or clear",
     )  # fmt: skip
     return _sorted([spikes, silences, shifts, ends])
 
@@ -353,5 +411,6 @@ def _sorted(tables: list[pd.DataFrame]) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True)
     keys = key_columns(table)
     table = table[[*keys, *ALERT_COLUMNS]]
-    table = table.assign(date=pd.to_datetime(table["date"]), threshold=table["threshold"].astype(float))
+    table = table.assign(date=pd.to_datetime(table["date"]))
+    table = table.astype(dict.fromkeys(NUMBERS, float) | dict.fromkeys(TEXTS, str))  # also where no alert is of a kind
     return table.sort_values(["date", *keys, "kind"], kind="stable", ignore_index=True)

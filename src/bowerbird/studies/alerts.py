@@ -33,7 +33,7 @@ def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresho
     return figure
 
 
-FOUND_WITHIN = {"spike": 1, "stock-out": 14, "rise": 21, "fall": 21, "end of life": 42}  # days from its first day
+FOUND_WITHIN = {"spike": 1, "stock-out": 14, "rise": 21, "fall": 21, "end of life": 98}  # days from its first day
 SPIKE, STOCK_OUT_DAYS, SHIFT, FADE_DAYS = 8.0, 14, 3.0, 30
 LEAST_MEAN = 3.0  # units a day in the four weeks before an event; below it most are not to be told from chance
 
@@ -56,11 +56,11 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
     for_events, for_counts = stream(seed, "alerts/events"), stream(seed, "alerts/counts")
     mean, factor = twin.truth_mean.copy(), np.ones(twin.truth_mean.shape)
     n_days = mean.shape[1]
-    days = for_events.integers(2 * WARM_UP, n_days - max(FOUND_WITHIN.values()), n_series)
+    kinds = for_events.permutation(np.resize(list(FOUND_WITHIN), n_series))
+    days = for_events.integers(2 * WARM_UP, n_days - np.array([FOUND_WITHIN[kind] for kind in kinds]))
     before = np.array([row[day - WARM_UP : day].mean() for row, day in zip(mean, days, strict=True)])
     rows = np.flatnonzero(before >= LEAST_MEAN)
-    days = days[rows]
-    kinds = for_events.permutation(np.resize(list(FOUND_WITHIN), rows.size))
+    days, kinds = days[rows], kinds[rows]
     for row, day, kind in zip(rows, days, kinds, strict=True):
         if kind == "spike":
             factor[row, day] = SPIKE
