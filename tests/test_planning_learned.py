@@ -1,4 +1,4 @@
-"""Levels learned from simulation: the neural rule and the search, against exact optima."""
+"""Rules learned from simulation: the neural rule, the search and Q-learning, against exact optima."""
 
 from itertools import product
 
@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import demand_over_days, newsvendor, poisson_demand
+from bowerbird.inventory.demand import Demand, demand_over_days, newsvendor, poisson_demand
 from bowerbird.inventory.policy import levels_cost
 from bowerbird.inventory.simulate import Costs, cost_parts, simulate, simulate_paths
 from bowerbird.planning.learned import LevelRule, rule_inputs, search_levels, soft_cost, train_rule
+from bowerbird.planning.reinforcement import Shop, cost_of_orders, q_learning, value_iteration
 
 torch.set_num_threads(1)
 
@@ -179,6 +180,33 @@ def test_the_search_reaches_far_enough_and_takes_each_item_on_its_own():
     assert (second.s[0, 0], second.S[0, 0]) == (both.s[1, 0], both.S[1, 0])
 
 
+def test_value_iteration_against_every_rule_of_a_small_shop():
+    shop = Shop(Demand([[0.3, 0.3, 0.4]]), 4, holding_cost=1, lost_sale_cost=6, order_cost=2)
+    every = [cost_of_orders(shop, np.array(orders)) for orders in product(*(range(5 - stock) for stock in range(5)))]
+    assert len(every) == 120
+    q = value_iteration(shop)
+    np.testing.assert_allclose(q.min(axis=1), np.min(every, axis=0), atol=1e-8)  # best from every stock at once
+    np.testing.assert_allclose(cost_of_orders(shop, q.argmin(axis=1)), q.min(axis=1), atol=1e-8)
+    # One unit asked for every day, a shelf of 1: order and lose a sale on one day, sell on the next.
+    always = cost_of_orders(Shop(Demand([[0, 1.0]]), 1, 1, 9, 5, discount=0.5), np.array([1, 0]))
+    np.testing.assert_allclose(always, [14 / (1 - 0.25), 0.5 * 14 / (1 - 0.25)])
+
+
+def test_q_learning_corrects_what_it_saw_and_comes_within_2_percent_of_the_optimum():
+    shop = Shop(poisson_demand(2.0), 12, holding_cost=1, lost_sale_cost=9, order_cost=5)
+    rng = np.random.default_rng(0)
+    assert np.random.default_rng(0).random(2).min() > 0.1  # neither of two days is for exploring
+    q = q_learning(shop, np.array([1, 1]), rng)
+    # Empty twice: no order loses a sale of 9; then one unit is ordered for 5, and 9 are lost again.
+    assert (q[0, 0], q[0, 1]) == (9, 14) and np.nansum(np.where(np.isfinite(q), q, 0)) == 23
+    least = value_iteration(shop).min(axis=1)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        orders = q_learning(shop, rng.poisson(2.0, 300_000), rng).argmin(axis=1)
+        ratio = cost_of_orders(shop, orders) / least
+        assert (ratio > 1 - 1e-9).all() and (ratio < 1.02).all()
+
+
 COSTS, SAMPLES = Costs(1.0, 2.0, 0.0), np.ones((1, 2, 5))
 
 
@@ -192,6 +220,8 @@ COSTS, SAMPLES = Costs(1.0, 2.0, 0.0), np.ones((1, 2, 5))
         (lambda: search_levels(SAMPLES, Costs(0.0, 2.0, 0.0)), "costs"),
         (lambda: search_levels(SAMPLES, COSTS, lead_time=-1), "lead_time"),
         (lambda: search_levels(SAMPLES, COSTS, opening_stock=-1), "opening_stock"),
+        (lambda: Shop(poisson_demand([1.0, 2.0]), 9, 1, 9, 5), "demand holds 2 items"),
+        (lambda: Shop(poisson_demand(2.0), 9, 1, 9, 5, discount=1.0), "discount"),
     ],
 )
 def test_wrong_input_is_refused_by_name(call, named):

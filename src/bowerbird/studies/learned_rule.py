@@ -1,17 +1,17 @@
-"""Notebook 15: learned and searched order-up-to levels against exact ones, and their figure."""
+"""Notebook 15: learned and searched order-up-to levels against exact ones, Q-learning, and their figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bowerbird.checks import whole
-from bowerbird.inventory.demand import (
-    poisson_demand,
-)
+from bowerbird.inventory.demand import poisson_demand, sampled_demand
 from bowerbird.inventory.policy import exact_levels, levels_cost
 from bowerbird.inventory.simulate import Costs
 from bowerbird.planning.learned import rule_inputs, search_levels, train_rule
+from bowerbird.planning.reinforcement import Shop, cost_of_orders, q_learning, value_iteration
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, GREEN, ORANGE, new_figure
 
@@ -88,3 +88,36 @@ def _above_optimum(mean, costs: Costs, s, S, lead_time: int) -> tuple[float, flo
     ratio = levels_cost(demand, s, S, **rates, lead_time=lead_time)
     ratio /= exact_levels(demand, **rates, lead_time=lead_time).cost
     return ratio.mean(), ratio.max()
+
+
+def reinforcement_against_exact(shop: Shop, days: Sequence[int], n_shops: int, seed: int = 0) -> pd.DataFrame:
+    """Cost / optimum of Q-learning, and of the exact rule for the demand counted on the same days.
+
+    Each of `n_shops` sees days of its own; a shop counts with the opening stock for which it does worst.
+    """
+    optimum = cost_of_orders(shop, value_iteration(shop).argmin(axis=1))
+    names, rows = ("Q-learning", "demand counted, then the exact rule"), []
+    for n_days in days:
+        ratios = []
+        for k in range(n_shops):
+            rng = stream(seed, f"planning/reinforcement {k}")
+            seen = shop.demand.sample(rng, n_days)[0]
+            counted = replace(shop, demand=sampled_demand(seen[None]))
+            rules = (q.argmin(axis=1) for q in (q_learning(shop, seen, rng), value_iteration(counted)))
+            ratios.append([(cost_of_orders(shop, orders) / optimum).max() for orders in rules])
+        for rule, ratio in zip(names, np.transpose(ratios), strict=True):
+            rows.append((rule, n_days, ratio.mean(), ratio.max()))
+    return pd.DataFrame(rows, columns=["rule", "days", "mean", "worst"])
+
+
+def reinforcement(table: pd.DataFrame):
+    """Cost above the exact optimum against days seen, by rule."""
+    figure, axis = new_figure(width=6.4, height=3.4)
+    for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, GREEN), strict=True):
+        for which, style, name in (("mean", "o-", "mean"), ("worst", "o:", "worst shop")):
+            axis.plot(part["days"], np.maximum(100 * (part[which] - 1), 0.01), style, color=colour,
+                      label=f"{rule}, {name}")  # fmt: skip
+    axis.set(xscale="log", yscale="log", xlabel="days seen", ylabel="cost above the optimum, %")
+    axis.set_yticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
+    axis.legend(fontsize=8)
+    return figure
