@@ -1,5 +1,6 @@
 """The supply network: its plan, stages on their own, base-stock levels, the genetic search, the bullwhip effect."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -40,8 +41,9 @@ def test_one_of_each_by_hand():
     plan = network_plan(network)
     # Stock of day 0 after serving 4 is 2: held once. Lost: 2 units.
     assert plan.costs == pytest.approx(
-        {"supply": 3 * 8, "transhipment": 0, "delivery": 6 + 8, "holding": 0.2, "lost_sales": 18}
-    )
+        {"supply": 3 * 8, "material": 0, "production": 0, "transhipment": 0, "delivery": 6 + 8, "holding": 0.2,
+         "lost_sales": 18}
+    )  # fmt: skip
     np.testing.assert_allclose(plan.lost, [[[0, 2, 0, 0]]], atol=1e-9)
     sent = plan.flows.query("route == 'supply'")
     assert sent["day"].tolist() == [0, 1] and sent["arrival"].tolist() == [2, 3]
@@ -84,6 +86,65 @@ def test_plans_conserve_units_keep_limits_and_are_proven_by_duality(seed):
     assert (sent <= network.supply_capacity + 1e-7).all()
     cost += network.holding_cost @ plan.stock.sum(axis=(1, 2)) + network.lost_sale_cost @ plan.lost.sum(axis=(1, 2))
     assert plan.cost == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("lead_time", [0, 1])
+def test_a_factory_against_every_schedule(lead_time):
+    demand, loss = [1, 0, 3, 3], 9.0
+    network = Network(
+        [[demand]], [[np.inf]], [[0.5]], loss, supply_capacity=[[3, 0, 2, 3]], holding_cost=0.3,
+        material_cost=[[2.0]], material_holding_cost=0.1,
+        production_cost=1.0, production_lead_time=lead_time, production_capacity=[[2, 2, 2, 1]],
+    )  # fmt: skip
+    costs = []
+    limits = (3, 0, 2, 3, 2, 2, 2, 1)  # bought, then made, on each of four days
+    for units in product(*(range(most + 1) for most in limits)):
+        bought, made = units[:4], units[4:]
+        material = np.cumsum(bought) - np.cumsum(made)
+        if material.min() < 0:
+            continue
+        arrived, stock = [0] * lead_time + list(made), 0
+        cost = 2 * sum(bought) + 1.0 * sum(made[: 4 - lead_time]) + 0.1 * material.sum()
+        for units, asked in zip(arrived, demand, strict=False):
+            sold = min(stock + units, asked)  # waiting to sell never pays
+            stock += units - sold
+            cost += 0.5 * sold + loss * (asked - sold) + 0.3 * stock
+        costs.append(cost)
+    plan = network_plan(network)
+    assert plan.cost == pytest.approx(min(costs)) and plan.dual_cost == pytest.approx(plan.cost)
+    assert plan.material.sum() > 0  # bought on day 0, since none is to be had on day 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_factory_that_costs_nothing_changes_nothing(seed):
+    direct = random_network(seed)
+    # Each warehouse has a factory of its own, which works at once and without cost or limit.
+    own = np.where(np.eye(3, dtype=bool), 0, np.inf)
+    made = replace(
+        direct, supply_cost=np.full((2, 3), np.inf), material_cost=direct.supply_cost,
+        material_lead_time=direct.supply_lead_time, material_holding_cost=1.0,
+        production_cost=own, production_lead_time=0, production_capacity=np.inf,
+    )  # fmt: skip
+    for plan_of in (network_plan, plan_of_each_alone):
+        assert plan_of(made).cost == pytest.approx(plan_of(direct).cost)
+    dear = replace(made, production_cost=own + 0.5, production_lead_time=1, production_capacity=12)
+    together, alone = network_plan(dear), plan_of_each_alone(dear)
+    assert together.dual_cost == pytest.approx(together.cost) and together.cost <= alone.cost * (1 + 1e-9)
+    assert together.cost > network_plan(made).cost
+    begun = together.flows.query("route == 'production'").groupby(["origin", "day"])["units"].sum()
+    assert begun.max() <= 12 + 1e-7
+
+
+def test_factories_that_decide_alone_by_hand():
+    # Both warehouses want 5 from factory 0, which makes 6 a day; its twin is dearer by 3 and is never asked.
+    network = Network(
+        [[[5.0]], [[5.0]]], np.full((1, 2), np.inf), [[0, 9], [9, 0]], lost_sale_cost=10, material_cost=[[1.0, 1.0]],
+        production_cost=[[1.0, 1.0], [4.0, 4.0]], production_capacity=6,
+    )  # fmt: skip
+    assert network_plan(network).cost == pytest.approx(10 * 1 + 6 * 1 + 4 * 4)
+    alone = plan_of_each_alone(network)
+    np.testing.assert_allclose(alone.lost, 2)  # the same share for both
+    assert alone.costs["material"] == alone.costs["production"] == pytest.approx(6)
 
 
 def test_acting_alone_by_hand():
@@ -185,7 +246,9 @@ SMALL = {
         (lambda: Network(**SMALL, transhipment_lead_time=1.5), "transhipment_lead_time"),
         (lambda: Network(**SMALL, supply_capacity=-5), "supply_capacity"),
         (lambda: Network(**SMALL, holding_cost=np.inf), "holding_cost"),
+        (lambda: Network(**SMALL, material_cost=[1.0, 2.0, 3.0], production_cost=np.ones((2, 2))), "production_cost"),
         (lambda: base_stock_cost([1, 2, 3], Network(**SMALL)), "levels has shape"),
+        (lambda: base_stock_cost([1, 2], Network(**SMALL, material_cost=[[1.0]])), "network has factories"),
         (lambda: genetic_search(np.sum, [1, 9], [5, 5]), "low is"),
         (lambda: genetic_search(np.sum, [1, 2], [5, 5], generations=-1), "generations"),
         (lambda: chain_orders(np.ones(9), [1], window=2), "demand, shape"),

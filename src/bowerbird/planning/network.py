@@ -1,17 +1,23 @@
-"""A supply network of suppliers, warehouses and merchants over days (SCOLLAB in document 004, coordination in 001).
+"""A supply network of suppliers, factories, warehouses and merchants over days (SCOLLAB in document 004).
 
 The plan of the whole network is one linear program. Variables, all units of product k sent or held on day t:
 
     x_swkt   supplier s -> warehouse w      z_vwkt   warehouse v -> warehouse w (transhipment)
-    y_wmkt   warehouse w -> merchant m      I_wkt    stock of w at the end of the day       u_mkt   sales lost by m
+    r_sfkt   material s -> factory f        q_fwkt   begun in factory f for warehouse w, a unit of material each
+    y_wmkt   warehouse w -> merchant m      u_mkt    sales lost by m
+    I_wkt    stock of w at the end of the day         M_fkt    material of f at the end of the day
 
-    minimise    sum a_sw x + b_vw z + g_wm y + h_w I + p_m u
-    subject to  I_wkt = I_wk,t-1 + sum_s x_swk,t-L(s,w) + sum_v z_vwk,t-L(v,w) - sum_m y_wmkt - sum_v z_wvkt
+    minimise    sum a_sw x + a_sf r + c_fw q + b_vw z + g_wm y + h_w I + h_f M + p_m u
+    subject to  I_wkt = I_wk,t-1 + sum_s x_swk,t-L(s,w) + sum_f q_fwk,t-L(f,w) + sum_v z_vwk,t-L(v,w)
+                        - sum_m y_wmkt - sum_v z_wvkt
+                M_fkt = M_fk,t-1 + sum_s r_sfk,t-L(s,f) - sum_w q_fwkt
                 sum_w y_wmkt + u_mkt = d_mkt          merchants hold no stock: what arrives is sold
-                sum_w,k x_swkt <= U_st                capacity of a supplier
+                sum_w,k x_swkt + sum_f,k r_sfkt <= U_st      capacity of a supplier
+                sum_w,k q_fwkt <= C_ft                       capacity of a factory
 
-Sales can be lost, so that every network has a plan. Beside it stand the plan of stages that decide for themselves,
-base-stock levels found by a genetic algorithm, and the bullwhip effect of stages that do or do not share demand.
+A network without factories has no r, q and M. Sales can be lost, so that every network has a plan. Beside it stand the
+plan of stages that decide for themselves, base-stock levels found by a genetic algorithm, and the bullwhip effect of
+stages that do or do not share demand.
 """
 
 from collections.abc import Callable
@@ -29,7 +35,7 @@ from bowerbird.seeds import stream
 
 @dataclass(frozen=True)
 class Network:
-    """Suppliers, warehouses and merchants over n_days; a number may be one for all places."""
+    """Suppliers, factories (if any), warehouses and merchants over n_days; a number may be one for all places."""
 
     demand: np.ndarray  # (n_merchants, n_products, n_days), units asked for each day [d]
     supply_cost: np.ndarray  # (n_suppliers, n_warehouses), price and transport of a unit [a]; infinite: no route
@@ -41,16 +47,30 @@ class Network:
     supply_capacity: np.ndarray = np.inf  # (n_suppliers, n_days), units of all products together [U]
     holding_cost: np.ndarray = 0.0  # (n_warehouses,), per unit in stock at the end of a day [h]
     opening_stock: np.ndarray = 0.0  # (n_warehouses, n_products), units
+    material_cost: np.ndarray | None = None  # (n_suppliers, n_factories), material of a unit, brought; None: none made
+    material_lead_time: np.ndarray = 0  # (n_suppliers, n_factories)
+    material_holding_cost: np.ndarray = 0.0  # (n_factories,)
+    production_cost: np.ndarray = 0.0  # (n_factories, n_warehouses), making a unit and bringing it to a warehouse [c]
+    production_lead_time: np.ndarray = 0  # (n_factories, n_warehouses)
+    production_capacity: np.ndarray = np.inf  # (n_factories, n_days), units begun a day, of all products together [C]
 
     def __post_init__(self):
         m, k, t = at_least("demand", self.demand, axes="n_merchants, n_products, n_days").shape
         s, w = at_least("supply_cost", self.supply_cost, endless=True, axes="n_suppliers, n_warehouses").shape
+        material = np.empty((s, 0)) if self.material_cost is None else np.atleast_2d(self.material_cost)
+        object.__setattr__(self, "material_cost", material)
+        f = material.shape[1]
         shapes = {
             "demand": (m, k, t), "supply_cost": (s, w), "delivery_cost": (w, m), "transhipment_cost": (w, w),
             "supply_lead_time": (s, w), "transhipment_lead_time": (w, w), "supply_capacity": (s, t),
             "holding_cost": (w,), "lost_sale_cost": (m,), "opening_stock": (w, k),
+            "material_cost": (s, f), "material_lead_time": (s, f), "material_holding_cost": (f,),
+            "production_cost": (f, w), "production_lead_time": (f, w), "production_capacity": (f, t),
         }  # fmt: skip
-        endless = ("supply_cost", "delivery_cost", "transhipment_cost", "supply_capacity")
+        endless = (
+            "supply_cost", "material_cost", "production_cost", "delivery_cost", "transhipment_cost", "supply_capacity",
+            "production_capacity",
+        )  # fmt: skip
         for name in (field.name for field in fields(self)):
             value = at_least(name, getattr(self, name), endless=name in endless)
             if name.endswith("lead_time"):
@@ -60,14 +80,18 @@ class Network:
             object.__setattr__(self, name, spread_over(name, value, shapes[name]))
 
 
+ROUTES = "supply", "material", "production", "transhipment", "delivery"
+
+
 @dataclass(frozen=True)
 class NetworkPlan:
     """What to move, hold and lose, and what it costs."""
 
-    flows: pd.DataFrame  # route (supply, transhipment, delivery), origin, destination, product, day, arrival, units
+    flows: pd.DataFrame  # route (of ROUTES), origin, destination, product, day, arrival, units
     stock: np.ndarray  # (n_warehouses, n_products, n_days), at the end of the day
+    material: np.ndarray  # (n_factories, n_products, n_days), at the end of the day
     lost: np.ndarray  # (n_merchants, n_products, n_days)
-    costs: dict[str, float]  # supply, transhipment, delivery, holding and lost_sales
+    costs: dict[str, float]  # of each of ROUTES, holding and lost_sales
     dual_cost: float  # of the dual program; equal to the cost, up to rounding, it proves the plan optimal
 
     @property
@@ -76,21 +100,26 @@ class NetworkPlan:
         return sum(self.costs.values())
 
 
-def network_plan(network: Network, most_supply: np.ndarray | None = None) -> NetworkPlan:
+def network_plan(network: Network, most: dict[str, np.ndarray] | None = None) -> NetworkPlan:
     """The plan of least cost for the whole network, all stages planned together.
 
-    `most_supply` (n_suppliers, n_warehouses, n_products, n_days) bounds the supply of each route further.
+    `most` bounds routes of some kinds further, each by units (n_origins, n_destinations, n_products, n_days).
     """
-    n_warehouses, n_products, n_days = len(network.holding_cost), *network.demand.shape[1:]
+    n_products, n_days = network.demand.shape[1:]
     kinds = _routes(network)
-    supply, between, delivery = kinds.values()
-    sizes = [*map(len, kinds.values()), n_warehouses * n_products * n_days, network.demand.size]
-    x, z, y, stock, lost = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])  # columns of the program
-    stock, lost = stock.reshape(n_warehouses, n_products, n_days), lost.reshape(network.demand.shape)
+    sizes = [*map(len, kinds.values()), network.opening_stock.size * n_days]
+    sizes += [len(network.material_holding_cost) * n_products * n_days, network.demand.size]
+    *flow, stock, material, lost = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])  # columns of the program
+    flow = dict(zip(kinds, flow, strict=True))
+    stock, material = stock.reshape(-1, n_products, n_days), material.reshape(-1, n_products, n_days)
+    lost = lost.reshape(network.demand.shape)
+    daily = zip(
+        (network.holding_cost, network.material_holding_cost, network.lost_sale_cost), (stock, material, lost),
+        strict=True,
+    )  # fmt: skip
     cost = np.concatenate([
         *(kind["cost"] for kind in kinds.values()),
-        np.broadcast_to(network.holding_cost[:, None, None], stock.shape).ravel(),
-        np.broadcast_to(network.lost_sale_cost[:, None, None], lost.shape).ravel(),
+        *(np.broadcast_to(rate[:, None, None], of.shape).ravel() for rate, of in daily),
     ])  # fmt: skip
 
     def block(n_rows, *terms):  # each term: rows, columns, sign
@@ -99,38 +128,50 @@ def network_plan(network: Network, most_supply: np.ndarray | None = None) -> Net
         sign = np.concatenate([np.full(np.size(columns), sign) for _, columns, sign in terms])
         return coo_array((sign, (row, column)), shape=(n_rows, len(cost)))
 
-    def place(kind, end, when):  # row of a flow at one of its ends: place, product and day
+    def place(route, end, when):  # row of a flow at one of its ends: place, product and day
+        kind = kinds[route]
         return (kind[end].to_numpy() * n_products + kind["product"].to_numpy()) * n_days + kind[when].to_numpy()
 
-    # I_t - I_t-1 - sum_s x - sum_v z + sum_m y + sum_v z = 0, on day 0 the opening stock
-    balance_of = np.arange(stock.size).reshape(stock.shape)
-    balance = block(
-        stock.size,
-        (balance_of, stock, 1.0),
-        (balance_of[:, :, 1:], stock[:, :, :-1], -1.0),
-        (place(supply, "destination", "arrival"), x, -1.0),
-        (place(between, "destination", "arrival"), z, -1.0),
-        (place(between, "origin", "day"), z, 1.0),
-        (place(delivery, "origin", "day"), y, 1.0),
-    )
+    def balance(held, comes, goes):  # held_t - held_t-1 - sum of what comes + sum of what goes = 0
+        row_of = np.arange(held.size).reshape(held.shape)
+        return block(
+            held.size,
+            (row_of, held, 1.0),
+            (row_of[:, :, 1:], held[:, :, :-1], -1.0),
+            *((place(route, "destination", "arrival"), flow[route], -1.0) for route in comes),
+            *((place(route, "origin", "day"), flow[route], 1.0) for route in goes),
+        )
+
+    # On day 0 a warehouse's balance is the opening stock; factories open without material.
     opening = np.zeros(stock.shape)
     opening[:, :, 0] = network.opening_stock
     # sum_w y + u = d
-    met = block(lost.size, (place(delivery, "destination", "arrival"), y, 1.0), (np.arange(lost.size), lost, 1.0))
-    # sum_w,k x <= U_s, where finite
-    capacity = network.supply_capacity.ravel()
-    sent = block(len(capacity), (supply["origin"].to_numpy() * n_days + supply["day"].to_numpy(), x, 1.0)).tocsr()
+    arrives = place("delivery", "destination", "arrival")
+    met = block(lost.size, (arrives, flow["delivery"], 1.0), (np.arange(lost.size), lost, 1.0))
+    equal = [
+        balance(stock, ("supply", "production", "transhipment"), ("transhipment", "delivery")),
+        balance(material, ("material",), ("production",)),
+        met,
+    ]
+
+    def sent(n_places, *routes):  # units that leave each place on each day
+        each = ((kinds[r]["origin"].to_numpy() * n_days + kinds[r]["day"].to_numpy(), flow[r], 1.0) for r in routes)
+        return block(n_places * n_days, *each)
+
+    # sum x + sum r <= U_s and sum q <= C_f, where finite
+    capacity = np.concatenate([network.supply_capacity.ravel(), network.production_capacity.ravel()])
+    below = [sent(len(network.supply_cost), "supply", "material"), sent(len(material), "production")]
     limited = np.isfinite(capacity)
 
     upper = np.full(len(cost), np.inf)
-    if most_supply is not None:
-        upper[x] = most_supply[tuple(supply[name] for name in ("origin", "destination", "product", "day"))]
-    right = np.concatenate([opening.ravel(), network.demand.ravel()])
+    for route, units in (most or {}).items():
+        upper[flow[route]] = units[tuple(kinds[route][name] for name in ("origin", "destination", "product", "day"))]
+    right = np.concatenate([opening.ravel(), np.zeros(material.size), network.demand.ravel()])
     result = linprog(
         cost,
-        A_ub=sent[limited],
+        A_ub=vstack(below, format="csr")[limited],
         b_ub=capacity[limited],
-        A_eq=vstack([balance, met], format="csr"),
+        A_eq=vstack(equal, format="csr"),
         b_eq=right,
         bounds=np.column_stack([np.zeros(len(cost)), upper]),
         method="highs-ipm",  # with crossover to a corner; five times faster here than the simplex method
@@ -150,23 +191,26 @@ def network_plan(network: Network, most_supply: np.ndarray | None = None) -> Net
     spent = (flows["cost"] * flows["units"]).groupby(flows["route"]).sum()
     costs = {route: float(spent.get(route, 0.0)) for route in kinds}
     costs["holding"] = float(network.holding_cost @ units[stock].sum(axis=(1, 2)))
+    costs["holding"] += float(network.material_holding_cost @ units[material].sum(axis=(1, 2)))
     costs["lost_sales"] = float(network.lost_sale_cost @ units[lost].sum(axis=(1, 2)))
     columns = ["route", "origin", "destination", "product", "day", "arrival", "units"]
     moved = flows.loc[flows["units"] > 0, columns].reset_index(drop=True)
-    return NetworkPlan(moved, units[stock], units[lost], costs, float(dual_cost))
+    return NetworkPlan(moved, units[stock], units[material], units[lost], costs, float(dual_cost))
 
 
 def _routes(network: Network) -> dict[str, pd.DataFrame]:
     """By kind, a flow variable for each route, product and day of departure whose units arrive before the end."""
     n_products, n_days = network.demand.shape[1:]
     itself = np.eye(len(network.holding_cost), dtype=bool)  # a warehouse does not tranship to itself
-    kinds = {
-        "supply": (network.supply_cost, network.supply_lead_time),
-        "transhipment": (np.where(itself, np.inf, network.transhipment_cost), network.transhipment_lead_time),
-        "delivery": (network.delivery_cost, np.zeros(network.delivery_cost.shape, int)),
-    }
+    ways = (
+        (network.supply_cost, network.supply_lead_time),
+        (network.material_cost, network.material_lead_time),
+        (network.production_cost, network.production_lead_time),
+        (np.where(itself, np.inf, network.transhipment_cost), network.transhipment_lead_time),
+        (network.delivery_cost, np.zeros(network.delivery_cost.shape, int)),
+    )
     routes = {}
-    for kind, (cost, lead_time) in kinds.items():
+    for kind, (cost, lead_time) in zip(ROUTES, ways, strict=True):
         way, product, day = np.indices((np.isfinite(cost).sum(), n_products, n_days)).reshape(3, -1)
         origin, destination = (end[way] for end in np.nonzero(np.isfinite(cost)))
         arrival = day + lead_time[origin, destination]
@@ -180,19 +224,30 @@ def plan_of_each_alone(network: Network) -> NetworkPlan:
     """The plan that comes out when every stage decides for itself, from what the stage below asks for.
 
     Each merchant asks the warehouse with the lowest delivery cost for all its demand. Each warehouse, without
-    transhipment and as if suppliers had no limits, orders what is cheapest for these requests. A supplier over its
-    capacity sends all warehouses the same share of their orders. The warehouses make the best of what arrives.
+    transhipment and as if suppliers and factories had no limits, orders what is cheapest for these requests, and so do
+    factories for theirs. A supplier or factory over its capacity grants all orders the same share. The warehouses make
+    the best of what arrives.
     """
     apart = replace(network, transhipment_cost=np.inf)
     nearest = apart.delivery_cost == apart.delivery_cost.min(axis=0)
     nearest &= nearest.cumsum(axis=0) == 1  # of equally near ones the first, (n_warehouses, n_merchants)
     apart = replace(apart, delivery_cost=np.where(nearest, apart.delivery_cost, np.inf))
-    orders = network_plan(replace(apart, supply_capacity=np.inf)).flows.query("route == 'supply'")
-    ordered = np.zeros((*network.supply_cost.shape, *network.demand.shape[1:]))
-    ordered[tuple(orders[name] for name in ("origin", "destination", "product", "day"))] = orders["units"]
-    asked = ordered.sum(axis=(1, 2))  # (n_suppliers, n_days)
-    share = np.divide(network.supply_capacity, asked, out=np.ones_like(asked), where=asked > network.supply_capacity)
-    return network_plan(apart, most_supply=ordered * share[:, None, None, :])
+    orders = network_plan(replace(apart, supply_capacity=np.inf, production_capacity=np.inf)).flows
+    sizes = {route: getattr(network, f"{route}_cost").shape for route in ("supply", "material", "production")}
+    ordered = {route: np.zeros((*size, *network.demand.shape[1:])) for route, size in sizes.items()}
+    for route, units in ordered.items():
+        of = orders[orders["route"] == route]
+        units[tuple(of[name] for name in ("origin", "destination", "product", "day"))] = of["units"]
+    asked = {route: units.sum(axis=(1, 2)) for route, units in ordered.items()}  # (n_origins, n_days)
+    granted = _share(network.supply_capacity, asked["supply"] + asked["material"])
+    shares = {"supply": granted, "material": granted}
+    shares["production"] = _share(network.production_capacity, asked["production"])
+    return network_plan(apart, {route: units * shares[route][:, None, None, :] for route, units in ordered.items()})
+
+
+def _share(limit: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The part of all orders that a stage can grant: 1, or less where more than the limit is asked for."""
+    return np.divide(limit, asked, out=np.ones(asked.shape), where=asked > limit)
 
 
 def base_stock_cost(levels: np.ndarray, network: Network) -> float:
@@ -205,8 +260,11 @@ def base_stock_costs(levels: np.ndarray, network: Network) -> dict[str, float]:
 
     On each day the orders due arrive. Every warehouse orders its position, on hand and on order, up to its level from
     its cheapest supplier; a supplier over its capacity sends all the same share. Merchants ask their nearest warehouse;
-    all of a warehouse's merchants get the same share of what it has, and what they do not get is lost.
+    all of a warehouse's merchants get the same share of what it has, and what they do not get is lost. A network with
+    factories is refused: how a factory orders without foresight is not modelled.
     """
+    if network.material_cost.size:
+        raise ParameterError("network has factories; base-stock levels serve networks without: leave material_cost out")
     n_warehouses, n_products = network.opening_stock.shape
     levels = at_least("levels", levels)
     if levels.size != n_warehouses * n_products:
@@ -225,8 +283,7 @@ def base_stock_costs(levels: np.ndarray, network: Network) -> dict[str, float]:
         wanted = supplied[:, None] * np.maximum(levels - stock - on_order, 0)
         asked = np.bincount(supplier, wanted.sum(axis=1), len(network.supply_cost))  # (n_suppliers,)
         limit = network.supply_capacity[:, day]
-        share = np.divide(limit, asked, out=np.ones(len(asked)), where=asked > limit)
-        orders = wanted * share[supplier, None]
+        orders = wanted * _share(limit, asked)[supplier, None]
         arrivals[w, :, day + lead_time] += orders
         on_order += orders - arrivals[:, :, day]
         stock = stock + arrivals[:, :, day]

@@ -1,6 +1,7 @@
 """Notebook 12: service on a budget, an invented network, and their figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -102,4 +103,17 @@ def invented_network(demand: np.ndarray, rng: np.random.Generator) -> Network:
         demand, np.array([[2.0], [3.0]]) + way(suppliers, warehouses), way(warehouses, merchants), lost_sale_cost=10.0,
         transhipment_cost=0.3 * way(warehouses, warehouses), supply_lead_time=2, transhipment_lead_time=1,
         supply_capacity=np.array([[1.0], [0.6]]) * a_day.sum(), holding_cost=0.05, opening_stock=a_day,
+    )  # fmt: skip
+
+
+def with_factories(network: Network, rng: np.random.Generator) -> Network:
+    """The network with two invented factories, a cheap and a dear one, between its suppliers and its warehouses."""
+    a_day = network.demand.sum() / network.demand.shape[2]
+    suppliers, warehouses = network.supply_cost.shape
+    return replace(
+        network, supply_cost=np.full((suppliers, warehouses), np.inf),
+        material_cost=np.array([[1.0], [1.5]]) + rng.uniform(0.1, 0.5, (suppliers, 2)),
+        material_lead_time=1, material_holding_cost=0.02,
+        production_cost=np.array([[1.0], [1.6]]) + rng.uniform(0.1, 0.5, (2, warehouses)),
+        production_lead_time=2, production_capacity=np.array([[0.7], [0.5]]) * a_day,
     )  # fmt: skip
