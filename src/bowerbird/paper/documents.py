@@ -1,4 +1,4 @@
-"""The five documents: what each claims or asks for, and where that lives in the project (documents.yaml)."""
+"""The five documents: what each claims or asks for, where that lives, and what is not done (documents.yaml)."""
 
 from pathlib import Path
 
@@ -16,20 +16,21 @@ DOCUMENTS = {document: of["title"] for document, of in _MAP.items()}
 
 
 def documents_table() -> pd.DataFrame:
-    """The map: document, place, what it claims or asks for, where it lives."""
+    """The map: document, place, what it claims or asks for, what of it is not done and why, where the rest lives."""
     rows = [
-        (document, part["place"], part["says"], ", ".join(part["lives"]))
+        (document, part["place"], part["says"], part.get("lacks", ""), ", ".join(part["lives"]))
         for document, of in _MAP.items()
         for part in of["parts"]
     ]
-    return pd.DataFrame(rows, columns=["document", "place", "claim or system", "lives in"])
+    return pd.DataFrame(rows, columns=["document", "place", "claim or system", "not done, and why", "lives in"])
 
 
 def page() -> str:
     """DOCUMENTS.md: the map, document by document."""
     head = [
         "# The documents and the project", "",
-        "What each document claims or asks for, and where it lives: modules of `src/bowerbird`, or notebooks.", "",
+        "What each document claims or asks for, and where it lives: modules of `src/bowerbird`, or notebooks.",
+        "What is not done stands beside it with the reason. An empty last column says that nothing of it is done.", "",
     ]  # fmt: skip
     return by_document(head, documents_table())
 
