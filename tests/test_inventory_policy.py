@@ -6,7 +6,15 @@ from scipy.stats import norm, poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory import policy
-from bowerbird.inventory.demand import Demand, demand_over_days, negative_binomial_demand, newsvendor, poisson_demand
+from bowerbird.inventory.demand import (
+    Demand,
+    demand_over_days,
+    negative_binomial_demand,
+    newsvendor,
+    poisson_demand,
+    sample_newsvendor,
+)
+from bowerbird.inventory.lost_sales import lost_sales_order, stock_at_arrival
 from bowerbird.inventory.policy import (
     EconomicOrder,
     economic_order_quantity,
@@ -317,3 +325,55 @@ SAMPLES = np.ones((1, 5, 3))
 def test_unusable_arguments_are_refused_by_name(call, named):
     with pytest.raises(ParameterError, match=named):
         call()
+
+
+# ---- an order from live stock, sales lost ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lead_time", "review"), [(0, 1), (2, 1), (2, 3)])
+def test_lost_sales_order_against_a_slow_loop_over_orders_and_paths(lead_time, review):
+    rng = np.random.default_rng(1)
+    samples = rng.poisson(2.0, size=(6, 15, lead_time + review)) * rng.choice([1.0, 1.3], size=(6, 1, 1))
+    on_hand, on_order = rng.integers(0, 6, 6), rng.integers(0, 4, (6, lead_time))
+    h, p = rng.uniform(0.1, 1, 6), rng.uniform(1, 5, 6)
+    orders = lost_sales_order(samples, on_hand, on_order, holding_cost=h, shortage_cost=p, review=review)
+    left = stock_at_arrival(samples, on_hand, on_order)
+    for i in range(6):
+
+        def cost(order, i=i):
+            """Of the days that the order serves, one after the other, on every path."""
+            total = 0.0
+            for k, path in enumerate(samples[i]):
+                stock = on_hand[i]
+                for day in range(lead_time):
+                    stock = max(stock + on_order[i, day] - path[day], 0)
+                assert stock == left[i, k]
+                stock += order
+                for asked in path[lead_time:]:
+                    total += p[i] * max(asked - stock, 0)
+                    stock = max(stock - asked, 0)
+                    total += h[i] * stock
+            return total
+
+        assert cost(orders[i]) == pytest.approx(min(map(cost, range(40))))
+
+
+def test_lost_sales_order_at_its_limits():
+    samples = np.random.default_rng(2).poisson(4.0, size=(1, 500, 3))
+    costs = {"holding_cost": 1.0, "shortage_cost": 4.0}
+    nothing = np.zeros((1, 0))
+    newsvendor_level = sample_newsvendor(samples[:, :, 0], 0.8)
+    assert lost_sales_order(samples, 0, nothing, **costs) == newsvendor_level  # no lead time: the newsvendor
+    assert lost_sales_order(samples, 3, nothing, **costs) == newsvendor_level - 3
+    assert lost_sales_order(samples, 1000, np.zeros((1, 2)), **costs) == 0  # stock without end: no order
+    # Where every unit on the way is sold out before, only the last day counts; waiting demand would need all three.
+    assert lost_sales_order(samples, 0, np.zeros((1, 2)), **costs) == sample_newsvendor(samples[:, :, 2], 0.8)
+    waits = periodic_review_levels(samples, lead_time=2, service_level=0.8, n_days=1).S[0, 0]
+    assert lost_sales_order(samples, 0, np.zeros((1, 2)), **costs) < waits
+
+
+def test_lost_sales_order_says_what_it_lacks():
+    with pytest.raises(ParameterError, match="lead time and review need 4"):
+        lost_sales_order(np.ones((1, 5, 3)), 0, np.zeros((1, 3)), holding_cost=1, shortage_cost=1)
+    with pytest.raises(ParameterError, match="on_order has shape"):
+        stock_at_arrival(np.ones((2, 5, 3)), 0, np.zeros((1, 3)))
