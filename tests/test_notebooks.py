@@ -36,7 +36,7 @@ def test_the_notebooks_are_there():
         "00_start_here", "01_data", "02_clustering", "03_tables_1_and_2", "04_denoising", "05_bowerbird_search",
         "06_sbo_lstm", "07_table_3", "08_forecast", "09_new_items_and_618", "10_inventory", "11_how_much_and_when",
         "12_shared_capacity_and_networks", "13_prices", "14_alerts", "15_learned_rule", "16_daily_operation",
-        "17_verdict",
+        "17_verdict", "19_other_data",
     ]  # fmt: skip
 
 

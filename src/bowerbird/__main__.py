@@ -1,4 +1,4 @@
-"""The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | forensics | ..."""
+"""The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | ..."""
 
 import sys
 import warnings
@@ -128,6 +128,18 @@ def forensics(recipes, out):
 
     root = project_root()
     click.echo(report(Path(out or root / "runs" / "forensics"), root / "reports", recipes, made_on()))
+
+
+@cli.command()
+@click.option(
+    "--run", "runs", multiple=True, required=True, metavar="DATA=FOLDER", help="A finished run; contest first."
+)
+def other_data(runs):
+    """Lay the findings of runs on several data side by side, and write them to reports/."""
+    from bowerbird.runs import project_root
+    from bowerbird.studies.other_data import report
+
+    click.echo(report(dict(run.split("=", 1) for run in runs), project_root() / "reports"))
 
 
 @cli.command()
