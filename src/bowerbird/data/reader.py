@@ -74,6 +74,7 @@ The contest's labels have 0.98 to 1. The same labels in Big5, Shift-JIS or EUC-K
 EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
 CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"
 DAY = r"^(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?:[ T]0?0:00(?::00)?)?$"
+NO_DAY = "write it as 2023-05-01, from 2000 to 2099"
 EXCEL_ERRORS = ("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
 EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
 PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
@@ -139,7 +140,7 @@ def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
     """Read and validate one attachment by itself; the index is the row number that a spreadsheet shows."""
     table = read_text_table(path, spec.columns)
     for column in spec.columns:
-        parse = {"date": parse_dates, "qty": parse_quantities}.get(column, _parse_labels)
+        parse = {"date": parse_dates, "qty": parse_quantities}.get(column, parse_labels)
         table[column] = parse(table[column], path.name)
     _check_keys(table, spec, path.name)
     return table
@@ -179,9 +180,9 @@ def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if path.suffix.lower() == ".csv":
         table = _below_header(_read_csv(path, columns), columns, path.name)
     else:
-        sheets = _sheets_of_table(path, columns)
+        sheets = sheets_of_table(path, _holds(columns), columns)
         table = pd.concat([_below_header(cells, columns, path.name, sheet) for sheet, cells in sheets.items()])
-        table = _as_text(table, path)
+        table = workbook_text(table, path)
     table = table.apply(lambda cells: cells.str.strip())
     table = table[(table != "").any(axis=1)]
     if table.empty:
@@ -211,9 +212,14 @@ def _plain(name) -> str:
     return re.sub(r"\s+", "", str(name)).lower()
 
 
-def _header_row(rows, columns: tuple[str, ...]) -> int | None:
-    """Number of the first row that holds all the columns, None where none does."""
-    return next((row for row, cells in enumerate(rows, 1) if set(columns) <= {_plain(cell) for cell in cells}), None)
+def _holds(columns: tuple[str, ...]):
+    """The test of a header: whether a row's cells hold all the columns."""
+    return lambda cells: set(columns) <= {_plain(cell) for cell in cells}
+
+
+def header_row(rows, is_header) -> int | None:
+    """Number of the first row that is a header, None where none is."""
+    return next((row for row, cells in enumerate(rows, 1) if is_header(cells)), None)
 
 
 def _refuse_rows_above(header: int | None, file: str, of_sheet: str = "") -> None:
@@ -227,23 +233,40 @@ def _row_at(text: str, place: int) -> int:
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    text = _decode(path.read_bytes(), path.name)
-    top = LINE_END.split(text, HEADER_ROWS)
-    if not top[0].strip():
-        return pd.DataFrame()
-    if damage := re.search("[\0\x1b\N{REPLACEMENT CHARACTER}]", text):  # a NUL ends the cell in some versions of pandas
-        raise DataError(
-            f"{path.name}, row {_row_at(text, damage.start())}: holds the character {damage[0]!r}, so the file is "
-            "damaged or no text; save it as CSV UTF-8"
-        )
-    unquoted = [line.replace('"', "") for line in top[:HEADER_ROWS]]
-    _refuse_rows_above(_header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), columns), path.name)
-    separator = next((sign for sign in SEPARATORS if _header_row([unquoted[0].split(sign)], columns)), ",")
+    text = csv_text(path)
+    separator = csv_separator(text, _holds(columns), path.name) or ","
     if separator == ";" and (thousands := re.search(r'(?<=[;\r\n"])\d{1,3}(\.\d{3})+(?=[;\r\n"]|$)', text)):
         raise DataError(
             f"{path.name}, row {_row_at(text, thousands.start())}: {thousands[0]!r} may be thousands or a decimal; "
             "write numbers without a point"
         )
+    return csv_cells(text, separator, path.name)
+
+
+def csv_text(path: Path) -> str:
+    """The text of a csv file; DataError where it is damaged or in an unknown encoding."""
+    text = _decode(path.read_bytes(), path.name)
+    if damage := re.search("[\0\x1b\N{REPLACEMENT CHARACTER}]", text):  # a NUL ends the cell in some versions of pandas
+        raise DataError(
+            f"{path.name}, row {_row_at(text, damage.start())}: holds the character {damage[0]!r}, so the file is "
+            "damaged or no text; save it as CSV UTF-8"
+        )
+    return text
+
+
+def csv_separator(text: str, is_header, file: str) -> str | None:
+    """The sign that makes row 1 a header, None where none does; a header further down is refused."""
+    unquoted = [line.replace('"', "") for line in LINE_END.split(text, HEADER_ROWS)[:HEADER_ROWS]]
+    if not unquoted[0].strip():
+        return None
+    _refuse_rows_above(header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header), file)
+    return next((sign for sign in SEPARATORS if is_header(unquoted[0].split(sign))), None)
+
+
+def csv_cells(text: str, separator: str, file: str) -> pd.DataFrame:
+    """All cells of a csv as text, the header as the first row; empty where row 1 is blank."""
+    if not LINE_END.split(text, 1)[0].strip():
+        return pd.DataFrame()
     try:
         # The header is read as a row like others: pandas would take the first of six fields under five headers for an
         # index, and rename the second of two equal headers.
@@ -253,7 +276,7 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         line, row = re.search(r"line (\d+)|row (\d+)|$", str(error)).groups()
         number = int(line) if line else int(row or 0) + 1
         raise DataError(
-            f"{path.name}, row {number}: {LINE_END.split(text)[number - 1]!r} does not fit the columns of row 1 "
+            f"{file}, row {number}: {LINE_END.split(text)[number - 1]!r} does not fit the columns of row 1 "
             f"({str(error).strip()}); mend that row: a comma too many, or a quotation mark left open"
         ) from error
 
@@ -314,13 +337,17 @@ def _refuse_disguised(text: str, file: str) -> None:
                     )
 
 
-def _sheets_of_table(path: Path, columns: tuple[str, ...]) -> dict[str, pd.DataFrame]:
-    """Cells of the sheets to join, by name; "" where the workbook has one sheet alone."""
+def sheets_of_table(path: Path, is_header, columns: tuple[str, ...], chosen: str = "") -> dict[str, pd.DataFrame]:
+    """Cells of the sheets to join, by name; "" where the workbook has one sheet alone, or one is chosen."""
     sheets, hidden = _read_excel(path)
+    if chosen:
+        if chosen not in sheets:
+            raise DataError(f"{path.name}: no sheet is called {chosen!r}; there are {', '.join(sheets)}")
+        sheets, hidden = {chosen: sheets[chosen]}, set()
     filled = {name: cells for name, cells in sheets.items() if (cells != "").any(axis=None)}
     if len(filled) < 2 and not hidden & set(filled):
         filled = {"": next(iter(filled.values()), pd.DataFrame())}
-    header = {name: _header_row(cells.head(HEADER_ROWS).to_numpy(), columns) for name, cells in filled.items()}
+    header = {name: header_row(cells.head(HEADER_ROWS).to_numpy(), is_header) for name, cells in filled.items()}
     for name, cells in filled.items():
         place = f"{path.name}, sheet {name!r}" if name else path.name
         _refuse_rows_above(header[name], path.name, f" of sheet {name!r}" if name else "")
@@ -359,7 +386,7 @@ def _read_excel(path: Path) -> tuple[dict[str, pd.DataFrame], set[str]]:
         raise DataError(f"{path.name}: not a readable Excel file ({error}); open and save it again as .xlsx") from error
 
 
-def _as_text(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def workbook_text(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """A workbook's cells as text, days counted from 1904 made days counted from 1899-12-30."""
     for column in table.columns.difference(["date", "qty"]):
         long = table[column].map(lambda cell: isinstance(cell, int | float) and abs(cell) >= LARGEST_NUMBER)
@@ -402,7 +429,7 @@ def _distinct(text: pd.Series) -> tuple[np.ndarray, pd.Series]:
     return codes, pd.Series(distinct, dtype=str)
 
 
-def _parse_labels(text: pd.Series, file: str) -> pd.Series:
+def parse_labels(text: pd.Series, file: str) -> pd.Series:
     codes, distinct = _distinct(text)
     empty = distinct.str.lower().isin(["", "nan", "none", "null"]) | distinct.isin(EXCEL_ERRORS)
     refuse(file, text, empty.to_numpy()[codes], "is no id or label", "fill in the cell or delete the row")
@@ -414,15 +441,20 @@ def _parse_labels(text: pd.Series, file: str) -> pd.Series:
 
 def parse_dates(text: pd.Series, file: str) -> pd.Series:
     """Turn text (2023-05-01, 2023/5/1, 20230501, 2023年5月1日) or Excel day numbers into Timestamps at midnight."""
-    codes, distinct = _distinct(text)
-    for written in (EIGHT_DIGITS, CHINESE_DAY):
-        distinct = distinct.str.replace(written, r"\1-\2-\3", regex=True)
-    parts = distinct.str.extract(DAY)[["year", "month", "day"]]
-    numbers = pd.to_numeric(distinct, errors="coerce").where(lambda n: n.between(20_000, 80_000))
-    dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
-    good = dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize())
-    refuse(file, text, ~good.to_numpy()[codes], "is no day", "write it as 2023-05-01, from 2000 to 2099")
+    codes, written = _distinct(text)
+    dates = days_of(written)
+    refuse(file, text, dates.isna().to_numpy()[codes], "is no day", NO_DAY)
     return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index)
+
+
+def days_of(text: pd.Series) -> pd.Series:
+    """The days that texts write, NaT where they write none."""
+    for pattern in (EIGHT_DIGITS, CHINESE_DAY):
+        text = text.str.replace(pattern, r"\1-\2-\3", regex=True)
+    parts = text.str.extract(DAY)[["year", "month", "day"]]
+    numbers = pd.to_numeric(text, errors="coerce").where(lambda n: n.between(20_000, 80_000))
+    dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
+    return dates.where(dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize()))
 
 
 def parse_quantities(text: pd.Series, file: str) -> pd.Series:
