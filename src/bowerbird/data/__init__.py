@@ -1,6 +1,7 @@
-"""The data, from six files to one panel of series and days.
+"""The data, from six files or one table to one panel of series and days.
 
-`reader` reads the attachments and refuses what cannot be used. `panel` joins them into one table of series and days,
-and holds the calendar, scaling and aggregation. `cleaning` fills and cuts, `summary` describes a folder, `twin` writes
-a synthetic folder of the same shape.
+`reader` reads the attachments and refuses what cannot be used, `table` reads one table of sales in the same spirit,
+`groceries` a year of sales that anyone can install, and `source` whichever of these a run names. `panel` is the table
+of series and days, with the calendar, scaling and aggregation. `cleaning` fills and cuts, `summary` says what the data
+hold, `twin` writes a synthetic folder of attachments.
 """

@@ -1,4 +1,4 @@
-"""What is in a folder of attachments, in a short text; whether they are the contest's; what `reproduce` needs."""
+"""What is in the data, in a short text; whether they are the contest's; what `reproduce` needs, and what it skips."""
 
 import hashlib
 
@@ -8,6 +8,7 @@ import pandas as pd
 from bowerbird.data.cleaning import far_outside
 from bowerbird.data.panel import Panel, build_panel, correct_merge, naive_merge
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
+from bowerbird.data.table import Sales
 from bowerbird.errors import BowerbirdError
 
 LEAST_DAYS, LEAST_SERIES = 121, 12
@@ -17,9 +18,11 @@ CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e22
 INDENT = "\n" + 14 * " "
 
 
-def describe(attachments: Attachments) -> str:
-    """Say in some fifteen lines what the attachments hold, for `python -m bowerbird check`."""
-    panel = build_panel(attachments, fill_gaps="nan")
+def describe(source: Attachments | Sales) -> str:
+    """Say in some fifteen lines what the data hold, for `python -m bowerbird check`."""
+    if isinstance(source, Sales):
+        return _describe_sales(source)
+    attachments, panel = source, build_panel(source, fill_gaps="nan")
     known = panel.demand[~np.isnan(panel.demand)]
     lines = {
         "Series": f"{panel.n_series:,} on {panel.n_days} days, {_span(attachments.shipments)}",
@@ -33,9 +36,43 @@ def describe(attachments: Attachments) -> str:
     return "\n".join([*_files(attachments), "", *(f"{name:<14}{text}" for name, text in lines.items())])
 
 
-def is_contest(attachments: Attachments) -> bool:
+def _describe_sales(sales: Sales) -> str:
+    panel, word = sales.panel, sales.panel.frequency.word
+    known = panel.demand[~np.isnan(panel.demand)]
+    files = [f"{label:<14}sha256 {entry['sha256'][:12]}  {entry['file']}" for label, entry in sales.manifest().items()]
+    ahead = [f"{name} to {_last_ahead(panel, values):%Y-%m-%d}" for name, values in panel.ahead.items()]
+    lines = {
+        "Series": f"{panel.n_series:,} on {panel.n_days} {word}s, {panel.dates[0]:%Y-%m-%d} to "
+        f"{panel.dates[-1]:%Y-%m-%d}",
+        "Units": f"{known.sum():,.0f}; {np.mean(known == 0):.1%} of the known {word}s are zero",
+        f"Missing {word}s": _missing_days(panel.demand),
+        "Far outside": _far_outside(panel),
+        "Known ahead": ", ".join(ahead) or "nothing",
+    }
+    return "\n".join([*files, "", sales.describe(), *(f"{name:<14}{text}" for name, text in lines.items())])
+
+
+def _last_ahead(panel: Panel, values: np.ndarray) -> pd.Timestamp:
+    return panel.dates[0] + (values.shape[1] - 1) * panel.frequency.step
+
+
+def skipped(source: Attachments | Sales) -> dict[str, str]:
+    """The notebooks that do not apply to the data: notebook -> why, in one sentence."""
+    if isinstance(source, Sales):
+        return {
+            "03_tables_1_and_2": "it looks for the paper's Tables 1 and 2 in the labels of the attachments",
+            "09_new_items_and_618": "it needs the attachments 附件5 and 附件6",
+        }
+    if source.new_items is None and source.promotion is None:
+        return {"09_new_items_and_618": "附件5 and 附件6 are absent"}
+    return {}
+
+
+def is_contest(source: Attachments | Sales) -> bool:
     """Whether 附件1 to 附件4 hold the contest's rows, by checksum, in any format and order."""
-    digest = hashlib.sha256()
+    if isinstance(source, Sales):
+        return False
+    attachments, digest = source, hashlib.sha256()
     for table in (attachments.shipments, attachments.products, attachments.sellers, attachments.warehouses):
         columns = sorted(table)
         rows = table[columns].sort_values(columns)
@@ -43,9 +80,9 @@ def is_contest(attachments: Attachments) -> bool:
     return digest.hexdigest() == CONTEST_SHA256
 
 
-def obstacles(attachments: Attachments) -> dict[str, str]:
+def obstacles(source: Attachments | Sales) -> dict[str, str]:
     """What `reproduce` will stop at: notebook -> the fault and its cure."""
-    panel = build_panel(attachments, fill_gaps="zero")
+    panel = source.panel if isinstance(source, Sales) else build_panel(source, fill_gaps="zero")
     found = {}
     if not panel.demand.any():
         found["06_sbo_lstm"] = "nothing was shipped on any day; there is nothing to forecast"
@@ -54,7 +91,8 @@ def obstacles(attachments: Attachments) -> dict[str, str]:
         where = "06_sbo_lstm" if panel.n_days < 118 else "11_how_much_and_when"
         found[where] = f"{panel.n_days} days of {panel.n_series} series; {needed}: add earlier days or other series"
     try:
-        build_panel(attachments)
+        if isinstance(source, Attachments):
+            build_panel(source)
     except BowerbirdError as error:
         found["01_data"] = str(error)
     return dict(sorted(found.items()))
