@@ -159,6 +159,7 @@ def test_chances_to_sell_again_against_a_slow_count_of_every_pause():
                         lasted[place] = lasted.get(place, 0) + 1
             now.append((np.searchsorted(SALE_RATES, sales / max(before, 1), side="right"), pause // 7, sales))
         for i, (like, weeks, sales) in enumerate(now):
+            assert learnt.weeks[i, day] == weeks
             n = [ended.get((like, w), 0) + lasted.get((like, w), 0) for w in range(40)]
             weeks = max(w for w in range(weeks + 1) if w == 0 or n[w] >= LEAST_PAUSES)
             hazard, quiet = 1.0, 1.0
@@ -167,7 +168,7 @@ def test_chances_to_sell_again_against_a_slow_count_of_every_pause():
                 quiet *= 1 - hazard if w >= weeks else 1
             assert learnt.chance[i, day] == pytest.approx(1 - quiet if sales else 1)
             if sales:
-                assert (learnt.weeks[i, day], learnt.pauses[i, day]) == (weeks, n[weeks])
+                assert (learnt.lasted[i, day], learnt.pauses[i, day]) == (weeks, n[weeks])
         np.testing.assert_array_equal(returns(demand[:, : day + 1]).chance, learnt.chance[:, : day + 1])
 
 
@@ -178,7 +179,7 @@ def test_the_chance_to_sell_again_of_series_that_sell_on_one_day_in_fifty():
         learnt = returns(demand, week=week)
         sold = demand.cumsum(axis=1)[:, -1] > 0
         for weeks in (2, 5, 10):
-            chance = learnt.chance[sold & (learnt.weeks[:, -1] == weeks), -1]
+            chance = learnt.chance[sold & (learnt.lasted[:, -1] == weeks), -1]
             assert len(chance) and np.allclose(chance, truth, atol=0.04)
 
 
@@ -194,10 +195,10 @@ def series(n):
 
 
 def alerts_among_ended(demand, dates=DATES):
-    """Alerts of some series in a catalogue of which fifteen others ended on day 28 and did not return."""
-    ended = np.zeros((15, demand.shape[1]))
+    """Alerts of some series in a catalogue of which twenty others ended on day 28 and did not return."""
+    ended = np.zeros((20, demand.shape[1]))
     ended[:, :WARM_UP] = 20
-    table = demand_alerts(series(len(demand) + 15), dates, np.vstack([demand, ended]))
+    table = demand_alerts(series(len(demand) + 20), dates, np.vstack([demand, ended]))
     own = table["product_no"].isin(series(len(demand))["product_no"])
     return table[own].reset_index(drop=True)
 
@@ -329,7 +330,7 @@ def test_an_item_that_has_ended_raises_one_anomaly_and_one_end_of_life(late_sale
     assert table["date"][1] == dates[day]
     assert table["units"][1] == pytest.approx(4 * (20 * (117 - day) + len(late_sales)) / 28)
     assert table["worth"][1] == pytest.approx(30 * table["units"][1])
-    known = "16 like pauses of 1 weeks" if late_sales else "15 like pauses of 3 weeks"
+    known = "21 like pauses of 1 weeks" if late_sales else "20 like pauses of 3 weeks"
     assert f"of {known} or more, " in table["reason"][1]
 
 

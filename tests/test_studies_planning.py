@@ -75,6 +75,14 @@ def test_precision_and_recall_on_the_twin(planted):
     assert table.loc["spike", "days"] == 0 and table.loc["stock-out", "days"] <= 5
 
 
+def test_chances_to_sell_again_come_true_where_sales_come_by_chance():
+    demand = (np.random.default_rng(2).random((1000, 300)) < 0.02).astype(float)  # 1 - .98^56 = .68
+    table = alerts.returns_foretold(demand).set_index("band")
+    assert table.loc["to .9", "pauses"] > 0.8 * table["pauses"].sum()
+    assert table.loc["to .9"].tolist()[:2] == pytest.approx([0.68, 0.68], abs=0.03)
+    assert alerts.returns_foretold(demand[:, :50]).empty
+
+
 def test_higher_thresholds_find_less_and_are_right_more_often(planted):
     found = []
     for anomaly, shift in ((3.5, 5), (7, 10)):

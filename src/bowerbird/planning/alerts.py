@@ -39,7 +39,7 @@ LIFE_DAYS = 28  # known days whose mean is compared with the best so far
 SALE_RATES = (0.1, 0.25, 0.5)  # series are alike if their share of known days with a sale lies between the same two
 RETURN_WEEKS = 8  # weeks within which a series may sell again
 LEAST_PAUSES = 10  # like pauses that a chance is learnt from at least
-PRIOR_PAUSES = 2.0  # weight, in pauses, of the chance of the week before on that of a week
+PRIOR_PAUSES = 5.0  # weight, in pauses, of the chance of the week before on that of a week
 NUMBERS, TEXTS = ("value", "threshold", "units", "worth"), ("kind", "measure", "reason", "action")
 ALERT_COLUMNS = ("date", "kind", "measure", *NUMBERS, "reason", "action")
 
@@ -172,8 +172,9 @@ class Returns:
     """The chance of each series and day (n_series, n_days) to sell again, learnt from the pauses known on that day."""
 
     chance: np.ndarray  # that it sells within RETURN_WEEKS; 1 before its first sale
-    pauses: np.ndarray  # like pauses that lasted as long
-    weeks: np.ndarray  # length of these pauses, whole weeks
+    weeks: np.ndarray  # whole weeks without a sale
+    pauses: np.ndarray  # like pauses that it is learnt from ...
+    lasted: np.ndarray  # ... and how many weeks these lasted: as many, or fewer if too few lasted as long
 
 
 def returns(demand: np.ndarray, *, week: int = 7) -> Returns:
@@ -210,9 +211,8 @@ def returns(demand: np.ndarray, *, week: int = 7) -> Returns:
     enough = np.where(pauses >= LEAST_PAUSES, np.arange(shape[2]), 0)
     enough = np.maximum.accumulate(enough, axis=2)  # (n_days, n_rates, n_weeks), the week that stands for each
     today = np.arange(shape[0])
-    weeks = enough[today, like, weeks]
-    place = today, like, weeks
-    return Returns(np.where(n_sold > 0, chance[place], 1.0), pauses[place], weeks)
+    place = today, like, enough[today, like, weeks]
+    return Returns(np.where(n_sold > 0, chance[place], 1.0), weeks, pauses[place], place[2])
 
 
 @dataclass(frozen=True)
@@ -304,8 +304,8 @@ def demand_alerts(
         _begins(ended), "end of life", "share of the best", seen.fading, limits.fading,
         seen.recent * days, limits.cover_days,
         lambda i, t: f"the last {LIFE_DAYS} known {word}s sold {seen.fading[i, t]:.0%} of the best {LIFE_DAYS} known "
-        f"{word}s; of {back.pauses[i, t]:.0f} like pauses of {back.weeks[i, t]} weeks or more, {back.chance[i, t]:.0%} "
-        f"ended within {RETURN_WEEKS} weeks",
+        f"{word}s; of {back.pauses[i, t]:.0f} like pauses of {back.lasted[i, t]} weeks or more, "
+        f"{back.chance[i, t]:.0%} ended within {RETURN_WEEKS} weeks",
         "order no more unless it sells again; decide what to mark down, transfer or clear",
     )  # fmt: skip
     return _sorted([spikes, silences, shifts, ends])

@@ -7,7 +7,16 @@ import pandas as pd
 
 from bowerbird.data.panel import key_columns
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
-from bowerbird.planning.alerts import DEFAULTS, WARM_UP, Thresholds, Watch, demand_alerts, stock_alerts
+from bowerbird.planning.alerts import (
+    DEFAULTS,
+    RETURN_WEEKS,
+    WARM_UP,
+    Thresholds,
+    Watch,
+    demand_alerts,
+    returns,
+    stock_alerts,
+)
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, BROWN, GREEN, GREY, PURPLE, RED, format_days, new_figure
 
@@ -133,6 +142,20 @@ def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time:
             "happened": int(truth.sum()), "recall": _share(right, truth.sum()),
         })  # fmt: skip
     return pd.DataFrame(results)
+
+
+def returns_foretold(demand: np.ndarray, *, week: int = 7) -> pd.DataFrame:
+    """Chance to sell again as learnt before, and the share that did, by chance; one count a pause and week of it."""
+    learnt, ahead = returns(demand, week=week), RETURN_WEEKS * week
+    sales = (demand > 0).cumsum(axis=1)
+    again = sales[:, ahead:] > sales[:, :-ahead]  # (n_series, n_days - ahead)
+    ends = (np.diff(learnt.weeks, axis=1, prepend=0) == 1)[:, :-ahead]  # a week without a sale ends
+    found = pd.DataFrame({"chance": learnt.chance[:, :-ahead][ends], "sold again": again[ends]})
+    bands = pd.cut(found["chance"], (0, 0.3, 0.6, 0.9, 1), include_lowest=True)
+    parts = found.groupby(
+        bands.cat.rename_categories(["to .3", "to .6", "to .9", "above"]).rename("band"), observed=True
+    )
+    return parts.mean().assign(pauses=parts.size()).reset_index()
 
 
 def _rows_of(series: pd.DataFrame, alerts: pd.DataFrame) -> np.ndarray:
