@@ -1,6 +1,7 @@
 """`bowerbird deliveries`, `daily` and `pseudonymise` as a user meets them."""
 
 import dataclasses
+import getpass
 import random
 import shutil
 import signal
@@ -18,6 +19,7 @@ from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError
 from bowerbird.forecaster import Settings, fit, predict, save
+from bowerbird.operation import store as storage
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.runs import Stage
 
@@ -107,6 +109,30 @@ def test_rules_other_than_the_stores_are_refused(run, daily):
     assert "--lead-time is 3;" in refused(*daily, "--lead-time", "3")  # the default, but given
     for same in ((), ("--lead-time", "2", "--opening-stock", "5")):
         assert "4 files held already" in call(*daily, *same)
+
+
+def test_an_order_is_overridden_with_a_reason(run, daily, tmp_path):
+    call(*daily, "--run", run)
+    with open_store(tmp_path / "store") as store:
+        item, tomorrow = store.names[3], f"{store.last_day + pd.Timedelta(days=1):%Y-%m-%d}"
+    override = ("override", "--store", tmp_path / "store", "--item", item, "--order", "31", "--day")
+    told = call(*override, tomorrow, "--reason", "a fair")
+    assert told.startswith(f"{item}: order 31 on {tomorrow}; changed") and "2023-05-15/index.html" in told
+    orders = pd.read_csv(tmp_path / "store" / "days" / "2023-05-15" / "orders.csv")
+    assert orders.loc[3, ["order", "override", "by"]].tolist() == [31, "a fair", getpass.getuser()]
+    without = CliRunner().invoke(cli, [*map(str, override), tomorrow])
+    assert without.exit_code == 2 and "Missing option '--reason'" in without.output
+    assert "2023-05-15, which is closed" in refused(*override, "2023-05-15", "--reason", "late")
+    assert "day is 'soon'; write it as 2023-05-01" in refused(*override, "soon", "--reason", "x")
+
+
+def test_a_store_key_is_made_once_and_asked_for_every_day(run, daily, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "CRYPTOGRAPHY", "SET force_mbedtls_unsafe = 'true'")
+    key = ("--store-key-file", tmp_path / "key")
+    assert call(*daily, "--run", run, *key).count("taken in") == 4
+    assert (tmp_path / "key").stat().st_mode & 0o077 == 0 and "4 files held already" in call(*daily, *key)
+    assert "without a key; give the --store-key-file" in refused(*daily)
+    assert "no readable key file" in refused(*daily, "--store-key-file", tmp_path / "none")
 
 
 def test_a_full_disk_is_one_message_and_the_day_goes_on_later(run, daily, monkeypatch):

@@ -14,17 +14,22 @@ from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.operation import day as operation
-from bowerbird.operation import forecasts, intake, pseudonyms
+from bowerbird.operation import forecasts, intake, overrides, pseudonyms
 from bowerbird.operation.day import begin, finish_day
 from bowerbird.operation.delivery import write_deliveries
 from bowerbird.operation.intake import receive
+from bowerbird.operation.overrides import override
 from bowerbird.operation.page import one_day_scores
 from bowerbird.operation.store import Rules, StoreError, open_store
 
 KNOWN, N_DAYS = 60, 66
 RULES = Rules(n_samples=40, refit_days=3)
 HOSTILE = ["<script>alert('x')</script>", "=cmd|' /C calc'!A0", "@SUM(A1)", "-1+1", '"><img src=x onerror=y>']
-TABLES = ("days", "demand", "steps", "forecasts", "simple_forecasts", "stock", "orders", "alerts", "facts", "series")
+TABLES = (
+    "days", "demand", "steps", "forecasts", "simple_forecasts", "stock", "orders", "overrides", "alerts", "facts",
+    "series",
+)  # fmt: skip
+DAY = pd.Timedelta(days=1)
 
 
 def make_panel() -> Panel:
@@ -220,8 +225,6 @@ def test_days_that_never_came_are_closed_when_asked(begun):
         assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
         demand = store.panel().demand
         assert np.isnan(demand[:, KNOWN + 1 : KNOWN + 3]).all() and store.value("SELECT count(*) FROM days") == N_DAYS
-    late = write_deliveries(PANEL.until(KNOWN + 2), begun / "in", "2023-05-01")[0]
-    assert next(o.status for o in take(begun) if o.file == late.name) == "quarantined"
 
 
 @pytest.mark.parametrize(("days", "status"), [(7, "taken in"), (8, "waits")])
@@ -263,17 +266,289 @@ def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirme
         assert confirmed.demand_of(PANEL.dates[KNOWN + 1])[3] == 10**8
 
 
+def with_new(folder, days=PANEL.dates[KNOWN:], qty=4):
+    """Add a row of a new series to the files of some days."""
+    for day in days:
+        path = folder / "in" / f"{day:%Y-%m-%d}.csv"
+        row = f"seller_1,new,wh_1,{day:%Y-%m-%d},{qty}\n"
+        path.write_text(path.read_text(encoding="utf-8") + row, encoding="utf-8")
+
+
 def test_a_new_product_waits_or_is_left_out(begun):
-    first = begun / "in" / "2023-04-30.csv"
-    first.write_text(first.read_text(encoding="utf-8") + "seller_1,new,wh_1,2023-04-30,4\n", encoding="utf-8")
+    with_new(begun, PANEL.dates[KNOWN : KNOWN + 1])
     with open_store(begun / "store") as store:
         outcomes = receive(store, begun / "in")
-        assert [o.status for o in outcomes] == ["waits"] * 6 and first.exists()
-        told = "1 rows of series that the store does not know: seller_1/new/wh_1"
-        assert outcomes[0].reason == f"{told}; give --skip-unknown to take the day in without them, or mend the file"
-        outcomes = receive(store, begun / "in", skip_unknown=True)
-        assert [o.status for o in outcomes] == ["taken in"] * 6 and outcomes[0].reason == f"left out are {told}"
+        assert [o.status for o in outcomes] == ["waits"] * 6
+        assert outcomes[0].reason == (
+            "1 rows of series that the store does not know: seller_1/new/wh_1; give --unknown add to follow them from "
+            "this day on, --unknown skip to take the day in without them, or mend the file"
+        )
+        outcomes = receive(store, begun / "in", unknown="skip")
+        told = "1 rows left out, of series that the store does not know: seller_1/new/wh_1"
+        assert [o.status for o in outcomes] == ["taken in"] * 6 and outcomes[0].reason == told
         np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+        with pytest.raises(ParameterError, match="unknown is 'perhaps'; choose wait, skip, add"):
+            receive(store, begun / "in", unknown="perhaps")
+
+
+def test_a_new_product_is_followed_from_its_first_day_on(begun, forecaster):
+    with_new(begun, PANEL.dates[KNOWN + 1 :])
+    outcomes = take(begun, unknown="add")
+    assert [o.status for o in outcomes] == ["taken in"] * 6
+    assert [o.reason for o in outcomes] == ["", "1 new series: seller_1/new/wh_1"] + [""] * 4
+    with open_store(begun / "store") as store:
+        panel = store.panel()
+        np.testing.assert_array_equal(panel.demand[:10], PANEL.demand)
+        np.testing.assert_array_equal(panel.demand[10], [np.nan] * (KNOWN + 1) + [4] * 5)
+        for day in PANEL.dates[KNOWN + 1 :]:  # a forecast, levels and an order from the first evening on
+            assert np.isfinite(forecasts.forecast_after(store, day).mean[10]).all()
+            assert store.value("SELECT order_up_to FROM orders WHERE row = 10 AND date = ?", day + DAY) > 0
+        first = PANEL.dates[KNOWN + 1]
+        whole = predict(forecaster, panel.until(KNOWN + 2))
+        np.testing.assert_allclose(forecasts.forecast_after(store, first).mean, whole.mean, rtol=1e-4)
+        stock = store.frame("FROM stock WHERE row = 10 ORDER BY date")
+        assert stock["date"].iloc[0] == first and stock["opening"].iloc[0] == RULES.opening_stock
+        assert stock["sales"].iloc[0] == 4 and stock["closing"].iloc[0] == 1 and (stock["arrivals"].iloc[:3] == 0).all()
+        ordered = store.value("SELECT quantity FROM orders WHERE row = 10 AND date = ?", first + DAY)
+        assert stock["arrivals"].iloc[4] == ordered > 0  # placed on the morning after its first day, three days before
+
+
+def test_a_new_product_that_a_later_file_lacks_is_missed_like_any_other(begun):
+    with_new(begun, PANEL.dates[KNOWN : KNOWN + 1])
+    outcomes = take(begun, unknown="add")
+    assert [o.status for o in outcomes] == ["taken in"] + ["quarantined"] * 5
+    assert "ends without 'seller_1/new/wh_1' (1 series of 11" in outcomes[1].reason
+
+
+def test_a_new_product_with_a_large_first_quantity_waits(begun):
+    with_new(begun, PANEL.dates[KNOWN : KNOWN + 1], qty=101)
+    assert "seller_1/new/wh_1 with 101 (usual: at most 0)" in take(begun, unknown="add")[0].reason
+
+
+def shelf(orders, demand, opening=5, lead_time=3):
+    """Closing stock of one item by hand: an order arrives lead_time days after its morning, and sales are lost."""
+    on_hand, closing = opening, []
+    for day, asked in enumerate(demand):
+        on_hand += orders[day - lead_time] if day >= lead_time else 0
+        on_hand -= min(on_hand, asked)
+        closing.append(on_hand)
+    return closing
+
+
+def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun):
+    late = begun / "in" / "2023-05-01.csv"
+    late.rename(begun / "late")
+    last = begun / "in" / "2023-05-05.csv"
+    last.rename(begun / "last")
+    take(begun, close_gaps=True)
+    before = content(begun)
+    (begun / "late").rename(late)
+    outcome = next(o for o in take(begun) if o.file == late.name)
+    assert outcome.status == "taken in" and outcome.reason == (
+        "late: the day was closed as missing; its demand is recorded, and the stock of 2023-05-01 to 2023-05-04 booked "
+        "anew; orders already made stay"
+    )
+    after = content(begun)
+    for table in ("orders", "forecasts", "simple_forecasts", "alerts", "steps"):
+        pd.testing.assert_frame_equal(before[table], after[table])
+    assert before["files"] == after["files"]
+    assert {o.status for o in take(begun)} == {"held already"}
+    (begun / "last").rename(last)
+    take(begun)
+    with open_store(begun / "store") as store:
+        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+        orders = store.array("SELECT quantity FROM orders ORDER BY row, date").reshape(10, -1)
+        closing = store.array("SELECT closing FROM stock ORDER BY row, date").reshape(10, -1)
+        for row in range(10):
+            np.testing.assert_array_equal(closing[row], shelf(orders[row], PANEL.demand[row, KNOWN:]))
+        position = store.array("SELECT position FROM orders WHERE date = ? ORDER BY row", PANEL.dates[-1] + DAY)
+        np.testing.assert_array_equal(position, closing[:, -1] + orders[:, -4:-1].sum(axis=1))
+    changed = pd.read_csv(late)
+    changed.assign(qty=changed["qty"] + 1).to_csv(begun / "in" / "changed.csv", index=False)
+    assert next(o for o in take(begun) if o.file == "changed.csv").status == "quarantined"
+
+
+def test_a_late_file_brings_no_new_series(begun):
+    with_new(begun, PANEL.dates[KNOWN + 1 :])
+    (begun / "in" / "2023-05-01.csv").rename(begun / "late")
+    take(begun, close_gaps=True, unknown="add")
+    (begun / "late").rename(begun / "in" / "2023-05-01.csv")
+    assert next(o for o in take(begun) if "05-01" in o.file).status == "waits"
+    outcome = next(o for o in take(begun, unknown="add") if "05-01" in o.file)
+    assert outcome.status == "taken in"
+    assert outcome.reason.startswith(
+        "1 rows left out, of series that the store does not know: seller_1/new/wh_1; late:"
+    )
+    with open_store(begun / "store") as store:
+        demand = store.panel().demand
+        np.testing.assert_array_equal(demand[:10], PANEL.demand)
+        np.testing.assert_array_equal(demand[10], [np.nan] * (KNOWN + 2) + [4] * 4)
+        stock = store.frame("FROM stock WHERE row = 10 ORDER BY date")
+        assert len(stock) == 4 and stock["opening"].iloc[0] == RULES.opening_stock
+
+
+# A person decides
+
+
+ITEM = "/".join(PANEL.series.loc[7, list(SERIES_KEY)])
+
+
+def orders_of(folder, day):
+    with open_store(folder / "store") as store:
+        return store.frame("FROM orders WHERE date = ? ORDER BY row", day)
+
+
+def test_an_order_is_overridden_kept_and_shown(received):
+    tomorrow = PANEL.dates[-1] + DAY
+    before, rows = content(received), orders_of(received, tomorrow)
+    with open_store(received / "store") as store:
+        told = override(store, tomorrow, ITEM, quantity=77, reason="<b>fair</b> in town", who="ann")
+        assert told == f"{ITEM}: order 77 on 2023-05-06; changed"
+        finish_day(store)
+        kept = store.frame("FROM overrides")
+        assert kept[["quantity", "reason", "who"]].values.tolist() == [[77, "<b>fair</b> in town", "ann"]]
+        assert operation.stock_after(store, PANEL.dates[-1]).on_order[-1][7] == 77
+    after = orders_of(received, tomorrow)
+    assert after.loc[7, "quantity"] == 77 and after.loc[7, "proposed"] == rows.loc[7, "quantity"]
+    pd.testing.assert_frame_equal(after.drop(index=7), rows.drop(index=7))
+    pd.testing.assert_frame_equal(content(received)["stock"], before["stock"])
+    folder = received / "store" / "days" / f"{PANEL.dates[-1]:%Y-%m-%d}"
+    shown = pd.read_csv(folder / "orders.csv").loc[7]
+    assert (shown["order"], shown["override"], shown["by"]) == (77, "<b>fair</b> in town", "ann")
+    assert shown["proposed"] == rows.loc[7, "quantity"]
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Decided by a person" in page and "&lt;b&gt;fair&lt;/b&gt; in town" in page and "<b>" not in page
+
+
+def test_the_level_of_a_later_day_holds_when_it_comes(begun):
+    day = PANEL.dates[KNOWN + 2]
+    with open_store(begun / "store") as store:
+        finish_day(store)
+        assert override(store, day, ITEM, level=3, reason="too much").endswith("kept until its orders are made")
+        override(store, day, ITEM, level=200, reason="a mistake of mine")  # the last one holds, both are kept
+    take(begun)
+    order = orders_of(begun, day).loc[7]
+    assert order["order_up_to"] == 200 and order["quantity"] == 200 - order["position"]
+    with open_store(begun / "store") as store:
+        assert store.value("SELECT count(*) FROM overrides") == 2
+        arrived = store.value("SELECT arrivals FROM stock WHERE row = 7 AND date = ?", day + 3 * DAY)
+        assert arrived == order["quantity"]
+
+
+def test_what_cannot_be_overridden_is_refused(received):
+    tomorrow, before = PANEL.dates[-1] + DAY, content(received)
+    with open_store(received / "store") as store:
+        for wrong, words in (
+            ({"quantity": 1, "reason": " "}, "reason is empty; say why"),
+            ({"quantity": 1, "reason": "x", "item": "a/b/c"}, "item is 'a/b/c'; the store has no such series"),
+            (
+                {"quantity": 1, "reason": "x", "day": PANEL.dates[-1]},
+                "2023-05-05, which is closed.* 2023-05-06 is open",
+            ),
+            ({"quantity": 1, "level": 2, "reason": "x"}, "give one of them"),
+            ({"quantity": -1, "reason": "x"}, "in whole units from 0"),
+            ({"reason": "x"}, "give one of them"),
+        ):
+            how = {"day": tomorrow, "item": ITEM} | wrong
+            with pytest.raises(ParameterError, match=words):
+                override(store, how.pop("day"), how.pop("item"), **how)
+        assert store.value("SELECT count(*) FROM overrides") == 0
+    assert_same(before, content(received))
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tmp_path, monkeypatch, moment):
+    """Killed at every step of the way, the store ends with the same content as without."""
+
+    class Clock:
+        @staticmethod
+        def now(zone):
+            return pd.Timestamp("2023-05-06", tz=zone)
+
+    monkeypatch.setattr(overrides, "datetime", Clock)
+    left = {"calls": 0}
+
+    def breaking(work):
+        def step(*args):
+            left["calls"] -= 1
+            if left["calls"] == 0 and moment == "before":
+                raise Killed
+            work(*args)
+            if left["calls"] == 0:
+                raise Killed
+
+        return step
+
+    monkeypatch.setattr(operation, "STEPS", {name: breaking(work) for name, work in operation.STEPS.items()})
+    monkeypatch.setattr(operation, "book", breaking(operation.book))
+    monkeypatch.setattr(overrides, "apply", breaking(overrides.apply))
+
+    def scenario(folder, often):
+        def tried(work):
+            for calls in (*often, 0):
+                left["calls"] = calls
+                try:
+                    return work()
+                except Killed:
+                    pass
+
+        def decide():
+            with open_store(folder / "store") as store:
+                finish_day(store)
+                if not store.value("SELECT count(*) FROM overrides"):
+                    override(store, PANEL.dates[KNOWN + 4], ITEM, quantity=9, reason="why", who="ann")
+                finish_day(store)
+
+        begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
+        write_deliveries(PANEL.until(KNOWN + 4), folder / "in", PANEL.dates[KNOWN])
+        with_new(folder, PANEL.dates[KNOWN + 2 : KNOWN + 4])
+        late = (folder / "in" / "2023-05-01.csv").rename(folder / "late")
+        tried(lambda: take(folder, close_gaps=True, unknown="add"))
+        tried(decide)
+        late.rename(folder / "in" / "2023-05-01.csv")
+        tried(lambda: take(folder))
+        write_deliveries(PANEL, folder / "in", PANEL.dates[KNOWN + 4])
+        with_new(folder, PANEL.dates[KNOWN + 4 :])
+        tried(lambda: take(folder))
+        return content(folder)
+
+    undisturbed = scenario(tmp_path / "one", ())
+    broken = scenario(tmp_path / "two", (1, 2, 3, 1, 4, 5, 2))
+    assert_same(undisturbed, broken)
+    assert undisturbed["overrides"]["quantity"].tolist() == [9] and len(undisturbed["series"]) == 11
+
+
+def test_weeks_of_one_id_are_run_like_days(tmp_path):
+    """A store of weekly data with one id and no attribute: files, orders, alerts and pages a week apart."""
+    rng = np.random.default_rng(0)
+    series = pd.DataFrame({"product_no": [f"p{i}" for i in range(6)]})
+    panel = Panel(series, pd.date_range("2022-01-03", periods=70, freq="7D"), rng.poisson(9, (6, 70)).astype(float))
+    trained = fit(panel.until(66), Settings(hidden_size=4, epochs=1, horizon=4, warm_up=10), seed=0)
+    begin(tmp_path / "store", panel.until(66), trained, Rules(lead_time=2, n_samples=40, refit_days=2))
+    paths = write_deliveries(panel, tmp_path / "in", panel.dates[66])
+    paths[1].rename(tmp_path / "late")
+    assert [o.status for o in take(tmp_path, close_gaps=True)] == ["taken in"] * 3
+    (tmp_path / "late").rename(paths[1])
+    outcome = next(o for o in take(tmp_path) if o.file == paths[1].name)
+    assert "stock of 2023-04-17 to 2023-05-01 booked anew" in outcome.reason
+    with open_store(tmp_path / "store") as store:
+        again = store.panel()
+        assert again.dates.equals(panel.dates) and again.frequency.word == "week"
+        np.testing.assert_array_equal(again.demand, panel.demand)
+        orders = store.array("SELECT quantity FROM orders ORDER BY row, date").reshape(6, -1)
+        closing = store.array("SELECT closing FROM stock ORDER BY row, date").reshape(6, -1)
+        np.testing.assert_array_equal(closing[2], shelf(orders[2], panel.demand[2, 66:], lead_time=2))
+        override(store, panel.dates_ahead(1)[0], "p2", level=50, reason="a fair")
+        finish_day(store)
+        assert one_day_scores(store, store.last_day)["days"].tolist() == [4] * 7
+    folder = tmp_path / "store" / "days" / f"{panel.dates[-1]:%Y-%m-%d}"
+    assert pd.read_csv(folder / "orders.csv").columns[:2].tolist() == ["product_no", "date"]
+    assert "Units a week" in (folder / "index.html").read_text(encoding="utf-8")
+    panel.dates_ahead(1)
+    odd = Panel(series, panel.dates[-1:] + pd.Timedelta(days=3), panel.demand[:, -1:])
+    (path,) = write_deliveries(odd, tmp_path / "in")
+    outcome = next(o for o in take(tmp_path) if o.file == path.name)
+    assert outcome.status == "quarantined" and "is no first day of a week of the store" in outcome.reason
 
 
 def test_a_day_before_the_store_began_is_set_aside(received):

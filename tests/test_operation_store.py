@@ -23,6 +23,7 @@ from bowerbird.data.twin import write_twin
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import LOCK_NAME
 from bowerbird.operation import pseudonyms
+from bowerbird.operation import store as storage
 from bowerbird.operation.delivery import Delivery, find_deliveries, read_day, write_deliveries
 from bowerbird.operation.pseudonyms import pseudonym, pseudonymise, pseudonymise_panel
 from bowerbird.operation.store import FILE_NAME, FORMAT, StoreError, create_store, open_store
@@ -72,6 +73,54 @@ def test_a_step_is_done_once_and_whole(folder):
     with open_store(folder) as store:
         assert store.last_day == DAY and store.value("SELECT count(*) FROM demand") == 21
         np.testing.assert_array_equal(store.demand_of(DAY), delivery.demand)
+
+
+def test_a_new_series_has_no_demand_before_its_first_day(folder):
+    new = pd.DataFrame({"seller_no": ["s1", "s9"], "product_no": ["q", "z"], "warehouse_no": ["w", "v"], "qty": [4, 5]})
+    with open_store(folder) as store, store.transaction():
+        store.connection.execute("UPDATE series SET category1 = product_no, seller_level = seller_no")
+        store.add_day(Delivery(DAY, np.arange(3.0), "x.csv", unknown=new))
+    with open_store(folder) as store:
+        panel = store.panel()
+        assert panel.keys[3:] == ["s1/q/w", "s9/z/v"] and np.isnan(panel.demand[3:, :-1]).all()
+        np.testing.assert_array_equal(panel.demand[:, -1], [0, 1, 2, 4, 5])
+        np.testing.assert_array_equal(panel.demand[:3, :-1], small_panel().demand)
+        # An attribute is that of a series with the same id, or unknown
+        assert panel.series.loc[3, ["category1", "seller_level", "warehouse_region"]].tolist() == ["q", "s1", "a"]
+        assert set(panel.series.loc[4, list(ATTRIBUTES)]) == {"unknown"}
+        assert (store.first_days[:3] == DATES[0]).all() and (store.first_days[3:] == DAY).all()
+
+
+def test_only_the_owner_reads_a_store(folder):
+    assert folder.stat().st_mode & 0o077 == 0 and (folder / FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+def test_an_encrypted_store(tmp_path, monkeypatch):
+    """All but the random numbers, for which a real store needs DuckDB's extension httpfs."""
+    monkeypatch.setattr(storage, "CRYPTOGRAPHY", "SET force_mbedtls_unsafe = 'true'")
+    key, other = b"sixteen bytes or more", b"another key of 16 bytes"
+    with create_store(tmp_path / "it's", small_panel(), key, opened="2023-04-06"):
+        pass
+    with open_store(tmp_path / "it's", key) as store:
+        np.testing.assert_array_equal(store.panel().demand, small_panel().demand)
+        with store.transaction():
+            store.add_day(Delivery(DAY, np.arange(3.0), "a_name_to_look_for.csv"))
+        for path in (tmp_path / "it's").iterdir():
+            assert b"a_name_to_look_for" not in path.read_bytes(), path.name  # neither in the file nor in its log
+    for wrong in (other, None):
+        with pytest.raises(StoreError, match="give the --store-key-file that the store was made with"):
+            open_store(tmp_path / "it's", wrong)
+    with create_store(tmp_path / "plain", small_panel()):
+        pass
+    with pytest.raises(StoreError, match="or none if it had none"):
+        open_store(tmp_path / "plain", key)
+
+
+def test_encryption_is_never_weak(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "CRYPTOGRAPHY", "LOAD no_such_extension")
+    with pytest.raises(StoreError, match="install it once"), create_store(tmp_path / "new", small_panel(), b"k" * 16):
+        pass
+    assert not (tmp_path / "new" / FILE_NAME).exists()
 
 
 def test_a_store_half_made_is_no_store(tmp_path):
@@ -233,7 +282,20 @@ def test_rows_of_unknown_series_are_told_and_kept_apart(day):
     path = rewritten(day, lambda t: pd.concat([t.iloc[:1].assign(product_no="new", qty="4"), t]))
     delivery = read_day(path, SERIES)
     np.testing.assert_array_equal(delivery.demand, [2, 0, 8])
-    assert delivery.unknown.to_dict() == {2: "seller_1/new/w1"}
+    assert delivery.unknown.to_dict("index") == {
+        2: {"seller_no": "seller_1", "product_no": "new", "warehouse_no": "w1", "qty": 4}
+    }
+    came_later = np.array(["2023-05-01", "2023-05-03", "2023-05-01"], dtype="datetime64[ns]")
+    for fill_gaps in ("refuse", "zero"):  # before its first day a series is neither missed nor filled
+        without = read_day(rewritten(path, lambda t: t[t["product_no"] != "p2"]), SERIES, fill_gaps, None, came_later)
+        np.testing.assert_array_equal(without.demand, [2, np.nan, 8])
+
+
+def test_a_file_has_the_ids_of_its_panel(tmp_path):
+    panel = Panel(SERIES.iloc[:2][["product_no"]], pd.date_range("2023-05-01", periods=2, freq="7D"), np.ones((2, 2)))
+    first, second = write_deliveries(panel, tmp_path)
+    assert second.read_text().splitlines() == ["product_no,date,qty", "p1,2023-05-08,1", "p2,2023-05-08,1"]
+    np.testing.assert_array_equal(read_day(first, panel.series).demand, [1, 1])
 
 
 def test_only_whole_visible_tables_are_deliveries(tmp_path):

@@ -94,8 +94,9 @@ def deliveries(run, out, first_day):
 @click.option("--run", default="", help="Run to make the store from: its panel and its forecaster.")
 @click.option("--first-day", default="", help="First day to arrive.  [default: the first the forecaster has not seen]")
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
+@click.option("--store-key-file", default="", help="Key that encrypts the store, made if need be; give it every day.")
 @click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
-@click.option("--skip-unknown", is_flag=True, help="Take days in without their rows of series not in the store.")
+@click.option("--unknown", default="wait", help="Rows of series not in the store: wait, skip, or add as new series.")
 @click.option("--confirm", default="", metavar="DAY", help="The quantities of this day, or of all days, are right.")
 @click.option("--lead-time", type=int, help="Of a new store: days from order to arrival [LT].  [default: 3]")
 @click.option("--review", type=int, help="Of a new store: days between reviews [NRT].  [default: 1]")
@@ -103,7 +104,7 @@ def deliveries(run, out, first_day):
 @click.option("--service-level", type=float, help="Of a new store: least chance of no shortage.  [default: 0.9]")
 @click.option("--refit-days", type=int, help="Of a new store: days between fine-tunings; 0 for none.  [default: 7]")
 @click.option("--fill-gaps", help="Of a new store: no row of a series: refuse, zero or missing.  [default: refuse]")
-def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown, confirm, **rules):
+def daily(store, deliveries, run, first_day, key_file, store_key_file, close_gaps, unknown, confirm, **rules):
     """Take in the days that have come: forecasts, s, S, orders, alerts and a page for each.
 
     A file with a quantity more than 5 times the largest of its series' days so far, and above 100 units, waits until
@@ -112,8 +113,25 @@ def daily(store, deliveries, run, first_day, key_file, close_gaps, skip_unknown,
     from bowerbird.operation.command import run_daily
 
     given = {name: value for name, value in rules.items() if value is not None}
-    how = {"close_gaps": close_gaps, "skip_unknown": skip_unknown, "confirm": confirm}
-    for line in run_daily(store, deliveries, run, first_day, key_file, given, **how):
+    how = {"close_gaps": close_gaps, "unknown": unknown, "confirm": confirm}
+    for line in run_daily(store, deliveries, run, first_day, key_file, store_key_file, given, **how):
+        click.echo(line)
+
+
+@cli.command()
+@click.option("--store", required=True, help="Folder of the store.")
+@click.option("--day", required=True, help="Morning of the order, e.g. 2023-05-16; its file has not been taken in.")
+@click.option("--item", required=True, help="The series as `daily` names it: its ids with / between them.")
+@click.option("--order", "quantity", type=int, help="Units to order instead.")
+@click.option("--level", type=int, help="Or units to order up to.")
+@click.option("--reason", required=True, help="Why; kept in the store, shown on the page and in orders.csv.")
+@click.option("--who", default="", help="Who decides so.  [default: your user name]")
+@click.option("--store-key-file", default="", help="Key of an encrypted store.")
+def override(**how):
+    """Decide an order or a level of the store yourself, and say why."""
+    from bowerbird.operation.command import run_override
+
+    for line in run_override(**how):
         click.echo(line)
 
 

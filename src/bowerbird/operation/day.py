@@ -4,32 +4,42 @@ Each step is one transaction of the store and is recorded in it. A day that was 
 was not done, and a day that is done is not done again.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel
-from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import Stock
-from bowerbird.operation import forecasts, page, pseudonyms
+from bowerbird.operation import forecasts, overrides, page, pseudonyms
 from bowerbird.operation.delivery import Delivery
 from bowerbird.operation.store import Rules, Store, create_store
 from bowerbird.planning.alerts import demand_alerts, stock_alerts
 
 
 def begin(
-    folder: Path | str, panel: Panel, forecaster: Forecaster, rules: Rules = Rules(), key: bytes | None = None
+    folder: Path | str,
+    panel: Panel,
+    forecaster: Forecaster,
+    rules: Rules = Rules(),
+    key: bytes | None = None,
+    store_key: bytes | None = None,
 ) -> None:
     """Make the store of the days known so far, the forecaster and the rules; the newest day's steps run later.
 
-    With a `key` ids are replaced by their pseudonyms before anything is written. ParameterError where the forecaster
-    looks fewer days ahead than lead time and reviews need.
+    With a `key` ids are replaced by their pseudonyms before anything is written; with a `store_key` the store is
+    encrypted. ParameterError where the forecaster looks fewer days ahead than lead time and reviews need, or reads
+    columns known ahead, which deliveries do not carry.
     """
+    if panel.ahead:
+        raise ParameterError(
+            f"the panel has columns known ahead ({', '.join(panel.ahead)}), which a day's file does not carry; make a "
+            "run without them and begin from that"
+        )
     needed = rules.lead_time + 2 * rules.review
     if forecaster.settings.horizon < needed:
         raise ParameterError(
@@ -39,12 +49,12 @@ def begin(
     if key is not None:
         panel = pseudonyms.pseudonymise_panel(panel, key)
     facts = {"rules": asdict(rules), "opened": f"{panel.dates[-1]:%Y-%m-%d}", "key": pseudonyms.fingerprint(key)}
-    with create_store(folder, panel, **facts) as store:
+    with create_store(folder, panel, store_key, **facts) as store:
         store.remember("forecaster", forecasts.packed(forecaster))
 
 
 def run_day(store: Store, delivery: Delivery) -> None:
-    """Take in the day after the store's last one, and do all its steps."""
+    """Take in the day after the store's last one, and do all its steps; series that it names anew are followed."""
     with store.step(delivery.date, "append") as due:
         if due:
             store.add_day(delivery)
@@ -60,14 +70,38 @@ def finish_day(store: Store) -> None:
                 work(store, day)
 
 
+def fill_day(store: Store, delivery: Delivery) -> None:
+    """Record the demand of a day that was closed as missing, and book the stock anew from that day on.
+
+    Forecasts, orders and alerts that were made without it stay as they are.
+    """
+    followed = store.value("SELECT count(*) FROM demand WHERE date = ?", delivery.date)  # later series come after them
+    with store.transaction():
+        store.connection.execute("DELETE FROM demand WHERE date = ?", [delivery.date])
+        store.connection.execute("DELETE FROM days WHERE date = ?", [delivery.date])
+        store.connection.execute("DELETE FROM stock WHERE date >= ?", [delivery.date])
+        store.add_day(replace(delivery, demand=delivery.demand[:followed]))
+        for day in pd.date_range(delivery.date, store.last_day, freq=store.frequency.step):
+            book(store, day)
+
+
 def stock_after(store: Store, day: pd.Timestamp) -> Stock:
-    """The stock at the end of a day and the orders on their way, the next morning's last, once it is placed."""
+    """The stock at the end of a day and the orders on their way, the next morning's last, once it is placed.
+
+    A series that is not booked yet has its opening stock.
+    """
     rules, age, n_series = Rules.of(store), forecasts.days_run(store, day), len(store.series)
-    closing = store.array("SELECT closing FROM stock WHERE date = ? ORDER BY row", day)
-    orders = "SELECT quantity FROM orders WHERE date > ?::DATE - ? AND date <= ?::DATE + 1 ORDER BY date, row"
-    placed = store.array(orders, day, rules.lead_time, day).reshape(-1, n_series)
+    booked = "SELECT row, closing FROM stock WHERE date = ?"
+    closing = f"SELECT coalesce(closing, ?) FROM series LEFT JOIN ({booked}) USING (row) ORDER BY row"
+    on_hand = store.array(closing, float(rules.opening_stock), day)
+    placed = "SELECT date, row, quantity FROM orders WHERE date > ? AND date <= ?"
+    step = store.frequency.step
+    coming = store.frame(placed, day - rules.lead_time * step, day + step).pivot(
+        index="date", columns="row", values="quantity"
+    )
+    coming = coming.reindex(columns=range(n_series)).fillna(0.0).to_numpy()  # (mornings, n_series)
     before = max(rules.lead_time - age, 0) * [np.zeros(n_series)]  # mornings before the store was made
-    return Stock(closing if age else np.full(n_series, float(rules.opening_stock)), [*before, *placed])
+    return Stock(on_hand, [*before, *coming])
 
 
 def decide(store: Store, day: pd.Timestamp) -> None:
@@ -82,21 +116,25 @@ def decide(store: Store, day: pd.Timestamp) -> None:
     levels = periodic_review_levels(paths, n_days=1, service_level=rules.service_level, **timing)
     s, S = levels.s[:, 0], levels.S[:, 0]
     ordered = (position < s) & (age % rules.review == 0)
-    about = {"reorder_point": s, "order_up_to": S, "position": position}
-    about["quantity"] = np.where(ordered, np.ceil(S - position), 0.0)
+    quantity = np.where(ordered, np.ceil(S - position), 0.0)
+    about = {"reorder_point": s, "order_up_to": S, "position": position, "proposed": quantity, "quantity": quantity}
     store.insert("orders", date=forecast.dates[0], row=np.arange(len(s)), **about)
+    overrides.apply(store, forecast.dates[0])
 
 
 def book(store: Store, day: pd.Timestamp) -> None:
     """Book the day's arrivals and sales; where demand is unknown, the forecast leaves the shelf and sales are NaN."""
-    before = day - pd.Timedelta(days=1)
+    before = day - store.frequency.step
     demand, stock = store.demand_of(day), stock_after(store, before)
     unknown, opening = np.isnan(demand), stock.on_hand
-    expected = forecasts.forecast_after(store, before).mean[:, 0]
+    made = "SELECT row, mean FROM forecasts WHERE origin = ? AND date = ?"
+    expected = store.array(f"SELECT mean FROM series LEFT JOIN ({made}) USING (row) ORDER BY row", before, day)
     arrivals, sales = stock.serve(np.where(unknown, expected, demand), lost_sales=True)
     sales = np.where(unknown, np.nan, sales)
     booked = {"opening": opening, "arrivals": arrivals, "sales": sales, "short": demand - sales}
-    store.insert("stock", date=day, row=np.arange(len(demand)), closing=stock.on_hand, **booked)
+    booked = pd.DataFrame(booked | {"closing": stock.on_hand})
+    followed = store.value("SELECT count(*) FROM demand WHERE date = ?", day)  # series that came later are not booked
+    store.insert("stock", date=day, row=np.arange(followed), **booked[:followed])
 
 
 def alert(store: Store, day: pd.Timestamp) -> None:
@@ -114,7 +152,7 @@ def alert(store: Store, day: pd.Timestamp) -> None:
     ahead = stock_alerts(panel.series, forecast.dates[0], paths, stock.on_hand, arrivals=arrivals, **about)
     table = pd.concat([seen[seen["date"] == day], ahead], ignore_index=True)
     table = table.sort_values("worth", ascending=False, kind="stable")
-    keys = list(SERIES_KEY)
+    keys = panel.key_columns
     rows = pd.MultiIndex.from_frame(panel.series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
     if len(table):
         what = {name: table[name].to_numpy() for name in table.columns.drop([*keys, "date"])}

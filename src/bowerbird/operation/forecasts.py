@@ -13,7 +13,6 @@ from bowerbird.forecaster.forecast import Forecast
 from bowerbird.operation.store import Rules, Store
 
 PARTS = ("mean", "dispersion", "point", "zero")
-WINDOWS = (7, 14, 21, 28)  # days of the median windows
 
 
 def write(store: Store, day: pd.Timestamp) -> None:
@@ -26,7 +25,7 @@ def write(store: Store, day: pd.Timestamp) -> None:
     forecast = predict(forecaster, panel)
     n_series, horizon = forecast.mean.shape
     simple = {"SES": exponential_smoothing(panel.demand, 1), "TSB": tsb(panel.demand, 1)}
-    simple |= {f"median {days}": recent_median(panel.demand, 1, days) for days in WINDOWS}
+    simple |= {f"median {days}": recent_median(panel.demand, 1, days) for days in store.frequency.windows[1:]}
     for method, units in simple.items():
         store.insert("simple_forecasts", origin=day, row=np.arange(n_series), method=method, units=units[:, 0])
     rows, dates = np.repeat(np.arange(n_series), horizon), np.tile(forecast.dates.to_numpy(), n_series)
@@ -35,8 +34,8 @@ def write(store: Store, day: pd.Timestamp) -> None:
 
 
 def days_run(store: Store, day: pd.Timestamp) -> int:
-    """Days since the one the store was made with."""
-    return (day - pd.Timestamp(store.fact("opened"))).days
+    """Days, or weeks, since the one the store was made with."""
+    return (day - pd.Timestamp(store.fact("opened"))) // store.frequency.step
 
 
 def forecast_after(store: Store, day: pd.Timestamp) -> Forecast:

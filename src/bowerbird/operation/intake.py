@@ -6,22 +6,23 @@ Files are told apart by their content and not by their name: a day may come twic
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bowerbird.data.cleaning import far_outside
-from bowerbird.errors import DataError
+from bowerbird.data.panel import key_columns
+from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path, sha256
-from bowerbird.operation.day import finish_day, run_day
-from bowerbird.operation.delivery import KEY, Delivery, find_deliveries, read_day
+from bowerbird.operation.day import fill_day, finish_day, run_day
+from bowerbird.operation.delivery import Delivery, find_deliveries, named, read_day
 from bowerbird.operation.pseudonyms import fingerprint
-from bowerbird.operation.store import Rules, Store, StoreError
+from bowerbird.operation.store import NONE_CAME, Rules, Store, StoreError
 
-ONE_DAY = pd.Timedelta(days=1)
 NAMED = 5  # most series or quantities that a message names
+UNKNOWN_ROWS = ("wait", "skip", "add")  # what becomes of series that the store does not know
 LONGEST_GAP = 7  # most days in a row closed as missing: a longer gap looks like a mistyped date
 
 
@@ -41,67 +42,111 @@ def receive(
     *,
     close_gaps: bool = False,
     key: bytes | None = None,
-    skip_unknown: bool = False,
+    unknown: str = "wait",
     confirm: str = "",
 ) -> list[Outcome]:
     """Take in every file of a folder, day by day; the same call again takes in what has come since.
 
     Files that are taken in stay; broken ones are moved to quarantine/, each with a .reason.txt beside it.
-    `close_gaps`: days without a file, up to 7 in a row, count as missing for every series; else later days wait.
-    `skip_unknown`: rows of series that the store does not know are left out; else their file waits.
+    `close_gaps`: days without a file, up to 7 in a row, count as missing for every series; else later days wait. A file
+    that comes later all the same fills its day.
+    `unknown`: a file with rows of series that the store does not know waits ("wait"), is taken in without them
+    ("skip"), or they are new series from that day on ("add").
     `confirm`: a day (or "all") whose quantities are right. A file with a quantity far above its series' history waits
     until its day is confirmed or the file is mended.
     """
     if fingerprint(key) != (of_store := store.fact("key")):
         made = "without a key" if not of_store else "with another key" if key else "with a key"
         raise StoreError(f"{store.folder}: the store was made {made}; give the same key file, or none if it had none")
+    if unknown not in UNKNOWN_ROWS:
+        raise ParameterError(f"unknown is {unknown!r}; choose {', '.join(UNKNOWN_ROWS)}")
     finish_day(store)  # a day that was broken off
-    outcomes, read = [], []
-    series, fill_gaps = store.series, Rules.of(store).fill_gaps
+    outcomes, read, waits = [], [], None
+    series, first_days, fill_gaps = store.series, store.first_days, Rules.of(store).fill_gaps
     held = dict(store.connection.execute("SELECT checksum, date FROM days").fetchall())
     for path in find_deliveries(folder):
         if (checksum := sha256(path)) in held:
             outcomes.append(Outcome(path.name, pd.Timestamp(held[checksum]), "held already"))
             continue
         try:
-            read.append((read_day(path, series, fill_gaps, key), path))
+            delivery = read_day(path, series, fill_gaps, key, first_days)
+            if (delivery.date - store.last_day) % store.frequency.step:
+                raise DataError(
+                    f"{path.name}, column date: {delivery.date:%Y-%m-%d} is no first day of a week of the store, as "
+                    f"{store.last_day:%Y-%m-%d} is; deliver one of its weeks a file"
+                )
+            read.append((delivery, path))
         except DataError as error:
             outcomes.append(_quarantine(store, path, checksum, str(error), key))
-    waits = None  # the first day whose file waits
     for delivery, path in sorted(read, key=lambda pair: (pair[0].date, pair[0].file)):
         date = delivery.date
-        if date <= store.last_day:
+        if len(store.series) > len(delivery.demand):  # some are new since it was read
+            try:
+                delivery = read_day(path, store.series, fill_gaps, key, store.first_days)
+            except DataError as error:
+                outcomes.append(_quarantine(store, path, delivery.checksum, str(error), key, date))
+                continue
+        late = store.value("SELECT file FROM days WHERE date = ?", date) == NONE_CAME
+        if date <= store.last_day and not late:
             if fault := _contradiction(store, delivery):
                 outcomes.append(_quarantine(store, path, delivery.checksum, f"{path.name}: {fault}", key, date))
             else:
                 outcomes.append(Outcome(path.name, date, "held already"))
             continue
-        gap = pd.date_range(store.last_day + ONE_DAY, date - ONE_DAY)
-        unknown = _told(delivery.unknown, "rows of series that the store does not know")
-        if waits and date > waits:
-            reason = f"the file of {waits:%Y-%m-%d} waits"
-        elif unknown and not skip_unknown:
-            reason = f"{unknown}; give --skip-unknown to take the day in without them, or mend the file"
-        elif len(gap) and not (close_gaps and len(gap) <= LONGEST_GAP):
-            reason = _gap_text(date, gap) if close_gaps else f"{gap[0]:%Y-%m-%d} has not come yet"
-        else:
-            reason = "" if confirm in ("all", f"{date:%Y-%m-%d}") else _far_outside(store, delivery)
+        told = ""
+        if unknown == "skip" or (unknown == "add" and late):
+            told = _told(named(delivery.unknown), "rows left out, of series that the store does not know")
+            delivery = replace(delivery, unknown=delivery.unknown.iloc[:0])
+        reason = f"the file of {waits:%Y-%m-%d} waits" if waits and date > waits else ""
+        reason = reason or _why_it_waits(store, delivery, unknown, close_gaps)
+        if not reason and confirm not in ("all", f"{date:%Y-%m-%d}"):
+            reason = _far_outside(store, delivery)
         if reason:
-            waits = waits or date
+            waits = waits or (None if late else date)
             outcomes.append(Outcome(path.name, date, "waits", reason))
             continue
-        for missing in gap:
-            run_day(store, Delivery(missing, np.full(len(series), np.nan), "none came"))
-        run_day(store, delivery)
-        outcomes.append(Outcome(path.name, date, "taken in", f"left out are {unknown}" if unknown else ""))
+        notes = [told, _told(named(delivery.unknown), "new series"), _take_in(store, delivery)]
+        outcomes.append(Outcome(path.name, date, "taken in", "; ".join(filter(None, notes))))
     return outcomes
 
 
-def _gap_text(date: pd.Timestamp, gap: pd.DatetimeIndex) -> str:
-    return (
-        f"column date: {date:%Y-%m-%d} leaves a gap of {len(gap)} days, {gap[0]:%Y-%m-%d} to {gap[-1]:%Y-%m-%d}, and "
-        f"at most {LONGEST_GAP} are closed; deliver the days between, or mend the date"
-    )
+def _why_it_waits(store: Store, delivery: Delivery, unknown: str, close_gaps: bool) -> str:
+    """Series that the store does not know, or days that have not come; empty where there are none."""
+    rows, gap = _told(named(delivery.unknown), "rows of series that the store does not know"), _gap(store, delivery)
+    if rows and unknown == "wait":
+        return (
+            f"{rows}; give --unknown add to follow them from this day on, --unknown skip to take the day in without "
+            "them, or mend the file"
+        )
+    if len(gap) and not close_gaps:
+        return f"{gap[0]:%Y-%m-%d} has not come yet"
+    if len(gap) > LONGEST_GAP:
+        return (
+            f"column date: {delivery.date:%Y-%m-%d} leaves a gap of {len(gap)} days, {gap[0]:%Y-%m-%d} to "
+            f"{gap[-1]:%Y-%m-%d}, and at most {LONGEST_GAP} are closed; deliver the days between, or mend the date"
+        )
+    return ""
+
+
+def _gap(store: Store, delivery: Delivery) -> pd.DatetimeIndex:
+    """The days, or weeks, between the store's last one and a delivery."""
+    step = store.frequency.step
+    return pd.date_range(store.last_day + step, delivery.date - step, freq=step)
+
+
+def _take_in(store: Store, delivery: Delivery) -> str:
+    """Run a day after those that never came, or fill one that was closed; what is worth saying of it."""
+    last = store.last_day
+    if delivery.date <= last:
+        fill_day(store, delivery)
+        return (
+            "late: the day was closed as missing; its demand is recorded, and the stock of "
+            f"{delivery.date:%Y-%m-%d} to {last:%Y-%m-%d} booked anew; orders already made stay"
+        )
+    for missing in _gap(store, delivery):
+        run_day(store, Delivery(missing, np.full(len(delivery.demand), np.nan), NONE_CAME))
+    run_day(store, delivery)
+    return ""
 
 
 def _told(names: Sequence[str], what: str) -> str:
@@ -113,8 +158,13 @@ def _told(names: Sequence[str], what: str) -> str:
 def _far_outside(store: Store, delivery: Delivery) -> str:
     """The quantities far above the largest of their series' days so far, and the cure; empty where there is none."""
     usual = store.frame("SELECT coalesce(max(qty), 0) AS most FROM demand GROUP BY row ORDER BY row")["most"].to_numpy()
-    names, rows = store.series[KEY].agg("/".join, axis=1), np.flatnonzero(far_outside(delivery.demand, usual))
-    far = [f"{names[row]} with {delivery.demand[row]:.0f} (usual: at most {usual[row]:.0f})" for row in rows]
+    usual = np.concatenate([usual, np.zeros(len(delivery.unknown))])
+    qty = np.concatenate([delivery.demand, delivery.unknown["qty"].to_numpy(dtype=float)])
+    names = np.concatenate([store.names, named(delivery.unknown)])
+    far = [
+        f"{names[row]} with {qty[row]:.0f} (usual: at most {usual[row]:.0f})"
+        for row in np.flatnonzero(far_outside(qty, usual))
+    ]
     cure = f"give --confirm {delivery.date:%Y-%m-%d} if they are right, or mend the file"
     return f"{_told(far, 'quantities far outside what is usual')}; {cure}" if far else ""
 
@@ -131,10 +181,10 @@ def _contradiction(store: Store, delivery: Delivery) -> str:
     if not other.any():
         return ""
     row = int(other.argmax())
-    name = "/".join(store.series[KEY].iloc[row])
     return (
-        f"columns {', '.join(KEY)}, qty: {name!r} has {delivery.demand[row]:g} on {delivery.date:%Y-%m-%d}, the store "
-        f"holds {held[row]:g} ({other.sum()} such series); a day taken in is not changed, so remove the file"
+        f"columns {', '.join(key_columns(store.series))}, qty: {store.names[row]!r} has {delivery.demand[row]:g} on "
+        f"{delivery.date:%Y-%m-%d}, the store holds {held[row]:g} ({other.sum()} such series); a day taken in is not "
+        "changed, so remove the file"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
+from bowerbird.data.panel import key_columns
 from bowerbird.files import atomic_path, neutralised
 from bowerbird.operation.store import Rules, Store
 
@@ -39,42 +40,53 @@ TEMPLATE = """<!DOCTYPE html>
 {% if csv %}<p class="note">The first {{ rows|length }}; all of them: <a href="{{ csv }}">{{ csv }}</a></p>{% endif %}
 {% endmacro %}
 <h2>Alerts</h2>{{ table(alerts, "alerts.csv", "None today.") }}
-{% if alerts %}<p class="note">Ranked by worth: the cost at stake, in the cost of holding one unit for one day. A unit
-short costs {{ shortage_cost }} of these. The first {{ first_alerts }} of {{ n_alerts }} alerts hold {{ first_share }}
-of the worth of all.</p>{% endif %}
+{% if alerts %}<p class="note">Ranked by worth: the cost at stake, in the cost of holding one unit for one {{ word }}.
+A unit short costs {{ shortage_cost }} of these. The first {{ first_alerts }} of {{ n_alerts }} alerts hold
+{{ first_share }} of the worth of all.</p>{% endif %}
 <h2>Orders for {{ tomorrow }}</h2>{{ table(orders, "orders.csv", "Nothing to order.") }}
-<h2>Units a day: shipped (bars), forecast one day ahead (line)</h2>
-<svg viewBox="0 0 {{ 28 * bars|length }} 130" role="img" aria-label="units shipped and forecast, by day">
+{% if overrides %}<h2>Decided by a person</h2>{{ table(overrides, "", "") }}
+<p class="note">In place of the store's own order and levels; the last one of an item and day holds.</p>{% endif %}
+<h2>Units a {{ word }}: shipped (bars), forecast one {{ word }} ahead (line)</h2>
+<svg viewBox="0 0 {{ 28 * bars|length }} 130" role="img" aria-label="units shipped and forecast, by {{ word }}">
 {% for bar in bars %}<rect x="{{ 28 * loop.index0 + 4 }}" y="{{ 105 - bar.height }}" width="20"
  height="{{ bar.height }}" fill="#949494"><title>{{ bar.date }}: {{ bar.units }} units</title></rect>
 {% if loop.index0 % 4 == 0 %}<text x="{{ 28 * loop.index0 + 2 }}" y="122" font-size="10" fill="#555">
 {{ bar.date[5:] }}</text>{% endif %}
 {% endfor %}<polyline fill="none" stroke="#0173b2" stroke-width="2.5" points="{{ line }}"/></svg>
-<h2>Accuracy of the forecasts one day ahead</h2>
-{{ table(methods, "", "No forecast of this store has met its day yet.") }}
+<h2>Accuracy of the forecasts one {{ word }} ahead</h2>
+{{ table(methods, "", "No forecast of this store has met its demand yet.") }}
 <h2>Set aside</h2>{{ table(quarantine, "", "No file was refused.") }}
 </body></html>
 """
+OVERRIDES = """
+SELECT {keys}, date, coalesce('order ' || overrides.quantity::BIGINT, 'order up to ' || level::BIGINT) AS decision,
+       coalesce(proposed::BIGINT::VARCHAR, 'not yet') AS "the store's order", reason, who,
+       strftime(made, '%Y-%m-%d %H:%M UTC') AS made
+FROM overrides JOIN series USING (row) LEFT JOIN orders USING (date, row)
+WHERE date >= ? ORDER BY date, number"""
 PAGE = Environment(autoescape=True).from_string(TEMPLATE)
 
 
 def write(store: Store, day: pd.Timestamp) -> Path:
     """Write a day's page and its csv files; written again, they are the same."""
     folder = store.folder / "days" / f"{day:%Y-%m-%d}"
-    tomorrow = day + pd.Timedelta(days=1)
+    tomorrow = day + store.frequency.step
+    keys = ", ".join(key_columns(store.series))
     tables = {
         "orders.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, date, reorder_point AS s, order_up_to AS S_, "
-            "round(position, 1) AS position, quantity FROM orders JOIN series USING (row) "
-            "WHERE date = ? ORDER BY row", tomorrow,
+            f"SELECT {keys}, date, reorder_point AS s, order_up_to AS S_, "
+            "round(position, 1) AS position, quantity, proposed, given.reason AS override, given.who AS by "
+            "FROM orders JOIN series USING (row) LEFT JOIN (SELECT row, last(reason ORDER BY number) AS reason, "
+            "last(who ORDER BY number) AS who FROM overrides WHERE date = $1 GROUP BY row) AS given USING (row) "
+            "WHERE date = $1 ORDER BY row", tomorrow,
         ).rename(columns={"S_": "S", "quantity": "order"}),
         "forecast.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, date, round(point, 4) AS forecast_qty, "
+            f"SELECT {keys}, date, round(point, 4) AS forecast_qty, "
             "round(mean, 4) AS mean, round(dispersion, 4) AS dispersion, round(zero, 4) AS zero "
             "FROM forecasts JOIN series USING (row) WHERE origin = ? ORDER BY row, date", day,
         ),
         "alerts.csv": store.frame(
-            "SELECT seller_no, product_no, warehouse_no, kind, measure, round(value, 4) AS value, threshold, "
+            f"SELECT {keys}, kind, measure, round(value, 4) AS value, threshold, "
             "round(units, 1) AS units, round(worth, 1) AS worth, reason, action "
             "FROM alerts JOIN series USING (row) WHERE date = ? ORDER BY number", day,
         ),
@@ -90,34 +102,36 @@ def write(store: Store, day: pd.Timestamp) -> Path:
 
 def one_day_scores(store: Store, day: pd.Timestamp) -> pd.DataFrame:
     """The last days' forecasts of the next day, the network's and the simple ones: method, days, 1-WMAPE, bias."""
+    step = store.frequency.step.days
     return store.frame(
         """
         WITH made AS (
-            SELECT origin, row, 'network' AS method, point AS units FROM forecasts WHERE date = origin + 1
+            SELECT origin, row, 'network' AS method, point AS units FROM forecasts WHERE date = origin + $2
             UNION ALL SELECT origin, row, method, units FROM simple_forecasts
         )
         SELECT method, count(DISTINCT date) AS days,
                1 - sum(abs(qty - units)) / sum(qty) AS "1-WMAPE", sum(units - qty) / sum(qty) AS bias
-        FROM made JOIN demand ON demand.row = made.row AND demand.date = made.origin + 1
-        WHERE qty IS NOT NULL AND date > ?::DATE - ? AND date <= ?
+        FROM made JOIN demand ON demand.row = made.row AND demand.date = made.origin + $2
+        WHERE qty IS NOT NULL AND date > $1 - $3 AND date <= $1
         GROUP BY method HAVING sum(qty) > 0 ORDER BY "1-WMAPE" DESC, method
         """,
-        day, SCORED_DAYS, day,
+        day.date(), step, SCORED_DAYS * step,
     )  # fmt: skip
 
 
 def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: dict[str, pd.DataFrame]) -> dict:
-    orders = tables["orders.csv"]
+    orders, step = tables["orders.csv"], store.frequency.step.days
+    keys = ", ".join(key_columns(store.series))
     placed = orders[orders["order"] > 0].sort_values("order", ascending=False, kind="stable")
     served = store.value("SELECT sum(sales) / nullif(sum(sales + short), 0) FROM stock WHERE date = ?", day)
     daily = store.frame(
         """
         SELECT date, sum(qty) AS units, count(*) - count(qty) AS unknown,
                coalesce(sum(mean) FILTER (qty IS NOT NULL), sum(mean)) AS expected  -- of the same series
-        FROM demand LEFT JOIN (SELECT date, row, mean FROM forecasts WHERE date = origin + 1) USING (date, row)
-        WHERE date > ?::DATE - ? AND date <= ? GROUP BY date ORDER BY date
+        FROM demand LEFT JOIN (SELECT date, row, mean FROM forecasts WHERE date = origin + $2) USING (date, row)
+        WHERE date > $1 - $3 AND date <= $1 GROUP BY date ORDER BY date
         """,
-        day, SCORED_DAYS, day,
+        day.date(), step, SCORED_DAYS * step,
     )  # fmt: skip
     worth = tables["alerts.csv"]["worth"]
     unknown = daily["unknown"].iloc[-1]
@@ -135,6 +149,7 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
         ("alerts", f"{len(tables['alerts.csv']):,}"),
     ]
     return {
+        "word": store.frequency.word,
         "day": f"{day:%Y-%m-%d}",
         "tomorrow": f"{tomorrow:%Y-%m-%d}",
         "figures": figures,
@@ -143,7 +158,8 @@ def _content(store: Store, day: pd.Timestamp, tomorrow: pd.Timestamp, tables: di
         "first_alerts": min(FIRST, len(worth)),
         "n_alerts": len(worth),
         "first_share": f"{worth.head(FIRST).sum() / max(worth.sum(), 1e-9):.0%}",
-        "orders": _rows(placed.drop(columns="date").head(SHOWN)),
+        "orders": _rows(placed.drop(columns=["date", "proposed", "override", "by"]).head(SHOWN)),
+        "overrides": _rows(store.frame(OVERRIDES.format(keys=keys), tomorrow)),
         "methods": _rows(one_day_scores(store, day).round(3)),
         "quarantine": _rows(store.frame("SELECT file, reason FROM quarantine ORDER BY file, checksum")),
         "bars": [

@@ -75,7 +75,7 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
 def pseudonymise_panel(panel: Panel, key: bytes) -> Panel:
     """The panel with pseudonyms, sorted by them: in the old order the n-th pseudonym would be the n-th id."""
     series = pseudonymise(panel.series, key)
-    order = series.sort_values(list(SERIES_KEY)).index.to_numpy()
+    order = series.sort_values(panel.key_columns).index.to_numpy()
     return replace(panel, series=series).select(order)
 
 

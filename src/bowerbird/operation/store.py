@@ -1,7 +1,10 @@
 """The store: all days in one DuckDB file, changed in transactions, so that a step is in it whole or not at all.
 
-`store.duckdb` holds plain tables: series, days, demand, forecasts, simple_forecasts, stock, orders, alerts,
+`store.duckdb` holds plain tables: series, days, demand, forecasts, simple_forecasts, stock, orders, overrides, alerts,
 quarantine. A killed process leaves DuckDB's log beside the file; the next opening takes it in.
+
+A new store and its folder can be read by their owner alone. With a key DuckDB encrypts file and log (AES-256, GCM); the
+pages and csv files beside them are not encrypted.
 """
 
 import json
@@ -14,15 +17,20 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
+from bowerbird.data.reader import PRODUCT_ATTRIBUTES, SELLER_ATTRIBUTES, SERIES_KEY, WAREHOUSE_ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import atomic_path, only_run
-from bowerbird.operation.delivery import FILL_GAPS, Delivery
+from bowerbird.operation.delivery import FILL_GAPS, Delivery, named
 
 FILE_NAME = "store.duckdb"
-FORMAT = 4
+FORMAT = 5
 # One thread; nothing here needs an extension, so none is looked for on the network
 CONFIG = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+CRYPTOGRAPHY = "LOAD httpfs"  # the extension that brings OpenSSL; DuckDB's own random numbers are too weak for a key
+UNKNOWN = "unknown"  # the attribute of a new series whose product, seller or warehouse is new too
+ATTRIBUTES_OF = dict(zip(SERIES_KEY, (SELLER_ATTRIBUTES, PRODUCT_ATTRIBUTES, WAREHOUSE_ATTRIBUTES), strict=True))
+NONE_CAME = "none came"  # in place of the file of a day that was closed as missing
 
 TABLES = """
 CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -36,7 +44,10 @@ CREATE TABLE stock (
     date DATE, row INTEGER, opening DOUBLE, arrivals DOUBLE, sales DOUBLE, short DOUBLE, closing DOUBLE
 );
 CREATE TABLE orders (
-    date DATE, row INTEGER, reorder_point BIGINT, order_up_to BIGINT, position DOUBLE, quantity DOUBLE
+    date DATE, row INTEGER, reorder_point BIGINT, order_up_to BIGINT, position DOUBLE, proposed DOUBLE, quantity DOUBLE
+);
+CREATE TABLE overrides (
+    number INTEGER, date DATE, row INTEGER, quantity DOUBLE, level DOUBLE, reason VARCHAR, who VARCHAR, made TIMESTAMP
 );
 CREATE TABLE alerts (
     date DATE, number INTEGER, row INTEGER, kind VARCHAR, measure VARCHAR, value DOUBLE, threshold DOUBLE,
@@ -44,9 +55,10 @@ CREATE TABLE alerts (
 );
 CREATE TABLE quarantine (checksum VARCHAR PRIMARY KEY, file VARCHAR, reason VARCHAR);
 """
-"""`row` numbers the series from 0; an `origin` is the last day a forecast has seen; `qty` NULL is a missing day.
-Forecasts are units a day, stock and orders units; `orders` of a date are placed on its morning; `alerts` are numbered
-by their worth, the highest first."""
+"""`row` numbers the series from 0; an `origin` is the last day a forecast has seen; `qty` NULL is a missing day, and a
+series has no row of `demand` before its first day. Forecasts are units a day, stock and orders units; `orders` of a
+date are placed on its morning, `quantity` instead of what the rules `proposed` where a person overrode them; `alerts`
+are numbered by their worth, the highest first."""
 
 
 class StoreError(BowerbirdError):
@@ -151,25 +163,56 @@ class Store:
         return self.frame("FROM series ORDER BY row").drop(columns="row")
 
     @property
+    def frequency(self) -> Frequency:
+        """Whether its days are days or weeks."""
+        return WEEKLY if self.fact("frequency") == WEEKLY.word else DAILY
+
+    @property
+    def names(self) -> np.ndarray:
+        """One readable name a series: seller_6/product_1312/wh_43."""
+        return named(self.series)
+
+    @property
     def last_day(self) -> pd.Timestamp:
         """The newest day held."""
         return pd.Timestamp(self.value("SELECT max(date) FROM days"))
 
+    @property
+    def first_days(self) -> np.ndarray:
+        """The first day of each series (n_series,)."""
+        return self.frame("SELECT min(date) AS first FROM demand GROUP BY row ORDER BY row")["first"].to_numpy()
+
     def demand_of(self, day: pd.Timestamp) -> np.ndarray:
         """Demand of one day (n_series,), NaN = missing."""
-        return self.array("SELECT qty FROM demand WHERE date = ? ORDER BY row", day)
+        of_day = "SELECT row, qty FROM demand WHERE date = ?"
+        return self.array(f"SELECT qty FROM series LEFT JOIN ({of_day}) USING (row) ORDER BY row", day)
 
     def panel(self) -> Panel:
         """All days held."""
         series, days = self.series, self.frame("SELECT date FROM days ORDER BY date")["date"]
-        demand = self.array("SELECT qty FROM demand ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
+        grid = "series CROSS JOIN days LEFT JOIN demand USING (row, date)"
+        demand = self.array(f"SELECT qty FROM {grid} ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
         dates = pd.DatetimeIndex(days, name="date").as_unit("ns")
         return Panel(series, dates, demand, events=self.fact("events"))
 
     def add_day(self, delivery: Delivery) -> None:
-        """Write a day's row and demand; call it inside a transaction."""
+        """Write a day's row and demand, its unknown series as new ones; call it inside a transaction."""
+        if len(delivery.unknown):
+            self._add_series(delivery.unknown.drop(columns="qty"))
+        qty = np.concatenate([delivery.demand, delivery.unknown["qty"].to_numpy(dtype=float)])
         self.insert("days", date=[delivery.date], file=delivery.file, checksum=delivery.checksum)
-        self.insert("demand", date=delivery.date, row=np.arange(len(delivery.demand)), qty=delivery.demand)
+        self.insert("demand", date=delivery.date, row=np.arange(len(qty)), qty=qty)
+
+    def _add_series(self, new: pd.DataFrame) -> None:
+        """Number new series after the others; an attribute is that of a series with the same id, or unknown."""
+        held, new = self.series, new.copy()
+        for column, attributes in ATTRIBUTES_OF.items():
+            present = list(held.columns.intersection(attributes))
+            new[present] = UNKNOWN
+            if column in held:
+                alike = held.drop_duplicates(column).set_index(column)[present].reindex(new[column])
+                new[present] = alike.fillna(UNKNOWN).to_numpy()
+        self.insert("series", row=np.arange(len(held), len(held) + len(new)), **new[held.columns])
 
     def fact(self, name: str):
         """A value kept by name, None where there is none."""
@@ -186,46 +229,74 @@ class Store:
 
 
 @contextmanager
-def create_store(folder: Path | str, panel: Panel, **facts) -> Iterator[Store]:
+def create_store(folder: Path | str, panel: Panel, store_key: bytes | None = None, **facts) -> Iterator[Store]:
     """Make a store with the days known so far and facts kept by name; it is there only if the block ends well."""
     folder = Path(folder)
     path = folder / FILE_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # its owner's alone
     with only_run(folder), atomic_path(path) as unfinished:
         if path.exists():
             raise StoreError(f"{path}: there is a store already; go on with it, or name another folder")
-        with Store(folder, duckdb.connect(str(unfinished), config=CONFIG)) as store, store.transaction():
+        with Store(folder, _connect(unfinished, store_key)) as store, store.transaction():
             store.connection.execute(TABLES)
             store.connection.register("numbered", panel.series.reset_index(drop=True).rename_axis("row").reset_index())
             store.connection.execute("CREATE TABLE series AS FROM numbered")
             events = {name: [list(map(str, days)) for days in found] for name, found in panel.events.items()}
-            for name, value in {"format": FORMAT, "events": events, **facts}.items():
+            for name, value in {"format": FORMAT, "events": events, "frequency": panel.frequency.word, **facts}.items():
                 store.insert("facts", name=[name], value=[json.dumps(value)])
             for column, day in enumerate(panel.dates):
                 store.add_day(Delivery(day, panel.demand[:, column], "history"))
             yield store
+        unfinished.chmod(0o600)
 
 
-def open_store(folder: Path | str) -> Store:
+def open_store(folder: Path | str, store_key: bytes | None = None) -> Store:
     """Open a store to read and write, which one process at a time may; StoreError where that cannot be."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise StoreError(f"{path}: no store there; make one from a run with --run")
+    store = Store(Path(folder), _connect(path, store_key))
     try:
-        connection = duckdb.connect(str(path), config=CONFIG)
+        held = store.fact("format")
+    except duckdb.CatalogException:
+        held = None
+    if held != FORMAT:
+        store.connection.close()
+        raise StoreError(
+            f"{path}: format {held}, this version reads {FORMAT}; make another one with --run and another --store"
+        )
+    return store
+
+
+def _connect(path: Path, key: bytes | None) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file, with a key an encrypted one; its ENCRYPTION_KEY is the key in hexadecimal digits."""
+    try:
+        if key is None:
+            return duckdb.connect(str(path), config=CONFIG)
+        connection = duckdb.connect(config=CONFIG | {"temp_file_encryption": True})
+        _load_cryptography(connection)
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS store (ENCRYPTION_KEY '{key.hex()}')")
+        connection.execute("USE store")
+        return connection
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise StoreError(
                 f"{path}: another process has the store open; let it end, then give the same command again"
             ) from error
         raise StoreError(f"{path}: not a readable store ({error}); put back a copy of the file") from error
-    store = Store(Path(folder), connection)
-    try:
-        held = store.fact("format")
-    except duckdb.CatalogException:
-        held = None
-    if held != FORMAT:
-        connection.close()
+    except (duckdb.CatalogException, duckdb.InvalidInputException) as error:  # another key, none, or none needed
         raise StoreError(
-            f"{path}: format {held}, this version reads {FORMAT}; make another one with --run and another --store"
-        )
-    return store
+            f"{path}: {error}; give the --store-key-file that the store was made with, or none if it had none"
+        ) from error
+
+
+def _load_cryptography(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute(CRYPTOGRAPHY)
+    except duckdb.IOException as error:
+        raise StoreError(
+            "DuckDB writes encrypted files with its extension httpfs, which is not installed here; install it once, "
+            "with a network: python -c \"import duckdb; duckdb.sql('INSTALL httpfs')\""
+        ) from error
