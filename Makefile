@@ -6,7 +6,10 @@ DATA    ?= synthetic
 DEVICE  ?= auto
 SEED    ?= 0
 OUT     ?=
-RUN     ?= $(or $(OUT),runs/$(PROFILE)-$(if $(filter synthetic,$(DATA)),synthetic,$(notdir $(abspath $(DATA)))))
+COLUMNS ?=
+RULES   ?=
+NAME    := $(if $(filter synthetic groceries,$(DATA)),$(DATA),$(if $(wildcard $(DATA)/.),$(notdir $(abspath $(DATA))),$(basename $(notdir $(DATA)))))
+RUN     ?= $(or $(OUT),runs/$(PROFILE)-$(NAME))
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -27,11 +30,13 @@ help:
 	@echo "make peers       an environment of its own for peers of the bench (neuralforecast, stockpyl, mealpy)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make report      copy what is worth keeping of a run to reports/ (RUN=$(RUN))"
-	@echo "make check       validate a folder of attachments (DATA=folder)"
+	@echo "make check       say what is in the data, what a run would skip, and what it would stop at (DATA=...)"
 	@echo "make lint        ruff and the layers of imports"
 	@echo "make clean       remove runs/ and caches; 'make clean ALL=1' removes $(VENV) too"
 	@echo
-	@echo "Variables: PROFILE=smoke|demo|full  DATA=synthetic|<folder of attachments>  DEVICE=auto|cpu|cuda  SEED=0  OUT=<folder>"
+	@echo "Variables: PROFILE=smoke|demo|full  DEVICE=auto|cpu|cuda  SEED=0  OUT=<folder>"
+	@echo "           DATA=synthetic|groceries|<a table of sales: csv, xlsx or parquet>|<folder of attachments>"
+	@echo "           of a table: COLUMNS=\"item=sku,date=day,qty=units\"  RULES=\"fill_gaps=zero\"  (see data/README.md)"
 
 setup: $(VENV)/.ready
 
@@ -39,14 +44,23 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'bowerbird needs Python 3.11 or newer, found %s; make ... PYTHON=python3.12' % sys.version.split()[0])"
 	@echo "Setting up $(VENV) (once; a few minutes, most of it for torch) ..."
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,baselines,search,interactive]"
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,baselines,search,interactive,holidays]"
 	@touch $@
 
-reproduce: setup
-	@$(PY) -m bowerbird reproduce --profile $(PROFILE) --data "$(DATA)" --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
+# The groceries are 31 MB, so only DATA=groceries installs them.
+SOURCE := $(if $(filter groceries,$(DATA)),$(VENV)/.groceries)
 
-smoke: setup
-	@$(PY) -m bowerbird reproduce --profile smoke --data "$(DATA)" --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
+$(VENV)/.groceries: $(VENV)/.ready
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[groceries]"
+	@touch $@
+
+TABLE := $(if $(COLUMNS),--columns "$(COLUMNS)") $(if $(RULES),--rules "$(RULES)")
+
+reproduce: setup $(SOURCE)
+	@$(PY) -m bowerbird reproduce --profile $(PROFILE) --data "$(DATA)" $(TABLE) --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
+
+smoke: setup $(SOURCE)
+	@$(PY) -m bowerbird reproduce --profile smoke --data "$(DATA)" $(TABLE) --device $(DEVICE) --seed $(SEED) --out "$(OUT)"
 
 test: setup
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow"
@@ -75,8 +89,8 @@ lab: setup
 report: setup
 	@$(PY) -m bowerbird report "$(RUN)"
 
-check: setup
-	@$(PY) -m bowerbird check "$(DATA)"
+check: setup $(SOURCE)
+	@$(PY) -m bowerbird check "$(DATA)" $(TABLE)
 
 lint: setup
 	$(PY) -m ruff check src tests notebooks

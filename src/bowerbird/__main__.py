@@ -7,7 +7,12 @@ from pathlib import Path
 import click
 
 from bowerbird import __version__
-from bowerbird.errors import BowerbirdError
+from bowerbird.errors import BowerbirdError, ParameterError
+
+COLUMNS = click.option(
+    "--columns", default="", help="Of a table: item=sku,site=shop,date=day,qty=units,price=price,..."
+)
+RULES = click.option("--rules", default="", help="Of a table: fill_gaps=zero,closed_days=auto,... See data/README.md.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -18,7 +23,9 @@ def cli():
 
 @cli.command()
 @click.option("--profile", default="demo", help="smoke, demo or full.")
-@click.option("--data", default="synthetic", help="'synthetic' or a folder that holds the attachments.")
+@click.option("--data", default="synthetic", help="synthetic, groceries, a table file, or a folder of attachments.")
+@COLUMNS
+@RULES
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--seed", default=0, help="One integer seeds everything.")
 @click.option("--out", default="", help="Folder of the run.  [default: runs/<profile>-<data>]")
@@ -26,17 +33,25 @@ def cli():
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def reproduce(cluster, data, **options):
+def reproduce(cluster, data, columns, rules, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
-    from bowerbird.data.reader import read_attachments
+    from bowerbird.data.source import open_data
+    from bowerbird.data.table import Sales
     from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 
     if cluster:
         use(cluster)
-    manifest = read_attachments(data).manifest() if data != "synthetic" else {}  # refuses a wrong folder at once
-    folder = runner.reproduce(data=data, manifest=manifest, **options)
+    manifest = {}
+    if data != "synthetic":  # data that cannot be used are refused at once
+        source = open_data(data, columns, rules)
+        manifest = source.manifest()
+        if isinstance(source, Sales):
+            click.echo(source.describe())
+    elif columns or rules:
+        raise ParameterError("--columns and --rules are for a table: give its file by --data")
+    folder = runner.reproduce(data=data, manifest=manifest, columns=columns, rules=rules, **options)
     click.echo("\n" + headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 
@@ -54,15 +69,19 @@ def twin(out, series, seed):
 
 
 @cli.command()
-@click.argument("folder")
-def check(folder):
-    """Validate a folder of attachments, say what is in it, and what `reproduce` would stop at."""
-    from bowerbird.data.reader import read_attachments
-    from bowerbird.data.summary import describe, obstacles
+@click.argument("data")
+@COLUMNS
+@RULES
+def check(data, columns, rules):
+    """Validate a table or a folder of attachments: what is in it, what `reproduce` would skip, and stop at."""
+    from bowerbird.data.source import open_data
+    from bowerbird.data.summary import describe, obstacles, skipped
 
-    attachments = read_attachments(folder)
-    click.echo(describe(attachments))
-    if found := obstacles(attachments):
+    source = open_data(data, columns, rules)
+    click.echo(describe(source))
+    for notebook, why in skipped(source).items():
+        click.echo(f"Skipped       {notebook}: {why}")
+    if found := obstacles(source):
         for notebook, text in found.items():
             click.echo(f"\nError: reproduce would stop in {notebook}: {text}", err=True)
         sys.exit(1)

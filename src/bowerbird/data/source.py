@@ -7,6 +7,8 @@ from bowerbird.data.reader import Attachments, read_attachments
 from bowerbird.data.table import Sales, read_table
 from bowerbird.errors import ParameterError
 
+NAMED_DATA = ("synthetic", "groceries")  # data that are no path
+
 
 def open_data(data: str, columns: str = "", rules: str = "") -> Attachments | Sales:
     """Read what `data` names; `columns` and `rules` are those of `read_table`, and refused for a folder."""

@@ -46,7 +46,7 @@ def keep(run: str) -> Path:
     for parameters in record["parameters"].values():  # a report says which data, not where they lay
         parameters.pop("out", None)
         if parameters.get("data", "synthetic") != "synthetic":
-            parameters["data"] = "attachments"
+            parameters["data"] = record["data"]
     record["command"] = re.sub(r" --(data|out|cluster)[= ].*?(?= --|$)", "", record["command"])
     write_json(partial / "run.json", record)
     pages.write_site(partial, run=source)

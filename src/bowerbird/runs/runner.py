@@ -25,6 +25,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.code import code_digest
+from bowerbird.data.source import NAMED_DATA, home
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
@@ -102,13 +103,15 @@ class Job:
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
     until: str = "", settings: tuple[str, ...] = (), quiet: bool = False,
-    manifest: dict[str, dict] | None = None,
+    manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "",
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
-    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 where `data` is a
-    folder. ParameterError comes before anything has run; RunInUse where another run is at work in the folder;
-    StageFailed names the notebook, the cell and the cause, and the next call goes on from there.
+    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 of the data's files;
+    `columns` and `rules` say how a table is read.
+
+    ParameterError comes before anything has run; RunInUse where another run is at work in the folder; StageFailed names
+    the notebook, the cell and the cause, and the next call goes on from there.
     """
     notebooks = notebook_paths()
     chosen = _up_to(notebooks, until)
@@ -117,9 +120,9 @@ def reproduce(
     for text in settings:
         notebook, name, value = parse_setting(text)
         changes.setdefault(notebook, {})[name] = value
-    data = data if data == "synthetic" else str(Path(data).resolve())
+    data = data if data in NAMED_DATA else str(Path(data).resolve())
     folder = Path(out).resolve() if out else run_folder(profile, data)
-    common = {"data": data, "out": str(folder), "seed": seed, "device": device}
+    common = {"data": data, "out": str(folder), "seed": seed, "device": device, "columns": columns, "rules": rules}
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
     manifest = manifest or {}
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
@@ -249,7 +252,7 @@ def _last_cell(running: Path) -> int:
 
 def _check_unchanged(stage: Stage, job: Job) -> None:
     """Refuse what a stage has made if the data or the files it has read changed while it was at work."""
-    files = {label: (Path(job.data) / entry["file"], entry["sha256"]) for label, entry in job.manifest.items()}
+    files = {label: (home(job.data) / entry["file"], entry["sha256"]) for label, entry in job.manifest.items()}
     changed = [f"{job.data}: {k}" for k, (path, known) in files.items() if not path.is_file() or sha256(path) != known]
     if changed := changed + stage.outdated():
         raise StageFailed(f"{stage.name}: {', '.join(changed)} changed while the run was at work\n{GO_ON}")
@@ -276,13 +279,18 @@ def _circumstances(job: Job) -> dict:
             manifest = Stage("~", job.folder).read("manifest")
     return {
         "seed": job.seed,
-        "data": "synthetic" if job.data == "synthetic" else "attachments",
+        "data": _name(job.data),
         "data_files": manifest,
         "commit": _commit(),
         "versions": versions(),
         "device": describe(choose_device(job.device)),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _name(data: str) -> str:
+    """What the records call the data; folders are not named."""
+    return data if data in NAMED_DATA else Path(data).name if Path(data).is_file() else "attachments"
 
 
 def made_on() -> str:

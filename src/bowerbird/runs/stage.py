@@ -44,9 +44,9 @@ def project_root() -> Path:
 
 
 def run_folder(profile: str, data: str) -> Path:
-    """Default folder of a run: runs/<profile>-<data>, data being "synthetic" or the name of the attachments' folder."""
-    label = data if data == "synthetic" else Path(data).resolve().name
-    return project_root() / "runs" / f"{profile}-{label}"
+    """Default folder of a run: runs/<profile>-<data>, data being a name: of a folder, or of a file less its end."""
+    path = Path(data).resolve()
+    return project_root() / "runs" / f"{profile}-{path.stem if path.is_file() else path.name}"
 
 
 def notebook_paths() -> list[Path]:
