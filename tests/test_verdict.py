@@ -124,7 +124,7 @@ class TestACommittedReportIsWhatTheCodeMakes:
         page = verdict.page(judged, read_tables(folder), kept, real, stated)
         assert "twin paper" not in page
         assert (folder / "VERDICT.md").read_text(encoding="utf-8") == page
-        headline = verdict.headline(judged, read_tables(folder), PAPER, real)
+        headline = verdict.headline(judged, read_tables(folder), PAPER)
         pd.testing.assert_frame_equal(pd.read_csv(folder / "tables" / "headline.csv", dtype=str), headline)
 
     def test_the_deviations(self, folder):
@@ -238,10 +238,23 @@ def test_what_is_counted_as_found_leaves_out_what_follows_and_what_we_put_in():
     }  # fmt: skip
 
 
-def test_nothing_synthetic_is_judged():
-    judged = verdict.verdicts(run_tables(), PAPER, comparable=False)
+def test_other_data_are_not_judged_and_need_none_of_the_papers_tables():
+    judged = verdict.verdicts(Tables(), PAPER, comparable=False)
     assert verdict.counts(judged) == {comparison.NOT_COMPARABLE: len(PAPER.numbers)}
-    assert "no number can be judged" in verdict.page(judged, run_tables(), PAPER, False, STATED)
+    assert set(judged["as run"]) == {verdict.NONE}
+    assert "no number can be judged" in verdict.page(judged, Tables(), PAPER, False, STATED)
+    methods = {"SBO-LSTM": 0.5, "median 21": 0.55, "seasonal naive 7": 0.4, "best constant in hindsight": 0.7}
+    scores = pd.DataFrame({"method": methods.keys(), "1-WMAPE": methods.values()})
+    scores["kind"] = ["simple"] * 3 + ["hindsight"]
+    made = Tables(
+        forecast_scores=pd.concat([scores.assign(protocol=name) for name in ("R", "P6")]),
+        inventory_summary=pd.DataFrame({"fill_rate": [0.8]}),
+    )
+    found = verdict.own_headline(made, 6, "week").set_index("quantity")
+    assert found.loc["1-WMAPE, 6 weeks ahead, mean of three origins"].tolist() == [
+        "0.500, number 2 of 3", "best median 21 0.550; seasonal naive 7 0.400",
+    ]  # fmt: skip
+    assert found.loc["fill rate of the plan", "SBO-LSTM"] == "0.800"
 
 
 def test_a_table_3_whose_protocol_is_found_is_reproduced():
@@ -329,9 +342,9 @@ def test_a_missing_table_names_its_notebook():
         verdict.verdicts(short, PAPER, comparable=True)
 
 
-def headline_of(comparable=True, **changes):
+def headline_of(**changes):
     made = run_tables(**changes)
-    return verdict.headline(verdict.verdicts(made, PAPER, comparable), made, PAPER, comparable).set_index("quantity")
+    return verdict.headline(verdict.verdicts(made, PAPER, True), made, PAPER).set_index("quantity")
 
 
 def test_verdicts_of_many_numbers_are_counted_where_they_differ():

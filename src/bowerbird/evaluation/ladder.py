@@ -24,7 +24,7 @@ from bowerbird.evaluation import baselines
 from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, LinearLags, Statsforecast, TreeRegression
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.inputs import panel_digest
+from bowerbird.forecaster.inputs import fill_missing, panel_digest
 
 SEEDS = (0, 1, 2, 3, 4)
 ORACLE = "oracle (knows the mean)"
@@ -183,7 +183,7 @@ def on_demand(function: Callable, panel: Panel, horizon: int, seed: int):
 def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int):
     """A forecast from filtered demand (Symlet-8, then Gaussian); the filter sees the days before the origin alone."""
     # The panel ends at the origin, so that the filter of the whole series is causal here; its dips become zero
-    filtered = np.maximum(paper_denoise(panel.demand), 0)
+    filtered = np.maximum(paper_denoise(fill_missing(panel.demand)), 0)
     return forecast(replace(panel, demand=filtered), horizon, seed)
 
 

@@ -20,7 +20,6 @@ def ladder(table: pd.DataFrame):
 
     Vertical lines are the upper bounds, of kind "hindsight".
     """
-    lowest = 0.4  # left end of the axis; a lower score stands at the edge with its number
     protocols = list(table["protocol"].unique())
     bounds = table[table["kind"] == "hindsight"].pivot(index="method", columns="protocol", values="1-WMAPE")
     styles = dict(zip(bounds.index, ("--", ":"), strict=False))
@@ -31,6 +30,7 @@ def ladder(table: pd.DataFrame):
         width_ratios=[1] * len(protocols) + [0.8],
     )  # fmt: skip
     highest = max(rows["high"].max(), bounds.to_numpy().max()) + 0.02
+    lowest = min(0.4, highest - 0.3)  # left end of the axis; a lower score stands at the edge with its number
     for axis, protocol in zip(axes, [*protocols, protocols[-1]], strict=True):
         part = rows[rows["protocol"] == protocol].set_index("method").reindex(order)
         colours = [KINDS.get(kind, GREY) for kind in part["kind"]]
@@ -89,12 +89,13 @@ def levels(table: pd.DataFrame):
     colours = [METHOD_COLOURS[name] for name in names]
     periods = [period for period in PERIODS if period in set(table["period"])]
     figure, axes = new_figure(1, len(periods) + 1, width=11.5, height=3.6, width_ratios=[1] * len(periods) + [0.75])
-    position, lowest = np.arange(len(LEVELS)), table["1-WMAPE"].min() - 0.03
+    present = [level for level in LEVELS if level in set(table["level"])]
+    position, lowest = np.arange(len(present)), table["1-WMAPE"].min() - 0.03
     for axis, period in zip(axes, periods, strict=False):
         part = table[table["period"] == period].pivot(index="level", columns="method", values="1-WMAPE")
         for name, colour, marker in zip(names, colours, "osD^", strict=False):
-            axis.plot(position, part.loc[list(LEVELS), name], color=colour, marker=marker, ms=5, lw=1.2, label=name)
-        axis.set_xticks(position, list(LEVELS), fontsize=8, rotation=25)
+            axis.plot(position, part.loc[present, name], color=colour, marker=marker, ms=5, lw=1.2, label=name)
+        axis.set_xticks(position, present, fontsize=8, rotation=25)
         axis.set(title={"day": "by day", "week": "by week", "horizon": "sum over the horizon"}[period])
         axis.set_ylim(lowest, 1)
         axis.label_outer()
@@ -118,7 +119,8 @@ def reconciled(table: pd.DataFrame):
     for axis, (period, title) in zip(
         axes, {"day": "single days", "horizon": "sum over the horizon"}.items(), strict=True
     ):
-        ahead.loc[period].reindex(list(LEVELS)).plot.bar(ax=axis, color=[GREY, BLUE, GREEN], legend=False, rot=0)
+        part = ahead.loc[period].reindex([level for level in LEVELS if level in set(table["level"])])
+        part.plot.bar(ax=axis, color=[GREY, BLUE, GREEN], legend=False, rot=0)
         axis.axhline(0, color="black", lw=0.8)
         axis.set(title=title, xlabel="", ylabel="ahead of bottom-up, 1 − WMAPE")
         axis.grid(axis="x", visible=False)

@@ -53,19 +53,21 @@ def _places(printed: Printed) -> dict[str, str]:
 def verdicts(tables: Tables, printed: Printed, comparable: bool) -> pd.DataFrame:
     """Judge every printed number, from the tables of a run; on other data than those it was printed from, none.
 
+    On other data the tables are not read: a run may lack some of them.
+
     Columns: id, place, paper, as printed, as run, best, corrected [text; ± is the standard deviation over seeds],
     verdict, reason.
     """
-    judged = _table_1(tables, printed) | _table_2(tables) | _table_3(tables, printed)
-    judged |= _text(tables, printed, judged) | _figure_1(tables, printed)
+    if comparable:
+        judged = _table_1(tables, printed) | _table_2(tables) | _table_3(tables, printed)
+        judged |= _text(tables, printed, judged) | _figure_1(tables, printed)
+    else:
+        judged = dict.fromkeys(printed.numbers["id"], _judged(NOT_COMPARABLE, "these are not the paper's data"))
     places, rows = _places(printed), []
     for cell in printed.numbers.itertuples():
         number = {"id": cell.id, "place": places[cell.id], "paper": f"{cell.value:,.{cell.decimals}f}"}
         rows.append(number | judged[cell.id])
-    rows = pd.DataFrame(rows)
-    if comparable:
-        return rows
-    return rows.assign(verdict=NOT_COMPARABLE, reason="these are not the paper's data")
+    return pd.DataFrame(rows)
 
 
 def _judged(verdict: str, reason: str, as_printed=NONE, as_run=NONE, best=NONE, corrected=NONE) -> dict[str, str]:
@@ -296,7 +298,7 @@ _HEADLINE_SCORES = {
 }
 
 
-def headline(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: bool) -> pd.DataFrame:
+def headline(judged: pd.DataFrame, tables: Tables, printed: Printed) -> pd.DataFrame:
     """The headline numbers in three readings with the verdicts of `verdicts`; all cells are text."""
 
     def summary(pattern: str) -> str:
@@ -306,8 +308,8 @@ def headline(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable:
     cell = judged.set_index("id")
     number = ["paper", "as printed", "as run", "corrected", "verdict"]
     first, second = tables["table_1"][: len(printed.table_1)], tables["table_2"]
-    equal = [f"{frame['same'].sum()}" if comparable else NONE for frame in (first, second)]
-    off = f" ({first['difference'].abs().sum():,} records off)" if comparable else ""
+    equal = [f"{frame['same'].sum()}" for frame in (first, second)]
+    off = f" ({first['difference'].abs().sum():,} records off)"
     ours = tables["forecast_scores"].query("method == 'SBO-LSTM'")
     ahead = [one(ours, "1-WMAPE", f"protocol == '{protocol}'") for protocol in ("R", "P15")]
     seller, warehouse = printed.figure_1.loc[0, ["merchant_number", "warehouse_number"]]
@@ -328,6 +330,25 @@ def headline(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable:
          "not printed"),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["quantity", "place", *number])
+
+
+def own_headline(tables: Tables, horizon: int, period: str) -> pd.DataFrame:
+    """What a run on other data than the paper's found; the network beside simple methods. `period`: "day" or "week"."""
+    rows = []
+    for protocol, origins in (("R", "mean of three origins"), (f"P{horizon}", "from the last origin")):
+        scores = tables["forecast_scores"].query(f"protocol == '{protocol}' and kind != 'hindsight'")
+        score = scores.set_index("method")["1-WMAPE"].sort_values(ascending=False)
+        naive = next(f"{name} {score[name]:.3f}" for name in score.index if name.startswith("seasonal naive"))
+        rows.append(
+            {
+                "quantity": f"1-WMAPE, {horizon} {period}s ahead, {origins}",
+                "SBO-LSTM": f"{score['SBO-LSTM']:.3f}, number {score.index.get_loc('SBO-LSTM') + 1} of {len(score)}",
+                "beside": f"best {score.index[0]} {score.iloc[0]:.3f}; {naive}",
+            }
+        )
+    fill_rate = tables["inventory_summary"]["fill_rate"].iloc[0]
+    rows.append({"quantity": "fill rate of the plan", "SBO-LSTM": f"{fill_rate:.3f}", "beside": NONE})
+    return pd.DataFrame(rows)
 
 
 def headline_text(run: Path) -> str:
@@ -368,7 +389,9 @@ def page(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: boo
     lines = ["# The verdict", ""]
     if not comparable:
         lines += ["**These are not the paper's data: no number can be judged by them.**", ""]
-    elif not printed.table_1.equals(PAPER.table_1):  # content that went through JSON has other keys
+        lines += ["What the paper claims, and what this run measures of it on these data:", "", _markdown(claims)]
+        return "\n".join(lines) + "\n"
+    if not printed.table_1.equals(PAPER.table_1):  # content that went through JSON has other keys
         lines += ["**The numbers are those of a twin paper, printed from synthetic data by a sealed recipe.**", ""]
     lines += ["## The paper's claims", "", _markdown(claims), "", "## The numbers", ""]
     lines += [f"What became of each of the {len(judged)} numbers the paper prints.", ""]
