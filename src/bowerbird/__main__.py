@@ -36,8 +36,8 @@ def cli():
 def reproduce(cluster, data, columns, rules, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
+    from bowerbird.data.rules import Sales
     from bowerbird.data.source import open_data
-    from bowerbird.data.table import Sales
     from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 

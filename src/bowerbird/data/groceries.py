@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bowerbird.data.table import Rules, Sales, sales_of, text_pairs
+from bowerbird.data.rules import Rules, Sales, sales_of, text_pairs
 from bowerbird.errors import ParameterError
 
 N_PRODUCTS = 300  # the rule `top` takes others

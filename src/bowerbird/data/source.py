@@ -4,7 +4,8 @@ from pathlib import Path
 
 from bowerbird.data.groceries import package_folder, read_groceries
 from bowerbird.data.reader import Attachments, read_attachments
-from bowerbird.data.table import Sales, read_table
+from bowerbird.data.rules import Sales
+from bowerbird.data.table import read_table
 from bowerbird.errors import ParameterError
 
 NAMED_DATA = ("synthetic", "groceries")  # data that are no path

@@ -8,7 +8,7 @@ import pandas as pd
 from bowerbird.data.cleaning import far_outside
 from bowerbird.data.panel import Panel, build_panel, correct_merge, naive_merge
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
-from bowerbird.data.table import Sales
+from bowerbird.data.rules import Sales
 from bowerbird.errors import BowerbirdError
 
 LEAST_DAYS, LEAST_SERIES = 121, 12
