@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from bowerbird.contest import new_items, promotion
 from bowerbird.contest.promotion import shrink
@@ -431,6 +432,36 @@ def test_forecast_is_base_times_lift_times_course_with_intervals_that_hold():
     assert frame["q10"].mean() == pytest.approx(np.quantile(truth, 0.1), rel=0.03)
     assert frame["q90"].mean() == pytest.approx(np.quantile(truth, 0.9), rel=0.03)
     pd.testing.assert_frame_equal(frame, promotion.forecast(old, base, table, shape, strength=1.5, base_sd=0.4, seed=1))
+
+
+def test_the_plan_builds_up_before_618_takes_the_quantile_and_runs_down_after(monkeypatch):
+    monkeypatch.setattr(promotion, "DISPERSION", 1e-4)  # leave the errors of base and lift, and little noise
+    series = pd.DataFrame({"seller_no": ["a"], "product_no": ["b"], "warehouse_no": ["c"]})
+    point = np.full((1, 20), 1000.0)
+    point[0, 17] = 4000.0  # June 18
+    about = {"lead_time": 2, "n_samples": 4000, "seed": 3}
+    plan = promotion.plan_618(series, np.array([1000.0]), point, np.array([0.3]), 0.2, **about)
+    rows = plan.orders.set_index("date")
+    assert (rows.index[0], rows.index[-1]) == (pd.Timestamp("2023-05-29"), pd.Timestamp("2023-06-30"))
+    # Ordinary level: three days of 1,000, times the 90 % quantile of exp(.2 z).
+    assert rows["S"].iloc[0] == pytest.approx(3000 * np.exp(0.2 * norm.ppf(0.9)), rel=0.02)
+    # June 16 to 18 must have the festival's 4,000 on the way, times the chosen quantile of both errors.
+    high = np.exp(np.hypot(0.2, 0.3) * norm.ppf(plan.ratio))
+    for day in ("2023-06-16", "2023-06-17"):
+        assert rows.loc[day, "S"] == pytest.approx(6000 * high, rel=0.03)
+    assert rows["order"].idxmax() == pd.Timestamp("2023-06-16")  # two days ahead
+    after = rows.loc["2023-06-19":"2023-06-21"]
+    assert after["order"].sum() < after["forecast_demand"].sum()  # what is left runs down
+    assert rows["closing_stock"].iloc[-1] < 0.8 * rows.loc["2023-06-20", "closing_stock"]
+    assert rows["order"].sum() == rows["arrivals"].sum() + rows["order"].iloc[-2:].sum()
+    closing = plan.units_before + (rows["arrivals"] - rows["forecast_demand"]).cumsum()
+    assert (rows["closing_stock"] == closing).all()
+    tried = plan.tried.set_index("levels")
+    assert tried["cost"].min() == tried.loc[f"ratio {plan.ratio:g} on 618", "cost"]
+    assert tried["served"].iloc[1:].is_monotonic_increasing and tried["mean stock"].iloc[1:].is_monotonic_increasing
+    assert plan.ratio < 0.9  # a unit left over on June 18 waits longer than a day
+    again = promotion.plan_618(series, np.array([1000.0]), point, np.array([0.3]), 0.2, **about)
+    pd.testing.assert_frame_equal(again.orders, plan.orders)
 
 
 def test_what_does_not_fit_is_refused_by_name():

@@ -1,4 +1,4 @@
-"""The contest's third question: 618, forecast from what Double 11 did to each series.
+"""The contest's third question: 618, forecast from what Double 11 did to each series, and the orders for it.
 
 A lift is the mean of the promotion's days over the mean of ordinary days. 附件6 holds November 1 to 11 alone and 附件1
 begins on December 1. So the only days to compare with come after: those of December without Double 12. A ratio then
@@ -13,10 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from bowerbird.checks import probabilities, single_number, whole
 from bowerbird.contest.new_items import contest_table
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, key_columns
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.plan import whole_units
+from bowerbird.inventory.policy import periodic_review_levels
+from bowerbird.inventory.simulate import Costs, cost_parts, fill_rate, simulate, simulate_paths
 from bowerbird.seeds import streams
 
 DOUBLE_12 = pd.date_range("2022-12-10", "2022-12-13")
@@ -37,6 +41,8 @@ DISTANCE, ORDINARY_DAYS = 39, 27  # days from November 6 to mid-December; ordina
 PLACEBO_EVERY = 5  # days between one placebo and the next
 SHAPE_PRIOR = 100.0  # units a day that the course of all series is worth beside the group's own
 DISPERSION = 0.2  # of the counts, variance m + dispersion m^2
+BEFORE, AFTER = 1, 10  # days of the plan before the first order for 618, and after 618
+RATIOS = 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95  # critical ratios that the plan tries on the days of 618
 
 
 # ---- empirical Bayes ------------------------------------------------------------------------------------------------
@@ -239,3 +245,84 @@ def forecast(
         mean = point[row] * level * rng.gamma(1 / DISPERSION, DISPERSION, (n_samples, len(DAYS_618)))
         low[row], high[row] = np.quantile(rng.poisson(mean), [0.1, 0.9], axis=0, method="inverted_cdf")
     return contest_table(panel.series, DAYS_618, point, np.minimum(low, point), np.maximum(high, point))
+
+
+# ---- the orders -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PromotionPlan:
+    """Orders for 618 and the ordinary days about it, and what the tried critical ratios cost."""
+
+    orders: pd.DataFrame  # a row a series and day: key, date, S, forecast_demand, order, arrivals, closing_stock
+    tried: pd.DataFrame  # levels, cost of all series, share served, mean stock in units
+    ratio: float  # the cheapest of those tried on 618
+    units_before: int  # stock of all series on the plan's first morning
+
+
+def plan_618(
+    series: pd.DataFrame,
+    base: np.ndarray,
+    point: np.ndarray,
+    lift_sd: np.ndarray,
+    base_sd: float,
+    *,
+    lead_time: int = 3,
+    service_level: float = 0.9,
+    n_samples: int = 400,
+    seed: int = 0,
+) -> PromotionPlan:
+    """Order proposals from the lead time before June 1 to ten days after June 20, reviewed daily.
+
+    `base` (n_series,) is units an ordinary day, `point` (n_series, 20) the forecast of 618; `lift_sd` (n_series,) and
+    `base_sd` are standard deviations of their logs. The level of a day is the critical ratio's quantile of the demand
+    until its order is on the shelf. On ordinary days the ratio is `service_level`, p / (p + h). Where that demand holds
+    a day of 618 it is the ratio of RATIOS that costs least, because what is left over waits for many days. Half of the
+    sampled paths set the levels and half judge them. Each series opens at its ordinary level.
+    """
+    lead_time, n_samples = whole("lead_time", lead_time), whole("n_samples", n_samples, 4)
+    usual = single_number("service_level", probabilities("service_level", service_level))
+    before = BEFORE + lead_time
+    n_days = before + len(DAYS_618) + AFTER
+    mean = np.repeat(base[:, None], n_days + lead_time, axis=1)
+    mean[:, before : before + len(DAYS_618)] = point
+    samples = _promotion_paths(mean, before, lift_sd, base_sd, n_samples, seed)
+    decide, judge = samples[:, : n_samples // 2], samples[:, n_samples // 2 :, :n_days]
+
+    ratios = sorted({*RATIOS, usual})
+    rows = np.array(ratios)[:, None]
+    S = periodic_review_levels(decide, lead_time=lead_time, service_level=rows, n_days=n_days).S
+    ordinary = S[ratios.index(usual)]  # (n_series, n_days)
+    sees_618 = np.isin(np.arange(n_days), BEFORE + np.arange(lead_time + len(DAYS_618)))  # June 1 - LT to June 20
+    levels = {"no plan: levels of ordinary days": np.repeat(ordinary[:, :1], n_days, axis=1)}
+    levels |= {f"ratio {ratio:g} on 618": np.where(sees_618, S[i], ordinary) for i, ratio in enumerate(ratios)}
+    opening, costs = ordinary[:, 0], Costs(1.0, usual / (1 - usual), 0.0)
+    tried = []
+    for name, level in levels.items():
+        totals = simulate_paths(judge, level, level, opening_stock=opening, lead_time=lead_time)
+        cost = cost_parts(totals, costs)["total_cost"].sum(axis=1).mean()
+        tried.append((name, cost, fill_rate(totals), totals.stock.sum(axis=1).mean() / n_days))
+    tried = pd.DataFrame(tried, columns=["levels", "cost", "served", "mean stock"])
+    best = int(tried["cost"][1:].argmin())
+    chosen = levels[tried["levels"][best + 1]]
+
+    run = simulate(whole_units(mean[:, :n_days]), chosen, chosen, opening_stock=opening, lead_time=lead_time)
+    dates = pd.date_range(DAYS_618[0] - pd.Timedelta(days=before), periods=n_days)
+    orders = series.loc[series.index.repeat(n_days), key_columns(series)].reset_index(drop=True)
+    orders["date"] = np.tile(dates.to_numpy(), len(series))
+    columns = {"S": chosen, "forecast_demand": run.demand, "order": run.orders, "arrivals": run.arrivals}
+    columns["closing_stock"] = run.closing_stock
+    orders = orders.assign(**{name: units.reshape(-1).astype(np.int64) for name, units in columns.items()})
+    return PromotionPlan(orders, tried, ratios[best], int(opening.sum()))
+
+
+def _promotion_paths(mean, before: int, lift_sd, base_sd: float, n_samples: int, seed: int) -> np.ndarray:
+    """Sampled demand (n_series, n_samples, n_days): one error of the base a path, one of the lift on 618's days."""
+    n_series, n_days = mean.shape
+    samples, event = np.empty((n_series, n_samples, n_days), np.int32), np.zeros(n_days)
+    event[before : before + len(DAYS_618)] = 1.0
+    for row, rng in enumerate(streams(seed, "promotion/plan", n_series)):
+        of_base, of_lift = rng.standard_normal((2, n_samples, 1))
+        level = np.exp(base_sd * of_base + lift_sd[row] * of_lift * event)
+        samples[row] = rng.poisson(mean[row] * level * rng.gamma(1 / DISPERSION, DISPERSION, level.shape))
+    return samples

@@ -1,4 +1,4 @@
-"""Figures of the contest's second and third question: new items held out, lifts of Double 11, and 618."""
+"""Figures of the contest's second and third question: new items held out, lifts of Double 11, 618 and its orders."""
 
 import numpy as np
 import pandas as pd
@@ -71,6 +71,20 @@ def promotion_days(forecasts: dict[str, pd.DataFrame], base: np.ndarray):
     axis.set(title="618 as Double 11 would have it", ylabel="thousand units a day, all series", ylim=(0, None))
     axis.legend(frameon=False, fontsize=8)
     format_days(axis)
+    return figure
+
+
+def promotion_orders(by_day: pd.DataFrame):
+    """Forecast, orders and stock of all series together, day by day of the plan for 618."""
+    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.2, sharex=True)
+    left.plot(by_day.index, by_day["forecast_demand"] / 1e3, "--", color=GREY, label="forecast demand")
+    left.bar(by_day.index, by_day["order"] / 1e3, color=BLUE, alpha=0.7, label="orders")
+    left.set(title="Orders come before the demand", ylabel="thousand units a day, all series", ylim=(0, None))
+    left.legend(frameon=False, fontsize=8)
+    right.bar(by_day.index, by_day["closing_stock"] / 1e3, color=ORANGE)
+    right.set(title="Stock at the end of the day", ylabel="thousand units", ylim=(0, None))
+    for axis in (left, right):
+        format_days(axis)
     return figure
 
 
