@@ -1,6 +1,7 @@
 """The comparison of notebook 05 is fair: same problems, same budgets, true losses, counts worked by hand."""
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_smaller_budgets_are_the_beginnings_of_larger_ones():
     for name in (TUNED, "SBO, paper", "random search"):
         short, long = (METHODS[name](counted()[0], n, 0) for n in (20, 50))
         assert long[:20] == short, name
+
+
+def test_a_grid_by_hand():
+    space = {"x": Float(0, 1), "rate": Float(0.01, 100, log=True), "n": Integer(1, 2), "kind": Choice(("a",))}
+    observed = study.run_grid(Problem("p", space, lambda x: x["x"]), 13, 0)
+    # Two values each make 8; a third of x makes 12, one more of anything too many. A choice of one has one value.
+    expected = product((1 / 6, 1 / 2, 5 / 6), (0.1, 10), (1, 2), ("a",))
+    found = {tuple(np.round(v, 9) if isinstance(v, float) else v for v in x.values()) for x, _ in observed}
+    assert found == {(round(x, 9), rate, n, kind) for x, rate, n, kind in expected} and len(observed) == 12
 
 
 def test_sbo_in_the_comparison_is_sbo():

@@ -151,6 +151,7 @@ LINES = {
     "SBO, tuned": (BLUE, "-"),
     "SBO, paper": (SKY, "--"),
     "random search": (GREY, "-"),
+    "grid search": (RED, ":"),
     "TPE": (ORANGE, "-."),
     "CMA-ES": (GREEN, ":"),
     "Gaussian process": (PURPLE, "--"),
@@ -275,6 +276,28 @@ def run_random(problem: Problem, max_evaluations: int, seed: int) -> Observed:
     return [(x, _finite(problem.observe(x))) for x in decode(problem.space, points)]
 
 
+def run_grid(problem: Problem, max_evaluations: int, seed: int) -> Observed:
+    """Grid search: the finest grid of at most `max_evaluations` candidates, in random order.
+
+    The dimension with the fewest values gets the next one; values are the centres of equal parts of its limits.
+    """
+    low, high = limits(problem.space)
+    continuous = [isinstance(dimension, Float) for dimension in problem.space.values()]
+    most = np.where(continuous, np.inf, high - low)  # an integer or a choice has so many values
+    n_values = np.ones(len(low), int)
+    for _ in range(len(low) * max_evaluations):
+        finer = n_values + np.eye(len(low), dtype=int)  # one row a dimension that gets one more value
+        fits = (finer.prod(axis=1) <= max_evaluations) & (n_values < most)
+        if not fits.any():
+            break
+        n_values = finer[np.where(fits, n_values, np.inf).argmin()]
+    parts = zip(low, high, n_values, strict=True)
+    values = [start + (end - start) * (np.arange(n) + 0.5) / n for start, end, n in parts]
+    points = np.stack([axis.ravel() for axis in np.meshgrid(*values, indexing="ij")], axis=1)
+    order = stream(seed, "search/grid search").permutation(len(points))
+    return [(x, _finite(problem.observe(x))) for x in decode(problem.space, points[order])]
+
+
 def run_optuna(problem: Problem, max_evaluations: int, seed: int, sampler: str) -> Observed:
     """One of Optuna's samplers with its own defaults: TPESampler, CmaEsSampler or GPSampler."""
     with warnings.catch_warnings():
@@ -300,6 +323,7 @@ METHODS: dict[str, Method] = {
     TUNED: partial(run_sbo, variant="tuned"),
     "SBO, paper": partial(run_sbo, variant="paper"),
     "random search": run_random,
+    "grid search": run_grid,
     "TPE": partial(run_optuna, sampler="TPESampler"),
     "CMA-ES": partial(run_optuna, sampler="CmaEsSampler"),
     "Gaussian process": partial(run_optuna, sampler="GPSampler"),
@@ -348,9 +372,9 @@ def compare(
 ) -> pd.DataFrame:
     """Run every method on every problem with every seed; each seeds the problem and the search.
 
-    Smaller budgets are the beginnings of larger ones, for none of the methods looks at the budget. Finished searches
-    are kept in `folder`, so that an interrupted comparison goes on. "best" is the true loss of the candidate observed
-    best so far, inf while there is none.
+    Smaller budgets are the beginnings of larger ones, for no method but the grid looks at the budget. The grid is laid
+    out for all of it. Finished searches are kept in `folder`, so that an interrupted comparison goes on. "best" is the
+    true loss of the candidate observed best so far, inf while there is none.
     """
     todo = [(seed, problem, method) for seed in seeds for problem in problems for method in methods]
     parts = []
