@@ -1,5 +1,7 @@
 """The worth of forecasts in stock, against slow loops and hand-worked numbers; the scorecard of a plan."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,10 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.inventory.simulate import Costs, cost_parts, simulate
+from bowerbird.inventory.simulate import Costs, Stock, cost_parts, simulate
 from bowerbird.seeds import stream
 from bowerbird.studies import inventory as study
+from bowerbird.studies import weekly_challenge as weekly
 from bowerbird.studies.inventory import (
     PERFECT,
     at_equal_service,
@@ -203,3 +206,57 @@ def test_cost_at_equal_fill_rate():
     for cost, fill in [([1, 2], [1]), ([1, np.nan], [1, 1]), ([[1]], [[1]])]:
         with pytest.raises(ParameterError, match="cost"):
             pareto_front(cost, fill)
+
+
+# ---- notebook 18: six weekly orders ---------------------------------------------------------------------------------
+
+
+def test_four_weeks_of_the_challenge_by_hand():
+    # Opens with 3 units, 2 and 0 in transit; 4 units are ordered before each of the first two weeks.
+    #   week 1: 3 + 2 in stock, 4 asked, 1 left             .2
+    #   week 2: 1 + 0, 3 asked, 2 lost                     2
+    #   week 3: 0 + 4 (ordered before week 1), 1 asked, 3 left  .6
+    #   week 4: 3 + 4, 9 asked, 2 lost                     2
+    stock = Stock(np.array([3.0]), [np.array([2.0]), np.array([0.0])])
+    seen = []
+
+    def four(known, stock):
+        seen.append((known, stock.on_hand[0], stock.position[0]))
+        return np.array([4.0])
+
+    costs = weekly.play(np.array([[7, 4, 3, 1, 9.0]]), stock, four, start=1, n_orders=2)
+    np.testing.assert_allclose(costs, [[0.2, 2.0, 0.6, 2.0]])
+    assert seen == [(1, 3, 5), (2, 1, 5)]
+
+
+def test_forecasts_of_the_challenge_use_earlier_weeks_only():
+    game = weekly.made_up(6, 3, weekly.LEAST_WEEKS, seed=1)
+    at = game.start + 2
+    later = game.demand.copy()
+    later[:, at:] = 50
+    other = weekly.Challenge(later, game.dates, game.groups, game.on_hand, game.on_order)
+    ours, theirs = (weekly.corrected(weekly.SeasonalSmoothing(g)) for g in (game, other))
+    for known in ours:
+        assert (ours[known] == theirs[known]).all() == (known <= at), known
+    paths, also = (weekly.demand_paths(g, f, at) for g, f in ((game, ours), (other, theirs)))
+    np.testing.assert_array_equal(paths, also)
+
+
+def test_season_factors_are_the_seasons_of_steady_series():
+    season = 1 + 0.5 * np.sin(2 * np.pi * np.arange(52) / 52)
+    demand = np.array([[100.0], [300.0]]) * np.tile(season, 3)
+    factors = weekly.season_factors(demand, np.tile(np.arange(52), 3), [np.array([0, 1])])
+    np.testing.assert_allclose(factors, np.tile(season, (2, 1)), atol=0.003)
+
+
+@pytest.mark.skipif("BOWERBIRD_OTHER_DATA" not in os.environ, reason="needs the folder vn2 in BOWERBIRD_OTHER_DATA")
+def test_published_costs_of_the_challenge():
+    game = weekly.read_files(os.path.join(os.environ["BOWERBIRD_OTHER_DATA"], "vn2"))
+    demand = game.demand
+
+    def foresight(known, stock):
+        return np.maximum(demand[:, known : known + 3].sum(axis=1) - stock.position, 0)
+
+    assert weekly.score(game, lambda known, stock: np.zeros(len(demand))) == pytest.approx(9961.2)
+    assert weekly.score(game, foresight) == pytest.approx(573.0)
+    assert weekly.score(game, weekly.benchmark(game)) == pytest.approx(4334.0)
