@@ -18,6 +18,7 @@ from bowerbird.runs.parameters import declared
 from bowerbird.runs.stage import maker, notebook_paths
 
 NOTEBOOKS = notebook_paths()
+PLACES = ("data", "out", "folder")  # parameters that name a file or folder
 NAMES = [path.stem for path in NOTEBOOKS]
 
 
@@ -36,7 +37,7 @@ def test_the_notebooks_are_there():
         "00_start_here", "01_data", "02_clustering", "03_tables_1_and_2", "04_denoising", "05_bowerbird_search",
         "06_sbo_lstm", "07_table_3", "08_forecast", "09_new_items_and_618", "10_inventory", "11_how_much_and_when",
         "12_shared_capacity_and_networks", "13_prices", "14_alerts", "15_learned_rule", "16_daily_operation",
-        "17_verdict", "19_other_data",
+        "17_verdict", "18_weekly_challenge", "19_other_data",
     ]  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def test_form(path):
         assert ast.literal_eval(value) != parameter.default, name
         parameter.check(ast.literal_eval(value), name)
     for name, parameter in declared(path).items():
-        assert parameter.allowed or parameter.type == "bool" or name in ("data", "out"), f"{name}: which values?"
+        assert parameter.allowed or parameter.type == "bool" or name in PLACES, f"{name}: which values?"
     source = code(path)
     assert "stage.complete()" in source
     assert "../" not in source and "/home" not in source

@@ -6,6 +6,7 @@ end of a week costs .2, a lost unit 1. There are six orders; the eight weeks fro
 the last six are scored.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ import pandas as pd
 from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError
 from bowerbird.inventory.lost_sales import lost_sales_order
+from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import Stock
 from bowerbird.seeds import stream
+from bowerbird.studies.style import COLOURS, GREY, new_figure
 
 HOLDING, SHORTAGE = 0.2, 1.0  # per unit left at the end of a week, per unit lost
 LEAD_TIME = 2  # weeks from order to arrival; also the weeks of stock in transit
@@ -301,15 +304,41 @@ def demand_paths(challenge: Challenge, forecasts: dict[int, np.ndarray], known: 
     return forecasts[known][:, None] * (came / expected)[chosen]
 
 
-def lost_sales_policy(challenge: Challenge, forecasts: dict[int, np.ndarray], ratio: float) -> Policy:
-    """Order by `lost_sales_order` on the paths, with the critical ratio p / (p + h) given."""
-    kept = {}
+def lost_sales(paths: np.ndarray, stock: Stock, ratio: float) -> np.ndarray:
+    """The order on live stock, with the critical ratio p / (p + h) given."""
+    transit = np.column_stack(stock.on_order)
+    return lost_sales_order(paths, stock.on_hand, transit, holding_cost=1.0, shortage_cost=ratio / (1 - ratio))
 
-    def orders(known: int, stock: Stock) -> np.ndarray:
-        if known not in kept:
-            kept[known] = demand_paths(challenge, forecasts, known)
-        transit = np.column_stack(stock.on_order)
-        costs = {"holding_cost": 1.0, "shortage_cost": ratio / (1 - ratio)}
-        return lost_sales_order(kept[known], stock.on_hand, transit, **costs).astype(float)
 
-    return orders
+def base_stock(paths: np.ndarray, stock: Stock, ratio: float) -> np.ndarray:
+    """The order up to the level of the same paths if demand that is not met waited."""
+    levels = periodic_review_levels(paths, lead_time=LEAD_TIME, service_level=ratio, n_days=1)
+    return np.maximum(levels.S[:, 0] - stock.position, 0)
+
+
+def on_paths(challenge: Challenge, forecasts: dict[int, np.ndarray], order: Callable) -> Callable[[float], Policy]:
+    """The policy that orders by `order` on `demand_paths`, for any critical ratio; the paths are kept."""
+    paths = functools.cache(functools.partial(demand_paths, challenge, forecasts))
+    return lambda ratio: lambda known, stock: order(paths(known), stock, ratio)
+
+
+def by_ratio(challenge: Challenge, policies: dict[str, Callable], ratios, n_games: int) -> pd.DataFrame:
+    """Cost of every policy at every critical ratio in the earlier games, one column a game, and the mean."""
+    starts, rows = earlier_starts(challenge, n_games), []
+    for name, policy in policies.items():
+        for ratio in ratios:
+            costs = {str(challenge.dates[start].date()): score(challenge, policy(ratio), start) for start in starts}
+            rows.append({"policy": name, "ratio": ratio, **costs, "mean": np.mean(list(costs.values()))})
+    return pd.DataFrame(rows)
+
+
+def cost_by_ratio(table: pd.DataFrame, benchmark_cost: float):
+    """Mean cost of the earlier games against the critical ratio, a line a policy."""
+    figure, axis = new_figure(width=7.5, height=3.8)
+    for (name, part), colour in zip(table.groupby("policy", sort=False), COLOURS, strict=False):
+        axis.plot(part["ratio"], part["mean"], "o-", color=colour, label=name)
+    axis.axhline(benchmark_cost, color=GREY, ls="--", label="benchmark")
+    axis.axvline(SHORTAGE / (SHORTAGE + HOLDING), color="black", lw=0.8, ls=":", label="p / (p + h) of one week")
+    axis.set(title="Cost of earlier games", xlabel="critical ratio", ylabel="mean cost of six weeks")
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    return figure
