@@ -40,10 +40,15 @@ def named(series: pd.DataFrame) -> np.ndarray:
 
 
 def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[Path]:
-    """Write a panel's days from `first_day` on as <folder>/2023-05-01.csv and so on; a missing day has no row."""
+    """Write a panel's days from `first_day` on as <folder>/2023-05-01.csv and so on.
+
+    A missing day of a series has no row, and a day that is missing for all of them no file.
+    """
     paths = []
     for column in np.flatnonzero(panel.dates >= (panel.dates[0] if first_day is None else pd.Timestamp(first_day))):
         day, known = panel.dates[column], ~np.isnan(panel.demand[:, column])
+        if not known.any():
+            continue
         table = panel.series.loc[known, panel.key_columns].assign(date=f"{day:%Y-%m-%d}")
         table["qty"] = panel.demand[known, column].astype(np.int64)
         paths.append(Path(folder) / f"{day:%Y-%m-%d}.csv")

@@ -14,9 +14,9 @@ from bowerbird.evaluation.baselines import exponential_smoothing, recent_median,
 from bowerbird.evaluation.bootstrap import estimate, samples
 from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
 from bowerbird.operation.day import STEPS, begin, finish_day
-from bowerbird.operation.delivery import read_day, write_deliveries
+from bowerbird.operation.delivery import Delivery, read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run
-from bowerbird.operation.store import Rules, open_store
+from bowerbird.operation.store import NONE_CAME, Rules, open_store
 from bowerbird.seeds import stream
 from bowerbird.studies.style import GREY, METHOD_COLOURS, PINK, RED, format_days, new_figure
 
@@ -108,20 +108,22 @@ def enlarged(panel: Panel, n_series: int) -> Panel:
     copy, rows = np.divmod(np.arange(n_series), panel.n_series)
     series = panel.series.iloc[rows].reset_index(drop=True)
     names = series["product_no"] + np.where(copy > 0, [f"_{number}" for number in copy], "")
-    return replace(panel, series=series.assign(product_no=names), demand=panel.demand[rows])
+    ahead = {name: values[rows] for name, values in panel.ahead.items()}
+    return replace(panel, series=series.assign(product_no=names), demand=panel.demand[rows], prices=None, ahead=ahead)
 
 
 def seconds_by_day(panel: Panel, forecaster: Forecaster, n_known: int, folder: Path, rules: Rules) -> pd.DataFrame:
     """Seconds of each step of every day after the first `n_known`, run from files into an empty folder."""
-    paths = write_deliveries(panel, folder / "deliveries", panel.dates[n_known])
+    write_deliveries(panel, folder / "deliveries", panel.dates[n_known])
     begin(folder / "store", panel.until(n_known), forecaster, rules)
     rows = []
     with open_store(folder / "store") as store:
         finish_day(store)
         series = store.series
-        for path in paths:
-            started = time.perf_counter()
-            delivery = read_day(path, series, rules.fill_gaps)
+        for date in panel.dates[n_known:]:
+            started, path = time.perf_counter(), folder / "deliveries" / f"{date:%Y-%m-%d}.csv"
+            unknown = Delivery(date, np.full(len(series), np.nan), NONE_CAME)
+            delivery = read_day(path, series, rules.fill_gaps) if path.exists() else unknown
             with store.step(delivery.date, "append"):
                 store.add_day(delivery)
             clock = {"read and append": time.perf_counter() - started}
