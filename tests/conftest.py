@@ -125,6 +125,19 @@ def panel_of(demand, start="2022-12-01", **labels) -> Panel:
     return Panel(pd.DataFrame(series | labels), dates, demand, events=EVENTS)
 
 
+def promoted(n_days=180, horizon=10, n_series=24, seed=0) -> Panel:
+    """Products that sell 1.6 to 3.5 times as much on days with a planted promotion, known ahead; no other attribute."""
+    rng = np.random.default_rng(seed)
+    flag = np.zeros((n_series, n_days + horizon))
+    for row in flag:
+        for first in np.cumsum(rng.integers(15, 40, n_days // 10)):
+            row[first : first + rng.integers(4, 9)] = 1
+    mean = rng.lognormal(1.5, 1, (n_series, 1)) * rng.uniform(1.6, 3.5, (n_series, 1)) ** flag
+    demand = rng.negative_binomial(3, 3 / (3 + mean)).astype(float)
+    series = pd.DataFrame({"product_no": [f"product_{i}" for i in range(n_series)]})
+    return Panel(series, pd.date_range("2021-01-01", periods=n_days + horizon), demand, ahead={"promotion": flag})
+
+
 PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'
 
 

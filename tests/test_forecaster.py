@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import panel_of
+from conftest import panel_of, promoted
 from scipy.stats import nbinom
 from torch import nn
 
-from bowerbird.data.panel import DAILY, Panel
+from bowerbird.data.panel import DAILY, WEEKLY, Panel
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.forecaster import (
     Forecaster,
@@ -23,6 +23,7 @@ from bowerbird.forecaster import (
     update,
 )
 from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
+from bowerbird.forecaster.level import learn_effects
 from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
@@ -294,6 +295,108 @@ def test_origins_about_the_spring_festival_teach_nothing():
     assert weights.mean() == pytest.approx(1)
     short = panel.until(45)  # nothing else is left
     np.testing.assert_array_equal(origin_weights(short, Settings(warm_up=28)), 1)
+
+
+# ---- columns known ahead, and weeks ---------------------------------------------------------------------------------
+
+COLUMNS = replace(SMALL, clusters=0, horizon=10, epochs=6, batch_size=8)
+
+
+def test_a_network_that_knows_the_promotion_beats_itself_without_it():
+    whole = promoted()
+    known, actual = whole.until(180), whole.demand[:, 180:]
+    with_it, without = (
+        one_minus_wmape(actual, predict(fit(panel, COLUMNS), panel).point)
+        for panel in (known, replace(known, ahead={}))
+    )
+    assert with_it > without + 0.05
+
+
+def test_a_column_moves_its_own_day_alone_and_demand_after_the_origin_nothing():
+    whole = promoted()
+    index = np.random.default_rng(0).normal(size=whole.demand.shape).cumsum(axis=1)
+    whole = replace(whole, ahead={**whole.ahead, "index": index})
+    known = whole.until(180)
+    forecaster = fit(known, COLUMNS)
+    other = with_other_future(whole, 180).until(180)
+    assert_same_bits(arrays(predict(forecaster, known)), arrays(predict(fit(other, COLUMNS), other)))
+    for name in whole.ahead:
+        columns = {key: values.copy() for key, values in whole.ahead.items()}
+        columns[name][:, 184] = 1 - columns[name][:, 184]
+        moved = predict(forecaster, replace(known, ahead=columns)).point != predict(forecaster, known).point
+        assert moved[:, 4].all() and not np.delete(moved, 4, axis=1).any()
+    with pytest.raises(BowerbirdError, match="column promotion is known to"):
+        predict(forecaster, whole)
+
+
+def test_rolling_forecasts_read_the_columns_as_each_origin_knew_them(tmp_path):
+    whole = promoted(n_days=60)
+    columns = {**whole.ahead, "index": np.random.default_rng(0).normal(size=whole.demand.shape).cumsum(axis=1)}
+    known = replace(whole, ahead=columns).until(60)
+    forecaster = fit(known, COLUMNS)
+    rolling = predict_rolling(forecaster, known, 30)
+    for origin in (30, 45, 60):
+        np.testing.assert_allclose(
+            rolling.point[:, origin - 30], predict(forecaster, known.until(origin)).point, rtol=2e-5
+        )
+    again = load(save(forecaster, tmp_path / "forecaster.zip"))
+    assert_same_bits(arrays(predict(again, known)), arrays(predict(forecaster, known)))
+
+
+def test_an_effect_is_the_slope_of_least_squares_on_the_days_so_far():
+    panel = promoted(n_days=120, n_series=3)
+    known, flag = panel.until(120), panel.ahead["promotion"]
+    found = learn_effects(known, 10)
+    for day in (60, 119):
+        of_series = []
+        for row in range(3):
+            x, ratio = [], []
+            for t in range(1, day + 1):
+                quiet = np.where(flag[row, :t] == 1, np.nan, panel.demand[row, :t])  # the days without a promotion
+                if not np.isnan(quiet).all():
+                    x.append(flag[row, t])
+                    ratio.append(min(panel.demand[row, t] / running_level(quiet[None])[0, -1], np.exp(3)))
+            of_series.append((np.array(x), np.array(ratio)))
+        s_xx = [((x - x.mean()) ** 2).sum() for x, _ in of_series]
+        s_xr = [((x - x.mean()) * (ratio - ratio.mean())).sum() for x, ratio in of_series]
+        for row, (x, ratio) in enumerate(of_series):
+            slope = (s_xr[row] + 8 * sum(s_xr) / sum(s_xx)) / (s_xx[row] + 8)  # 8 days of the effect over all series
+            usual = ratio.mean() - slope * x.mean()
+            np.testing.assert_allclose(found.effect[row, day, 0], np.log1p(slope / usual), rtol=1e-9)
+    quiet = flag[:, :120] == 0
+    np.testing.assert_array_equal(found.without(known.demand)[quiet], known.demand[quiet])
+
+
+def weekly(n_series=14, n_weeks=120, missing=0.05) -> Panel:
+    daily = random_panel(n_series, n_weeks, missing)
+    return replace(daily, dates=WEEKLY.dates(pd.Timestamp("2020-01-06"), n_weeks), events={})
+
+
+def test_weekly_inputs_are_those_of_pandas():
+    panel = weekly()
+    demand = pd.DataFrame(panel.demand.T)  # (n_weeks, n_series)
+
+    def rolling(weeks, statistic):
+        return getattr(demand.rolling(weeks, min_periods=1), statistic)()
+
+    level = sum(rolling(weeks, "median") for weeks in (4, 8, 13)) + demand.ewm(alpha=0.2, ignore_na=True).mean()
+    level = (level / 4).where(demand.notna()).ffill().fillna(0).clip(lower=0.1)
+    data = gather(panel, 8)
+    np.testing.assert_allclose(data.level.numpy().T, level, rtol=1e-5)
+    expected = {"last weeks": [demand, rolling(2, "mean")], "last month": [rolling(4, "mean"), rolling(4, "median")],
+                "last half-year": [rolling(26, "mean"), rolling(26, "median")]}  # fmt: skip
+    for name, parts in expected.items():
+        columns = [column for column, group in enumerate(data.names) if group == name]
+        for column, part in zip(columns, parts, strict=True):
+            part = np.log1p(part / level).where(demand.notna()).ffill().fillna(0)
+            np.testing.assert_allclose(data.daily[:, :, column].numpy().T, part, rtol=1e-4, atol=1e-6)
+    assert data.calendar.shape == (128, 4)
+
+
+def test_a_weekly_forecast_is_of_the_next_weeks():
+    panel = weekly()
+    forecast = predict(fit(panel, replace(SMALL, horizon=8)), panel)
+    assert forecast.dates.equals(panel.dates_ahead(8)) and (np.diff(forecast.dates.to_numpy()) == WEEKLY.step).all()
 
 
 # ---- randomness -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import promoted
 from test_forecaster import random_panel
 
 from bowerbird.forecaster import Settings, fit, predict
@@ -53,6 +54,13 @@ def test_together_is_one_by_one_dropout_and_all(panel, generation):
         assert not forecaster.networks[0].training
     moved = fit_population(panel, generation[:1], seed=4)[0]
     assert np.abs(weights(moved)[-1] - weights(together[0])[-1]).max() > 1e-3  # the tolerance tells seeds apart
+
+
+def test_together_is_one_by_one_with_columns_known_ahead():
+    panel = promoted(n_days=60)
+    known = replace(panel, ahead=panel.ahead | {"index": np.cumsum(np.ones(panel.demand.shape), axis=1) % 9}).until(60)
+    for forecaster, settings in zip(fit_population(known, GENERATION[1:3], seed=3), GENERATION[1:3], strict=True):
+        assert_alike(forecaster, fit(known, settings, seed=3), known)
 
 
 def test_what_cannot_be_stacked_is_trained_apart(panel):

@@ -21,6 +21,7 @@ class Frequency:
     step: pd.Timedelta
     season: int  # after which demand repeats
     windows: tuple[int, ...]  # of running means and medians, from short to long
+    horizon: int  # of a forecast, where none is chosen
     features: tuple[str, ...]  # of the calendar
 
     def dates(self, first: pd.Timestamp, periods: int) -> pd.DatetimeIndex:
@@ -31,13 +32,13 @@ class Frequency:
         """Indicators of the weekday, or two waves over the year (n_dates, n_features)."""
         if self.season == 7:
             return np.eye(7)[dates.day_of_week]
-        angle = 2 * np.pi * (dates.dayofyear.to_numpy() + 3) / 365.25  # the middle of the week
+        angle = 2 * np.pi * (dates.day_of_year.to_numpy() + 3) / 365.25  # the middle of the week
         return np.column_stack([wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)])
 
 
-DAILY = Frequency("day", pd.Timedelta(days=1), 7, (3, 7, 14, 21, 28), tuple(f"weekday_{day}" for day in range(7)))
+DAILY = Frequency("day", pd.Timedelta(days=1), 7, (3, 7, 14, 21, 28), 15, tuple(f"weekday_{day}" for day in range(7)))
 WEEKLY = Frequency(
-    "week", pd.Timedelta(days=7), 52, (2, 4, 8, 13, 26), ("year_sin", "year_cos", "half_year_sin", "half_year_cos")
+    "week", pd.Timedelta(days=7), 52, (2, 4, 8, 13, 26), 8, ("year_sin", "year_cos", "half_year_sin", "half_year_cos")
 )
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import DAILY, Frequency, Panel
+from bowerbird.forecaster.level import LEAST, fill_missing, held, learn_effects, moving, running_level
 
 CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")  # those of them that the data have
-LEAST = 0.1  # units a day; no level is lower
 N_OWN = 10  # daily inputs of the series itself
+SPANS = {"day": ("last days", "last week", "last month"), "week": ("last weeks", "last month", "last half-year")}
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,8 @@ class Inputs:
     daily: Tensor  # (n_series, n_days, n_daily): own, context, clusters
     level: Tensor  # (n_series, n_days) running level, units a day
     calendar: Tensor  # (n_days + horizon, n_features) of the days read and of the days after them
+    ahead: Tensor  # (n_series, n_days, horizon, 2 n_columns) the columns known ahead, see `Effects.ahead`
     names: tuple[str, ...]  # the group of each daily input
-
-
-def running_level(demand: np.ndarray) -> np.ndarray:
-    """Level of demand up to each day: mean of the medians of 7, 14 and 21 days and of exponential smoothing (0.2).
-
-    Medians do not follow a spike, smoothing sees the sales of a series that rarely sells. A missing day leaves the
-    level where it was. (n_series, n_days), units a day, at least LEAST.
-    """
-    parts = [_moving(bottleneck.move_median, demand, window) for window in (7, 14, 21)]
-    parts.append(pd.DataFrame(demand.T).ewm(alpha=0.2, ignore_na=True).mean().to_numpy().T)
-    return np.maximum(_held(sum(parts) / len(parts), ~np.isnan(demand)), LEAST)
-
-
-def fill_missing(demand: np.ndarray) -> np.ndarray:
-    """Demand with missing days at the running level: an unknown day is no day without sales (n_series, n_days)."""
-    return np.where(np.isnan(demand), running_level(demand), demand)
 
 
 def cluster_curves(panel: Panel) -> np.ndarray:
@@ -51,56 +37,62 @@ def cluster_curves(panel: Panel) -> np.ndarray:
     >>> cluster_curves(Panel(pd.DataFrame({"product_no": ["p"]}), dates, np.array([[3, 3, np.nan]]))).round(3)
     array([[1.386, 1.386, 1.386]])
     """
-    return np.log1p(fill_missing(panel.demand))
+    return np.log1p(fill_missing(panel.demand, panel.frequency))
 
 
-def own_inputs(demand: np.ndarray, level: np.ndarray) -> dict[str, list[np.ndarray]]:
+def own_inputs(demand: np.ndarray, level: np.ndarray, frequency: Frequency = DAILY) -> dict[str, list[np.ndarray]]:
     """Each series' own known days relative to its level: name of the group -> arrays (n_series, n_days)."""
 
     def relative(values) -> np.ndarray:
         return np.log1p(values / level)
 
-    mean = {window: relative(_moving(bottleneck.move_mean, demand, window)) for window in (3, 7, 28)}
-    median = {window: relative(_moving(bottleneck.move_median, demand, window)) for window in (7, 28)}
-    deviation = _moving(partial(bottleneck.move_std, ddof=1), demand, 14)
-    constant = _moving(bottleneck.move_max, demand, 14) == _moving(bottleneck.move_min, demand, 14)
+    few, week, fortnight, _, month = frequency.windows  # 3, 7, 14, 21 and 28 days
+    mean = {window: relative(moving(bottleneck.move_mean, demand, window)) for window in (few, week, month)}
+    median = {window: relative(moving(bottleneck.move_median, demand, window)) for window in (week, month)}
+    deviation = moving(partial(bottleneck.move_std, ddof=1), demand, fortnight)
+    constant = moving(bottleneck.move_max, demand, fortnight) == moving(bottleneck.move_min, demand, fortnight)
     spread = relative(np.where(constant, 0.0, deviation))  # exactly 0, where rounding would leave a trace
     known = ~np.isnan(demand)
-    idle = _moving(bottleneck.move_mean, np.where(known, demand == 0, np.nan), 14)
+    idle = moving(bottleneck.move_mean, np.where(known, demand == 0, np.nan), fortnight)
+    names = SPANS[frequency.word]
     groups = {
-        "last days": [relative(demand), mean[3]],
-        "last week": [mean[7], median[7]],
-        "last month": [mean[28], median[28]],
+        names[0]: [relative(demand), mean[few]],
+        names[1]: [mean[week], median[week]],
+        names[2]: [mean[month], median[month]],
         "level": [np.log(level)],
         "idle and missing days": [idle],
         "spread": [spread],
     }
-    groups = {name: [_held(array, known) for array in arrays] for name, arrays in groups.items()}
+    groups = {name: [held(array, known) for array in arrays] for name, arrays in groups.items()}
     groups["idle and missing days"].append(known * 1.0)
     return groups
 
 
-def context_inputs(series: pd.DataFrame, demand: np.ndarray, level: np.ndarray) -> dict[str, list[np.ndarray]]:
+def context_inputs(
+    series: pd.DataFrame, demand: np.ndarray, level: np.ndarray, frequency: Frequency = DAILY
+) -> dict[str, list[np.ndarray]]:
     """How the *other* series of the same product, seller, category and warehouse move: arrays (n_series, n_days)."""
+    few, week, fortnight, _, month = frequency.windows
     known = ~np.isnan(demand)
     filled = np.where(known, demand, level)
     groups = {}
     for column in [column for column in CONTEXT if column in series]:
         totals = pd.DataFrame(filled).groupby(series[column].to_numpy()).transform("sum").to_numpy()
         others = np.maximum((totals - filled).round(6), 0.0)
-        mean = {w: np.maximum(_moving(bottleneck.move_mean, others, w), 0.0) + LEAST for w in (3, 7, 14, 28)}
-        ratios = (others + LEAST) / mean[14], mean[3] / mean[14], mean[7] / mean[28]
+        mean = {w: np.maximum(moving(bottleneck.move_mean, others, w), 0.0) + LEAST for w in frequency.windows}
+        ratios = (others + LEAST) / mean[fortnight], mean[few] / mean[fortnight], mean[week] / mean[month]
         groups[f"others of {column.removesuffix('_no')}"] = [
-            _held(np.clip(np.log(ratio), -2, 2), known) for ratio in ratios
+            held(np.clip(np.log(ratio), -2, 2), known) for ratio in ratios
         ]
     return groups
 
 
 def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, device="cpu") -> Inputs:
     """The panel's inputs as tensors on the device; all but the clusters' are made once a panel."""
-    level, daily, names = _own_and_context(_ByContent(panel))
+    level, daily, names, ahead = _own_and_context(_ByContent(panel), horizon if panel.ahead else 0)
     if not context:
-        daily, names = daily[:, :, :N_OWN], names[:N_OWN]
+        n_own = N_OWN + 2 * len(panel.ahead)
+        daily, names = daily[:, :, :n_own], names[:n_own]
     if mixture is not None:
         curves = np.log1p(np.where(np.isnan(panel.demand), level, panel.demand))
         posterior = mixture.predict_proba_by_day(curves)  # (n_series, n_days, K)
@@ -115,7 +107,8 @@ def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, devic
     def single(array) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=device)
 
-    return Inputs(single(panel.demand), single(daily), single(level), single(panel.calendar(horizon)), names)
+    arrays = (single(array) for array in (panel.demand, daily, level, panel.calendar(horizon), ahead))
+    return Inputs(*arrays, names)
 
 
 def panel_digest(panel: Panel, *more) -> str:
@@ -142,20 +135,19 @@ class _ByContent:
 
 
 @lru_cache(maxsize=4)  # the ladder forecasts from four origins
-def _own_and_context(known: _ByContent) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Running level (n_series, n_days), inputs (n_series, n_days, n_inputs) in single precision, names."""
-    demand = known.panel.demand
-    level = running_level(demand)
-    groups = own_inputs(demand, level) | context_inputs(known.panel.series, demand, level)
+def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], np.ndarray]:
+    """Running level (n_series, n_days), inputs (n_series, n_days, n_inputs) in single precision, names, and `ahead`.
+
+    Where columns are known ahead, level and inputs are those of demand without their effects.
+    """
+    panel, demand, frequency = known.panel, known.panel.demand, known.panel.frequency
+    columns, ahead = {}, np.empty((*demand.shape, horizon, 0))
+    if panel.ahead:
+        effects = learn_effects(panel, horizon)
+        demand, ahead = effects.without(demand), effects.ahead(horizon)
+        columns["known ahead"] = [*np.moveaxis(effects.today(), 2, 0), *np.moveaxis(effects.effect, 2, 0)]
+    level = running_level(demand, frequency)
+    groups = own_inputs(demand, level, frequency) | columns
+    groups |= context_inputs(panel.series, demand, level, frequency)
     daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2, dtype=np.float32)
-    return level, daily, tuple(name for name, arrays in groups.items() for _ in arrays)
-
-
-def _moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
-    """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
-    return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)
-
-
-def _held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
-    return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
+    return level, daily, tuple(name for name, arrays in groups.items() for _ in arrays), ahead

@@ -215,6 +215,11 @@ def bounded(output: Tensor) -> Tensor:
     return LOG_LIMIT * torch.tanh(output / LOG_LIMIT)
 
 
+def column_effects(weights: Tensor, known: Tensor) -> Tensor:
+    """Log effect of the columns known ahead (..., horizon); weights are (..., n_ahead), a set for each origin."""
+    return bounded((known @ weights[..., None])[..., 0])
+
+
 def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, dispersion and extra zeros (..., horizon) that the head's numbers (..., 3 horizon) stand for."""
     shift, spread, inflation = output.unflatten(-1, (3, -1)).unbind(-2)
@@ -225,7 +230,7 @@ def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Ten
 class Network(nn.Module):
     """A cell over the days, and a head that forecasts `horizon` days from every day."""
 
-    def __init__(self, settings: Settings, n_inputs: int, n_calendar: int):
+    def __init__(self, settings: Settings, n_inputs: int, n_calendar: int, n_ahead: int = 0):
         super().__init__()
         self.horizon = settings.horizon
         self.register_buffer("mean", torch.zeros(n_inputs))
@@ -244,8 +249,13 @@ class Network(nn.Module):
         for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
+        if n_ahead:  # ... times the past effects of the columns known ahead, the second half of them
+            self.ahead = nn.Linear(n_read, n_ahead)
+            nn.init.zeros_(self.ahead.weight)
+            nn.init.zeros_(self.ahead.bias[: n_ahead // 2])
+            nn.init.ones_(self.ahead.bias[n_ahead // 2 :])
 
-    def forward(self, daily: Tensor, level: Tensor, calendar: Tensor, origins: slice) -> Ahead:
+    def forward(self, daily: Tensor, level: Tensor, calendar: Tensor, known: Tensor, origins: slice) -> Ahead:
         """Forecast from the days in `origins`; the arguments are those of `Inputs`, for a batch of series."""
         days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
         hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
@@ -254,6 +264,8 @@ class Network(nn.Module):
             effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
             ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
             log_point = torch.log(level[:, origins, None]) + ahead + bounded(self.point(read))
+            if known.shape[3]:
+                log_point = log_point + column_effects(self.ahead(read), known[:, origins])
             # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
             # spikes that an absolute error leaves alone
             mean, dispersion, zero = distribution(log_point.detach(), self.distribution(read.detach()))

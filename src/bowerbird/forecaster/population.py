@@ -163,6 +163,9 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
     ahead = effect[:, 1:].unfold(1, task.targets.shape[2], 1)[:, origins]  # (M, O, h)
     point = _linear(members, data, read, [network.point for network in networks])  # (M, B, O, h)
     log_point = torch.log(level[..., None]) + ahead[:, None] + lstm.bounded(point)
+    if data.ahead.shape[3]:
+        columns = _linear(members, data, read, [network.ahead for network in networks])  # (M, B, O, n_ahead)
+        log_point = log_point + lstm.column_effects(columns, data.ahead[rows][:, :, origins])
 
     actual = task.targets[rows]  # (M, B, O, h)
     known = ~actual.isnan()

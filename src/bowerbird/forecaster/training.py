@@ -145,7 +145,8 @@ def begin(settings: Settings, mixture: PolynomialRegressionMixture | None, devic
 def initial_network(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Network:
     """The forecaster's network number `member` before its training; torch's random numbers go on from there."""
     torch.manual_seed(np.random.SeedSequence([seed, member]).generate_state(1)[0].item())
-    network = Network(forecaster.settings, data.daily.shape[2], data.calendar.shape[1]).to(forecaster.device)
+    sizes = data.daily.shape[2], data.calendar.shape[1], data.ahead.shape[3]
+    network = Network(forecaster.settings, *sizes).to(forecaster.device)
     flat = data.daily[:, forecaster.settings.warm_up :].reshape(-1, data.daily.shape[2])
     network.mean, network.sd = flat.mean(dim=0), flat.std(dim=0) + 1e-3
     return network
@@ -194,7 +195,7 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
 
     def loss_of(rows: Tensor) -> Tensor:
         rows = rows[0]
-        outputs = network(data.daily[rows], data.level[rows], data.calendar, origins)
+        outputs = network(data.daily[rows], data.level[rows], data.calendar, data.ahead[rows], origins)
         relative = by_volume[rows] / data.level[rows][:, origins, None]
         return _loss(targets[rows], outputs, by_origin, relative, settings)[None]
 
@@ -307,7 +308,7 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
     """What all networks together forecast; arrays (n_series, n_origins, horizon)."""
     with torch.no_grad():
         outputs = [
-            [x.double().cpu().numpy() for x in net(data.daily, data.level, data.calendar, origins)]
+            [x.double().cpu().numpy() for x in net(data.daily, data.level, data.calendar, data.ahead, origins)]
             for net in forecaster.networks
         ]
     mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
@@ -363,7 +364,8 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         settings = Settings(**kept["settings"])
         networks = []
         for state in kept["networks"]:
-            network = Network(settings, len(state["mean"]), state["calendar.weight"].shape[1]).to(device).eval()
+            sizes = len(state["mean"]), state["calendar.weight"].shape[1], len(state.get("ahead.bias", ()))
+            network = Network(settings, *sizes).to(device).eval()
             network.load_state_dict(state)
             networks.append(network)
         mixture = kept["mixture"] and PolynomialRegressionMixture.from_dict(kept["mixture"])

@@ -105,7 +105,7 @@ def past_errors(
     """
     levels, errors = [], []
     for origin in origins:
-        level = running_level(panel.demand[:, :origin])[:, -1]
+        level = running_level(panel.demand[:, :origin], panel.frequency)[:, -1]
         error = actual_demand(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
         whole = ~np.isnan(error).any(axis=1)
         levels.append(level[whole])
@@ -192,7 +192,7 @@ def _simulations(
         if not whole.any():
             raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
         opening, prices = (np.broadcast_to(values, len(whole))[whole] for values in (opening_stock, price))
-        actual, level = actual[whole], running_level(panel.demand[:, :origin])[whole, -1]
+        actual, level = actual[whole], running_level(panel.demand[:, :origin], panel.frequency)[whole, -1]
         paths = {PERFECT: (_sellable(actual, opening, lead_time) if lost_sales else actual)[:, None]}
         paths |= {name: by_origin[origin][whole] for name, by_origin in (own_paths or {}).items()}
         for method in methods:

@@ -1,0 +1,135 @@
+"""The running level of demand, and what columns known ahead, such as promotions, do to demand about it.
+
+The effect of a column is learnt day by day, from that day and the days before it: the log of demand on days with a 1
+over demand on other days or, where a column holds other numbers, the change of demand by a standard deviation of it.
+"""
+
+from dataclasses import dataclass
+
+import bottleneck
+import numpy as np
+import pandas as pd
+
+from bowerbird.data.panel import DAILY, Frequency, Panel
+
+LEAST = 0.1  # units a day; no level is lower
+SHRINKAGE = 8.0  # days with a promotion that weigh as much as the effect over all series
+LARGEST_EFFECT = 3.0  # of the log
+LARGEST_INPUT = 4.0  # spreads
+
+
+def running_level(demand: np.ndarray, frequency: Frequency = DAILY) -> np.ndarray:
+    """Level of demand up to each day: mean of the medians of 7, 14 and 21 days and of exponential smoothing (0.2).
+
+    Medians do not follow a spike, smoothing sees the sales of a series that rarely sells. A missing day leaves the
+    level where it was. (n_series, n_days), units a day, at least LEAST. Weekly the medians are of 4, 8 and 13 weeks.
+    """
+    parts = [moving(bottleneck.move_median, demand, window) for window in frequency.windows[1:4]]
+    parts.append(pd.DataFrame(demand.T).ewm(alpha=0.2, ignore_na=True).mean().to_numpy().T)
+    return np.maximum(held(sum(parts) / len(parts), ~np.isnan(demand)), LEAST)
+
+
+def fill_missing(demand: np.ndarray, frequency: Frequency = DAILY) -> np.ndarray:
+    """Demand with missing days at the running level: an unknown day is no day without sales (n_series, n_days)."""
+    return np.where(np.isnan(demand), running_level(demand, frequency), demand)
+
+
+def moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
+    """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
+    return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)
+
+
+def held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
+    return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
+
+
+# ---- columns known ahead ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Effects:
+    """A panel's columns known ahead and their effects; day t's effects rest on demand up to t alone."""
+
+    values: np.ndarray  # (n_series, n_days + horizon, n_columns)
+    usual: np.ndarray  # (n_series, n_days, n_columns) running mean of a column; 0 for one of 0 and 1
+    spread: np.ndarray  # (n_days, n_columns) standard deviation about it so far; 1 for one of 0 and 1
+    effect: np.ndarray  # (n_series, n_days, n_columns) of the log of demand, for a column one spread above usual
+
+    def seen_from(self, day: int, steps) -> np.ndarray:
+        """The columns `steps` days after a day, in spreads above usual (n_series, n_steps, n_columns)."""
+        above = np.nan_to_num(self.values[:, day + np.asarray(steps)] - self.usual[:, day, None])
+        return np.clip(above / self.spread[day], -LARGEST_INPUT, LARGEST_INPUT)
+
+    def expected(self, day: int, steps) -> np.ndarray:
+        """Factor of demand that the columns' past effects let expect (n_series, n_steps)."""
+        return np.exp(self._bounded((self.effect[:, day, None] * self.seen_from(day, steps)).sum(axis=2)))
+
+    def today(self) -> np.ndarray:
+        """The columns of each day itself, in spreads above usual (n_series, n_days, n_columns)."""
+        above = np.nan_to_num(self.values[:, : self.usual.shape[1]] - self.usual)
+        return np.clip(above / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
+
+    def ahead(self, horizon: int) -> np.ndarray:
+        """From every day, the columns of the days ahead and, after them, their log effects so far.
+
+        Returns an array (n_series, n_days, horizon, 2 n_columns).
+        """
+        n_days, steps = self.usual.shape[1], np.arange(1, horizon + 1)
+        columns = [np.stack([self.seen_from(day, steps) for day in range(n_days)], axis=1)]
+        columns.append(self._bounded(columns[0] * self.effect[:, :, None]))
+        return np.concatenate(columns, axis=3)
+
+    def without(self, demand: np.ndarray) -> np.ndarray:
+        """Demand as it would have been with all columns as usual (n_series, n_days)."""
+        return demand / np.exp(self._bounded((self.effect * self.today()).sum(axis=2)))
+
+    @staticmethod
+    def _bounded(effect: np.ndarray) -> np.ndarray:
+        return np.clip(effect, -LARGEST_EFFECT, LARGEST_EFFECT)
+
+
+def flags(panel: Panel) -> list[str]:
+    """The columns known ahead that hold 0 and 1 alone."""
+    return [name for name, values in panel.ahead.items() if np.isin(np.nan_to_num(values), (0, 1)).all()]
+
+
+def learn_effects(panel: Panel, horizon: int) -> Effects:
+    """Learn the effects of a panel's columns, which must be known `horizon` days ahead."""
+    demand, values = panel.demand, panel.known_ahead(horizon)
+    of_flags = np.array([name in flags(panel) for name in panel.ahead], dtype=bool)
+    usual = np.zeros((*demand.shape, len(panel.ahead)))
+    for column in np.flatnonzero(~of_flags):
+        past = values[:, : panel.n_days, column]
+        usual[:, :, column] = bottleneck.move_mean(past, min(panel.frequency.windows[-1], panel.n_days), 1, axis=1)
+    above = np.nan_to_num(values[:, : panel.n_days] - usual)
+    days = np.arange(1, panel.n_days + 1)[:, None]
+    spread = np.sqrt((above**2).mean(axis=0).cumsum(axis=0) / days)
+    spread = np.where(of_flags, 1.0, np.where(spread > 1e-9, spread, np.inf))  # a constant column says nothing
+
+    # Demand over the level before it; the level is that of the days without a promotion, once there has been one
+    promoted = (above[:, :, of_flags] > 0).any(axis=2)  # (n_series, n_days)
+    level = running_level(np.where(promoted, np.nan, demand), panel.frequency)
+    begun = np.cumsum(~promoted & ~np.isnan(demand), axis=1) > 0
+    ratio = np.full(demand.shape, np.nan)
+    ratio[:, 1:] = np.where(begun[:, :-1], demand[:, 1:] / level[:, :-1], np.nan)
+    ratio = np.minimum(ratio, np.exp(LARGEST_EFFECT))
+    effect = np.stack([_running_effect(above[:, :, c] / spread[:, c], ratio) for c in range(len(of_flags))], axis=2)
+    return Effects(values, usual, spread, np.where(of_flags, np.log1p(effect), effect))
+
+
+def _running_effect(x: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Change of the ratio by one of x, over the ratio where x is 0, from the days so far (n_series, n_days).
+
+    The slope of least squares, drawn to that of all series as by SHRINKAGE days.
+    """
+    known = ~np.isnan(ratio)
+    n, sum_x, sum_xx, sum_r, sum_xr = (
+        np.cumsum(np.where(known, part, 0.0), axis=1) for part in (1.0, x, x * x, ratio, x * ratio)
+    )
+    n = np.maximum(n, 1)
+    s_xx, s_xr = sum_xx - sum_x**2 / n, sum_xr - sum_x * sum_r / n
+    of_all = s_xr.sum(axis=0) / np.maximum(s_xx.sum(axis=0), 1.0)  # (n_days,)
+    slope = (s_xr + SHRINKAGE * of_all) / (s_xx + SHRINKAGE)
+    usual = np.maximum((sum_r - slope * sum_x) / n, 0.1)
+    return np.clip(slope / usual, -0.95, np.exp(LARGEST_EFFECT))
