@@ -11,7 +11,7 @@ import pytest
 from conftest import panel_of
 
 from bowerbird import metrics
-from bowerbird.data.panel import Panel, build_panel
+from bowerbird.data.panel import WEEKLY, Panel, build_panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation import baselines
 from bowerbird.evaluation.baselines import exponential_smoothing, recent_mean, recent_median
@@ -23,14 +23,20 @@ from bowerbird.evaluation.ladder import (
     all_methods,
     average,
     denoised,
+    ensembles,
+    flag_methods,
     make_forecasts,
+    neural_methods,
     on_demand,
     protocols,
     recent_distribution,
+    rows_of,
     simple_methods,
+    with_ensembles,
 )
 from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
 from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences
+from bowerbird.forecaster import Settings
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
 
@@ -70,6 +76,16 @@ def test_protocols_of_the_issue():
     assert protocols(100)["R"].origins == (55, 70, 85)
     with pytest.raises(ParameterError, match="at least 73"):
         protocols(72)
+
+
+def test_protocols_end_at_the_panels_end_for_any_horizon():
+    assert [*protocols(165, 8).values()] == [
+        Protocol("P8", (157,), 8), Protocol("P25", (140,), 25), Protocol("R", (141, 149, 157), 8),
+    ]  # fmt: skip
+    assert protocols(365)["P15%"] == Protocol("P15%", (310,), 55)
+    assert protocols(52, 8)["R"].origins[0] == 28
+    with pytest.raises(ParameterError, match="at least 52"):
+        protocols(51, 8)
 
 
 def test_forecasters_see_the_past_alone_and_shared_origins_once():
@@ -291,6 +307,44 @@ def test_the_issues_rows_on_the_original_attachments(original):
 def test_every_method_can_go_to_another_process():
     for method in all_methods(seeds=(0,)):
         assert pickle.loads(pickle.dumps(method)).name == method.name
+
+
+def weekly(n_weeks=80) -> Panel:
+    data = panel(14, n_weeks)
+    flag = np.random.default_rng(0).random((14, n_weeks + 8)) < 0.2
+    return replace(
+        data, dates=WEEKLY.dates(pd.Timestamp("2021-01-04"), n_weeks), ahead={"a flag, [0 or 1]": flag * 1.0}, events={}
+    )
+
+
+@pytest.mark.filterwarnings("ignore")  # of series too short for a model
+def test_every_row_of_the_ladder_forecasts_weeks():
+    pytest.importorskip("statsforecast")
+    pytest.importorskip("lightgbm")
+    data, settings = weekly(), Settings(epochs=1, hidden_size=4, warm_up=8)
+    methods = all_methods((0,), WEEKLY, 8) + flag_methods(data) + neural_methods(settings, (0,), frequency=WEEKLY)
+    some = [protocols(80, 8)["R"]]
+    forecasts = with_ensembles(make_forecasts(data, methods, some), WEEKLY)
+    names = {key.method for key in forecasts}
+    assert names > {"median by flag", *vars(rows_of(WEEKLY)).values(), *ensembles(WEEKLY)}
+    assert not any("28" in name or name.endswith(" 7") for name in names)
+    table = ladder_table(data, forecasts, some, methods, n_draws=2).set_index("method")
+    assert np.isfinite(table["1-WMAPE"]).all()
+    last = data.demand[:, 72 - 13 : 72]
+    point = forecasts["median 13 weeks", 72, 8, 0].point
+    np.testing.assert_array_equal(point, np.repeat(np.median(last, axis=1)[:, None], 8, axis=1))
+    naive = forecasts["seasonal naive 52 weeks", 72, 8, 0].point
+    np.testing.assert_array_equal(naive, data.demand[:, 72 - 52 : 72 - 44])
+
+
+def test_a_median_for_days_with_a_promotion_and_one_for_the_others():
+    demand = np.array([[1, 1, 9, 2, 7, np.nan], [1, 2, 3, 4, 5, 6]])
+    flagged = np.array([[0, 0, 1, 0, 1, 0, 1, 0], [0] * 8])
+    found = baselines.median_by_flag(demand, 2, flagged, days=3)
+    np.testing.assert_array_equal(found, [[8, 1], [5, 5]])
+    # a series that never had a promotion is forecast by its recent median on one
+    np.testing.assert_array_equal(baselines.median_by_flag(demand, 2, 1 - flagged, days=3)[1], [5, 5])
+    assert flag_methods(panel()) == []
 
 
 def test_forecasts_that_other_code_made_are_made_again(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import panel_of
+from conftest import panel_of, promoted
 from sklearn.linear_model import QuantileRegressor
 
 from bowerbird import metrics
@@ -444,6 +444,23 @@ def test_linear_lags_learn_from_the_known_days_alone():
     quiet[:, -40:] = NAN  # no known day among the last 28
     for units in (flat, quiet):
         np.testing.assert_allclose(LinearLags()(panel_of(units), 7), 10)  # every known day says so
+
+
+@pytest.mark.parametrize("model", [BOOSTING, TreeRegression(smallest_leaf=50, **QUICK), LinearLags()])
+def test_regressions_that_know_the_promotion_beat_themselves_without_it(model):
+    pytest.importorskip("lightgbm")
+    whole = promoted()
+    known, actual = whole.until(180), whole.demand[:, 180:]
+    with_it, without = (
+        metrics.one_minus_wmape(actual, model(each, 10, seed=0)) for each in (known, replace(known, ahead={}))
+    )
+    assert with_it > without + 0.05
+    later = replace(whole, demand=np.where(np.arange(190) < 180, whole.demand, 1e4)).until(180)
+    np.testing.assert_array_equal(model(later, 10, seed=0), model(known, 10, seed=0))
+    flag = whole.ahead["promotion"].copy()
+    flag[:, 184] = 1 - flag[:, 184]
+    moved = model(replace(known, ahead={"promotion": flag}), 10, seed=0) != model(known, 10, seed=0)
+    assert moved[:, 4].mean() > 0.8 and not np.delete(moved, 4, axis=1).any()
 
 
 # ---- statsforecast, optional libraries, document 002 ----------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 Each is a function f(demand (n_series, n_days), horizon) of the demand before the origin, and returns the days after it,
 (n_series, horizon), in units a day. Missing days (NaN) are skipped: a window without a known day ends at the last known
-one. A series that was never observed is forecast as zero.
+one. A series that was never observed is forecast as zero. Of a weekly panel the days are weeks: the defaults are those
+of days, and the ladder gives the others.
 """
 
 from functools import partial
@@ -13,9 +14,6 @@ from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
 
 LONGEST = 10_000  # days of a forecast
-VALIDATION_DAYS = 15  # of each past stretch that chooses a window or a weight
-WINDOWS = (7, 14, 21, 28)  # days over which `best_window_median` takes medians
-WEEK = 7
 
 
 def zero(demand, horizon: int) -> np.ndarray:
@@ -40,33 +38,51 @@ def recent_median(demand, horizon: int, days: int = 21) -> np.ndarray:
     return _flat(np.nanmedian(np.where(unknown, 0, recent), axis=1), horizon)
 
 
-def best_window_median(demand, horizon: int) -> np.ndarray:
+def best_window_median(demand, horizon: int, windows=(7, 14, 21, 28), stretch: int = 15) -> np.ndarray:
     """Each series' median over the window that would have forecast its own last 45 days best, 15 days at a time."""
     demand = _table(demand)
-    errors = np.zeros((len(WINDOWS), len(demand)))
-    for origin, actual in past_stretches(demand, 3, 1):
-        for row, days in enumerate(WINDOWS):
-            error = np.abs(actual - recent_median(demand[:, :origin], VALIDATION_DAYS, days))
+    errors = np.zeros((len(windows), len(demand)))
+    for origin, actual in past_stretches(demand, 3, 1, stretch):
+        for row, days in enumerate(windows):
+            error = np.abs(actual - recent_median(demand[:, :origin], stretch, days))
             errors[row] += np.nansum(error, axis=1)
-    candidates = np.stack([recent_median(demand, horizon, days) for days in WINDOWS])  # (n_windows, n_series, horizon)
+    candidates = np.stack([recent_median(demand, horizon, days) for days in windows])  # (n_windows, n_series, horizon)
     return candidates[errors.argmin(axis=0), np.arange(len(demand))]
 
 
-def seasonal_naive(demand, horizon: int) -> np.ndarray:
+def seasonal_naive(demand, horizon: int, season: int = 7) -> np.ndarray:
     """The last known day of the same weekday; the historical mean when no such day is known."""
-    last = np.repeat(_mean(demand)[:, None], WEEK, axis=1)  # (n_series, 7)
-    for week in np.moveaxis(_weeks(demand), 1, 0):
-        last = np.where(np.isnan(week), last, week)
+    last = np.repeat(_mean(demand)[:, None], season, axis=1)  # (n_series, season)
+    for days in np.moveaxis(_seasons(demand, season), 1, 0):
+        last = np.where(np.isnan(days), last, days)
     return _repeat(last, horizon)
 
 
-def seasonal_mean(demand, horizon: int) -> np.ndarray:
+def seasonal_mean(demand, horizon: int, season: int = 7, days: int = 28) -> np.ndarray:
     """Each weekday's share of the historical mean, times the mean of the last 28 days."""
-    weeks, overall = _weeks(demand), _mean(demand)[:, None]  # (n_series, n_weeks, 7), (n_series, 1)
-    by_weekday = np.stack([_mean(weeks[:, :, day]) for day in range(WEEK)], axis=1)  # (n_series, 7)
-    known = ~np.isnan(weeks).all(axis=1) & (overall > 0)
+    seasons, overall = _seasons(demand, season), _mean(demand)[:, None]  # (n_series, n_seasons, season), (n_series, 1)
+    by_weekday = np.stack([_mean(seasons[:, :, day]) for day in range(season)], axis=1)  # (n_series, season)
+    known = ~np.isnan(seasons).all(axis=1) & (overall > 0)
     profile = np.divide(by_weekday, overall, out=np.ones_like(by_weekday), where=known)
-    return _repeat(profile * recent_mean(demand, 1), horizon)
+    return _repeat(profile * recent_mean(demand, 1, days), horizon)
+
+
+def median_by_flag(demand, horizon: int, flagged, days: int = 21) -> np.ndarray:
+    """The median of the last `days` days with a promotion for days with one, and of those without for the others.
+
+    `flagged` (n_series, n_days + horizon) says which days have one. A series that never had one, or was never without,
+    is forecast by the median of the last `days` days.
+    """
+    demand, flagged = _table(demand), np.asarray(flagged, dtype=bool)
+    past, ahead = flagged[:, : demand.shape[1]], flagged[:, demand.shape[1] : demand.shape[1] + horizon]
+    forecast = recent_median(demand, horizon, days)
+    for kind in (False, True):
+        for row in range(len(demand)):
+            like = demand[row, past[row] == kind]
+            like = like[~np.isnan(like)][-days:]
+            if len(like):
+                forecast[row, ahead[row] == kind] = np.median(like)
+    return forecast
 
 
 def exponential_smoothing(demand, horizon: int, alpha: float = 0.1) -> np.ndarray:
@@ -101,9 +117,9 @@ def tsb(demand, horizon: int) -> np.ndarray:
     return _flat(chance * size, horizon)
 
 
-def median_and_smoothing(demand, horizon: int) -> np.ndarray:
+def median_and_smoothing(demand, horizon: int, days: int = 21) -> np.ndarray:
     """Mean of the median of 21 days and of exponential smoothing (0.2), one too low and one too high in sum."""
-    return (recent_median(demand, horizon) + exponential_smoothing(demand, horizon, 0.2)) / 2
+    return (recent_median(demand, horizon, days) + exponential_smoothing(demand, horizon, 0.2)) / 2
 
 
 def best_constant(actual) -> np.ndarray:
@@ -112,31 +128,36 @@ def best_constant(actual) -> np.ndarray:
     return recent_median(actual, actual.shape[1], days=actual.shape[1])
 
 
-STACKED = (
-    *(partial(recent_median, days=days) for days in (7, 14, 21, 28, 56)),
-    *(partial(recent_mean, days=days) for days in (7, 14, 28)),
-    *(partial(exponential_smoothing, alpha=alpha) for alpha in (0.1, 0.2)),
-    croston_sba,
-    historical_mean,
-)
-"""The simple forecasters that `stack` weighs."""
+def stacked(windows: tuple[int, ...]) -> tuple:
+    """Simple forecasters for `stack` to weigh: medians and means over four windows, and others."""
+    short, second, _, long = windows
+    return (
+        *(partial(recent_median, days=days) for days in (*windows, 2 * long)),
+        *(partial(recent_mean, days=days) for days in (short, second, long)),
+        *(partial(exponential_smoothing, alpha=alpha) for alpha in (0.1, 0.2)),
+        croston_sba,
+        historical_mean,
+    )
 
 
-def stack(demand, horizon: int) -> np.ndarray:
+STACKED = stacked((7, 14, 21, 28))
+
+
+def stack(demand, horizon: int, parts: tuple = STACKED, stretch: int = 15) -> np.ndarray:
     """A weighted sum of simple forecasts, never below zero, with the weights of `stack_weights`."""
-    forecasts = np.stack([part(demand, horizon) for part in STACKED], axis=-1)  # (n_series, horizon, n_parts)
-    return np.maximum(forecasts @ stack_weights(demand), 0)
+    forecasts = np.stack([part(demand, horizon) for part in parts], axis=-1)  # (n_series, horizon, n_parts)
+    return np.maximum(forecasts @ stack_weights(demand, parts, stretch), 0)
 
 
-def stack_weights(demand) -> np.ndarray:
+def stack_weights(demand, parts: tuple = STACKED, stretch: int = 15) -> np.ndarray:
     """Weights that were best over the last five stretches of 15 days, drawn a little towards equal ones (n_parts,)."""
     demand = np.asarray(demand, dtype=float)
-    equal = np.full(len(STACKED), 1 / len(STACKED))
-    actual, forecasts = [np.empty(0)], [np.empty((0, len(STACKED)))]
-    for origin, days in past_stretches(demand, 5, 28):
+    equal = np.full(len(parts), 1 / len(parts))
+    actual, forecasts = [np.empty(0)], [np.empty((0, len(parts)))]
+    for origin, days in past_stretches(demand, 5, 28, stretch):
         known = ~np.isnan(days)
         actual.append(days[known])
-        forecasts.append(np.column_stack([part(demand[:, :origin], VALIDATION_DAYS)[known] for part in STACKED]))
+        forecasts.append(np.column_stack([part(demand[:, :origin], stretch)[known] for part in parts]))
     if not np.concatenate(actual).any():  # the past is too short, or empty
         return equal
     return least_absolute_weights(np.concatenate(forecasts), np.concatenate(actual), equal, shrinkage=0.03)
@@ -162,13 +183,13 @@ def least_absolute_weights(forecasts, actual, prior, shrinkage: float) -> np.nda
     return weights
 
 
-def past_stretches(demand: np.ndarray, n: int, least: int):
-    """The last n stretches of 15 days, newest first, each with its origin, which must know `least` days."""
+def past_stretches(demand: np.ndarray, n: int, least: int, stretch: int):
+    """The last n stretches of days, newest first, each with its origin, which must know `least` days."""
     for k in range(1, n + 1):
-        origin = demand.shape[1] - k * VALIDATION_DAYS
+        origin = demand.shape[1] - k * stretch
         if origin < least:
             return
-        yield origin, demand[:, origin : origin + VALIDATION_DAYS]
+        yield origin, demand[:, origin : origin + stretch]
 
 
 def _table(demand) -> np.ndarray:
@@ -204,11 +225,11 @@ def _smooth(values: np.ndarray, alpha: float) -> np.ndarray:
     return np.nan_to_num(level, nan=0.0)
 
 
-def _weeks(demand) -> np.ndarray:
-    """Demand cut into weeks that end on the last day, missing days before the first; (n_series, n_weeks, 7)."""
+def _seasons(demand, season: int) -> np.ndarray:
+    """Demand cut into seasons that end on the last day, missing days before the first (n_series, n_seasons, season)."""
     demand = _table(demand)
-    padding = np.full((len(demand), -demand.shape[1] % WEEK), np.nan)
-    return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, WEEK)
+    padding = np.full((len(demand), -demand.shape[1] % season), np.nan)
+    return np.concatenate([padding, demand], axis=1).reshape(len(demand), -1, season)
 
 
 def _repeat(cycle: np.ndarray, horizon: int) -> np.ndarray:

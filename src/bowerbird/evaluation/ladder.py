@@ -17,14 +17,15 @@ import numpy as np
 from tqdm import tqdm
 
 from bowerbird.code import forecasters_digest
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import DAILY, Frequency, Panel
 from bowerbird.denoise import paper_denoise
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation import baselines
 from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, LinearLags, Statsforecast, TreeRegression
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.inputs import fill_missing, panel_digest
+from bowerbird.forecaster.inputs import panel_digest
+from bowerbird.forecaster.level import fill_missing, flags
 
 SEEDS = (0, 1, 2, 3, 4)
 ORACLE = "oracle (knows the mean)"
@@ -40,16 +41,25 @@ class Protocol:
     horizon: int  # days ahead
 
 
-def protocols(n_days: int = 166) -> dict[str, Protocol]:
-    """P15: the last 15 days. P25: the last 15 % of the days, as in the paper. R: 15 days from each of three origins."""
-    last = n_days - 15
-    if last - 30 < 28:
-        raise ParameterError(f"the panel has {n_days} days; give at least 73, so that the first origin knows 28")
+LEAST_KNOWN = 28  # days, or weeks, that the first origin must know
+
+
+def protocols(n_days: int = 166, horizon: int = 15) -> dict[str, Protocol]:
+    """P15: the last 15 days. P25: the last 15 % of the days, as in the paper. R: 15 days from each of three origins.
+
+    Where P25 is not of 25 days it is called P15%, and P15 after its days. Of a weekly panel days are weeks.
+    """
+    last = n_days - horizon
+    if last - 2 * horizon < LEAST_KNOWN:
+        raise ParameterError(
+            f"the panel has {n_days} days or weeks; give at least {LEAST_KNOWN + 3 * horizon}, so that the first of "
+            f"three origins, {horizon} apart, knows {LEAST_KNOWN}"
+        )
     train = int(0.85 * n_days)  # section 4.4
     found = (
-        Protocol("P15", (last,), 15),
-        Protocol("P25", (train,), n_days - train),
-        Protocol("R", (last - 30, last - 15, last), 15),
+        Protocol(f"P{horizon}", (last,), horizon),
+        Protocol("P25" if n_days - train == 25 else "P15%", (train,), n_days - train),
+        Protocol("R", (last - 2 * horizon, last - horizon, last), horizon),
     )
     return {protocol.name: protocol for protocol in found}
 
@@ -183,7 +193,7 @@ def on_demand(function: Callable, panel: Panel, horizon: int, seed: int):
 def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int):
     """A forecast from filtered demand (Symlet-8, then Gaussian); the filter sees the days before the origin alone."""
     # The panel ends at the origin, so that the filter of the whole series is causal here; its dips become zero
-    filtered = np.maximum(paper_denoise(fill_missing(panel.demand)), 0)
+    filtered = np.maximum(paper_denoise(fill_missing(panel.demand, panel.frequency)), 0)
     return forecast(replace(panel, demand=filtered), horizon, seed)
 
 
@@ -196,29 +206,53 @@ def recent_distribution(demand, horizon: int, days: int = 21) -> Forecast:
     return Forecast(values[QUANTILES.index(0.5)], levels=QUANTILES, values=values)
 
 
-def simple_methods() -> list[Method]:
-    """Rows that need numpy alone and take seconds together."""
+@dataclass(frozen=True)
+class Rows:
+    """Names of the rows that others refer to."""
+
+    naive: str  # demand of a season ago
+    mean: str
+    median: str
+
+
+def rows_of(frequency: Frequency = DAILY) -> Rows:
+    """Their names: seasonal naive 7, mean 14 and median 21, or those of weeks.
+
+    >>> from bowerbird.data.panel import WEEKLY
+    >>> rows_of().median, rows_of(WEEKLY).median
+    ('median 21', 'median 13 weeks')
+    """
+    weeks = "" if frequency == DAILY else " weeks"
+    _, _, fortnight, three, _ = frequency.windows
+    return Rows(f"seasonal naive {frequency.season}{weeks}", f"mean {fortnight}{weeks}", f"median {three}{weeks}")
+
+
+def simple_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Method]:
+    """Rows that need numpy alone and take seconds together; weights and windows validate on stretches of a horizon."""
+    _, week, fortnight, three, month = windows = frequency.windows
+    named, weeks = rows_of(frequency), "" if frequency == DAILY else " weeks"
+    median, smoothing = partial(recent_distribution, days=three), baselines.exponential_smoothing
     functions = {
         "zero": baselines.zero,
         "all-history mean": baselines.historical_mean,
-        "mean 28": baselines.recent_mean,
-        "mean 14": partial(baselines.recent_mean, days=14),
-        "median 7": partial(baselines.recent_median, days=7),
-        "median 14": partial(baselines.recent_median, days=14),
-        "median 21": recent_distribution,
-        "median 28": partial(recent_distribution, days=28),
-        "best-window median": baselines.best_window_median,
-        "seasonal naive 7": baselines.seasonal_naive,
-        "seasonal mean": baselines.seasonal_mean,
-        "SES(.1)": baselines.exponential_smoothing,
-        "SES(.2)": partial(baselines.exponential_smoothing, alpha=0.2),
+        f"mean {month}{weeks}": partial(baselines.recent_mean, days=month),
+        named.mean: partial(baselines.recent_mean, days=fortnight),
+        f"median {week}{weeks}": partial(baselines.recent_median, days=week),
+        f"median {fortnight}{weeks}": partial(baselines.recent_median, days=fortnight),
+        named.median: median,
+        f"median {month}{weeks}": partial(recent_distribution, days=month),
+        "best-window median": partial(baselines.best_window_median, windows=windows[1:], stretch=horizon),
+        named.naive: partial(baselines.seasonal_naive, season=frequency.season),
+        "seasonal mean": partial(baselines.seasonal_mean, season=frequency.season, days=month),
+        "SES(.1)": smoothing,
+        "SES(.2)": partial(smoothing, alpha=0.2),
         "Croston SBA": baselines.croston_sba,
         "TSB": baselines.tsb,
     }
     rows = [Method(name, partial(on_demand, function), "simple") for name, function in functions.items()]
     combined = {
-        "mean of median 21 and SES(.2)": baselines.median_and_smoothing,
-        "L1 stack of simple forecasts": baselines.stack,
+        f"mean of {named.median} and SES(.2)": partial(baselines.median_and_smoothing, days=three),
+        STACK: partial(baselines.stack, parts=baselines.stacked(windows[1:]), stretch=horizon),
     }
     rows += [Method(name, partial(on_demand, function), "combination") for name, function in combined.items()]
     rows.append(Method("forgetting factors (document 002)", ForgettingFactors(), "simple", version="1"))
@@ -226,50 +260,79 @@ def simple_methods() -> list[Method]:
     return rows
 
 
-def denoised_methods() -> list[Method]:
+STACK = "L1 stack of simple forecasts"
+
+
+def by_flag(panel: Panel, horizon: int, seed: int) -> np.ndarray:
+    """`median_by_flag`; a day counts as flagged where one of the columns known ahead of 0 and 1 is 1."""
+    chosen = [name in flags(panel) for name in panel.ahead]
+    flagged = (panel.known_ahead(horizon)[:, :, chosen] > 0).any(axis=2)
+    return baselines.median_by_flag(panel.demand, horizon, flagged, panel.frequency.windows[3])
+
+
+def flag_methods(panel: Panel) -> list[Method]:
+    """The row for panels with columns known ahead of 0 and 1; none for others."""
+    return [Method("median by flag", by_flag, "simple")] if flags(panel) else []
+
+
+def denoised_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Method]:
     """Some rows once more on filtered demand."""
-    chosen = ("mean 14", "median 21", "SES(.1)", "SES(.2)", "seasonal naive 7", "L1 stack of simple forecasts")
+    named = rows_of(frequency)
+    chosen = (named.mean, named.median, "SES(.1)", "SES(.2)", named.naive, STACK)
     return [
         Method(f"{method.name}, denoised", partial(denoised, method.forecast), "denoised")
-        for method in simple_methods()
+        for method in simple_methods(frequency, horizon)
         if method.name in chosen
     ]
 
 
-def all_methods(seeds: tuple[int, ...] = SEEDS) -> list[Method]:
+def all_methods(seeds: tuple[int, ...] = SEEDS, frequency: Frequency = DAILY, horizon: int = 15) -> list[Method]:
     """Every row without a network; roughly half an hour of one core at full size, once."""
-    ar, seasonal = {"order": (1, 1, 1)}, {"order": (1, 0, 1), "seasonal_order": (1, 0, 0), "season_length": 7}
-    statistical = {
-        "ADIDA": Statsforecast("ADIDA"),
-        "ETS": Statsforecast("AutoETS", {"season_length": 7}, intervals=True),
-        "Holt-Winters": Statsforecast("HoltWinters", {"season_length": 7}),
-        "ARIMA(1,1,1)": Statsforecast("ARIMA", ar, intervals=True),
-        "SARIMA(1,0,1)(1,0,0)7": Statsforecast("ARIMA", seasonal, intervals=True),
-    }
+    arima = Statsforecast("ARIMA", {"order": (1, 1, 1)}, intervals=True)
+    if frequency == DAILY:
+        seasonal = {"order": (1, 0, 1), "seasonal_order": (1, 0, 0), "season_length": 7}
+        statistical = {
+            "ADIDA": Statsforecast("ADIDA"),
+            "ETS": Statsforecast("AutoETS", {"season_length": 7}, intervals=True),
+            "Holt-Winters": Statsforecast("HoltWinters", {"season_length": 7}),
+            "ARIMA(1,1,1)": arima,
+            "SARIMA(1,0,1)(1,0,0)7": Statsforecast("ARIMA", seasonal, intervals=True),
+        }
+        lags, boosting, trees = LinearLags(), {}, {}
+    else:  # seasons of 52 are too long for ETS, and SARIMA would take minutes a series
+        ets = Statsforecast("AutoETS", {"season_length": 1}, intervals=True)
+        statistical = {"ADIDA": Statsforecast("ADIDA"), "ETS": ets, "ARIMA(1,1,1)": arima}
+        lags = LinearLags(lags=frequency.windows[3], every=1)
+        trees = {"first_origin": frequency.windows[3], "every": 1}
+        boosting = {**trees, "half_life": 2.0 * frequency.season}
     learning = {
-        "linear regression on 28 lags": LinearLags(),
-        "decision tree": TreeRegression(),
-        "random forest": TreeRegression(trees=30, smallest_leaf=30, every=6),
-        "LightGBM L1": Boosting(),
-        "LightGBM Tweedie": Boosting(loss="Tweedie"),
+        f"linear regression on {lags.lags} lags": lags,
+        "decision tree": TreeRegression(**trees),
+        "random forest": TreeRegression(trees=30, smallest_leaf=30, **({"every": 6} | trees)),
+        "LightGBM L1": Boosting(**boosting),
+        "LightGBM Tweedie": Boosting(loss="Tweedie", **boosting),
     }
     rows = [Method(name, model, "statistical", version=repr(model)) for name, model in statistical.items()]
     for name, model in learning.items():
         own = (0,) if isinstance(model, LinearLags) else seeds  # no chance in it
         rows.append(Method(name, model, "learning", own, repr(model)))
-    return [*simple_methods(), *denoised_methods(), *rows]
+    return [*simple_methods(frequency, horizon), *denoised_methods(frequency, horizon), *rows]
 
 
 NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "transformer": "Transformer"}
 TUNED = "SBO-LSTM"
 CLUSTERS = 8  # DM clusters of the row with them
-ENSEMBLES = {
-    "SBO-LSTM, mean of seeds": (TUNED,),
-    "ensemble: SBO-LSTM, median 21": (TUNED, "median 21"),
-    "ensemble: SBO-LSTM, median 21, SES(.1)": (TUNED, "median 21", "SES(.1)"),
-    "ensemble: SBO-LSTM, LightGBM, median 21, SES(.1)": (TUNED, "LightGBM L1", "median 21", "SES(.1)"),
-}
-"""Unlike forecasters averaged in equal parts; no weight is fitted to any score."""
+
+
+def ensembles(frequency: Frequency = DAILY) -> dict[str, tuple[str, ...]]:
+    """Unlike forecasters averaged in equal parts, name -> methods; no weight is fitted to any score."""
+    median = rows_of(frequency).median
+    return {
+        "SBO-LSTM, mean of seeds": (TUNED,),
+        f"ensemble: SBO-LSTM, {median}": (TUNED, median),
+        f"ensemble: SBO-LSTM, {median}, SES(.1)": (TUNED, median, "SES(.1)"),
+        f"ensemble: SBO-LSTM, LightGBM, {median}, SES(.1)": (TUNED, "LightGBM L1", median, "SES(.1)"),
+    }
 
 
 @dataclass(frozen=True)
@@ -285,9 +348,13 @@ class Neural:
         return predict(fit(panel, settings, seed=seed, device=self.device), panel)
 
 
-def neural_methods(tuned: Settings, seeds: tuple[int, ...] = SEEDS, device: str = "cpu") -> list[Method]:
+def neural_methods(
+    tuned: Settings, seeds: tuple[int, ...] = SEEDS, device: str = "cpu", frequency: Frequency = DAILY
+) -> list[Method]:
     """All rows with a network; the variants differ from the tuned settings, or from the defaults, in one thing each."""
     plain = Settings(batch_size=tuned.batch_size)
+    if frequency != DAILY:
+        plain = replace(plain, warm_up=frequency.windows[3])
     rows = {f"{name}, untuned": Neural(replace(plain, cell=cell), device) for cell, name in NAMES.items()}
     other = 0 if tuned.clusters else CLUSTERS
     rows[TUNED] = Neural(tuned, device)
@@ -299,10 +366,10 @@ def neural_methods(tuned: Settings, seeds: tuple[int, ...] = SEEDS, device: str 
     return [*methods, Method(f"{TUNED}, denoised", filtered, "denoised", seeds, repr(rows[TUNED]))]
 
 
-def with_ensembles(forecasts: Forecasts) -> Forecasts:
-    """The forecasts, and those of ENSEMBLES whose parts are among them."""
+def with_ensembles(forecasts: Forecasts, frequency: Frequency = DAILY) -> Forecasts:
+    """The forecasts, and those of `ensembles` whose parts are among them."""
     known = {key.method for key in forecasts}
-    for name, parts in ENSEMBLES.items():
+    for name, parts in ensembles(frequency).items():
         if known.issuperset(parts):
             forecasts = forecasts | average(forecasts, name, parts)
     return forecasts

@@ -13,9 +13,9 @@ import pandas as pd
 from scipy import sparse
 
 from bowerbird.checks import floats, require
-from bowerbird.data.panel import Panel, key_columns
+from bowerbird.data.panel import DAILY, Frequency, Panel, key_columns
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster.inputs import fill_missing
+from bowerbird.forecaster.level import fill_missing
 from bowerbird.metrics import bias, one_minus_wmape
 
 LEVELS = {
@@ -28,7 +28,7 @@ LEVELS = {
 """Level -> column that the series of a node share, from fine to coarse. Data without the column lack the level."""
 
 PERIODS = {"day": 1, "week": 7, "horizon": 0}
-"""Period -> its days; 0 for all days of the horizon. A last week that is not whole is left out."""
+"""Period -> its days; 0 for all days of the horizon. A last week that is not whole is left out. Weekly: no days."""
 
 PAST_DAYS = 56  # before the origin; their one-day-ahead errors estimate MinT's covariance
 
@@ -60,20 +60,21 @@ def hierarchy(series: pd.DataFrame) -> Hierarchy:
     return Hierarchy(pd.concat(nodes, ignore_index=True), sparse.vstack(blocks, format="csr"))
 
 
-def accuracy_by_level(series: pd.DataFrame, actual, forecast) -> pd.DataFrame:
+def accuracy_by_level(series: pd.DataFrame, actual, forecast, frequency: Frequency = DAILY) -> pd.DataFrame:
     """1 - WMAPE and bias of bottom-up sums, a row a level and period; days of missing demand count in neither sum."""
     tree = hierarchy(series)
     unknown = np.isnan(floats("actual", actual))
     sums = (tree.summing @ np.where(unknown, 0, values) for values in (actual, forecast))
-    return score_nodes(tree, *sums)
+    return score_nodes(tree, *sums, frequency)
 
 
-def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
+def score_nodes(tree: Hierarchy, actual: np.ndarray, forecast: np.ndarray, frequency: Frequency) -> pd.DataFrame:
     """Level, period, nodes, 1-WMAPE and bias of forecasts made for the nodes; arrays (n_nodes, horizon)."""
+    periods = PERIODS if frequency == DAILY else {frequency.word: 1, "horizon": 0}
     rows = []
     for level in [level for level in LEVELS if level in set(tree.nodes["level"])]:
         chosen = (tree.nodes["level"] == level).to_numpy()
-        for period, days in PERIODS.items():
+        for period, days in periods.items():
             a, f = (_by_period(values[chosen], days) for values in (actual, forecast))
             if a.shape[1]:
                 row = {"level": level, "period": period, "nodes": int(chosen.sum())}
@@ -106,7 +107,7 @@ def levels_study(panel: Panel, origin: int, horizon: int, forecast: Callable) ->
             f"lie before it and {horizon} after"
         )
     tree = hierarchy(panel.series)
-    demand = tree.summing @ fill_missing(panel.demand)  # (n_nodes, n_days)
+    demand = tree.summing @ fill_missing(panel.demand, panel.frequency)  # (n_nodes, n_days)
     known, actual = demand[:, :origin], demand[:, origin : origin + horizon]
     direct = forecast(known, horizon)
     days = range(origin - PAST_DAYS, origin)
@@ -117,7 +118,8 @@ def levels_study(panel: Panel, origin: int, horizon: int, forecast: Callable) ->
         "MinT, wls_struct": reconcile(tree, direct),
         "MinT, mint_shrink": reconcile(tree, direct, residuals),
     }
-    return pd.concat([score_nodes(tree, actual, f).assign(how=how) for how, f in made.items()], ignore_index=True)
+    scored = [score_nodes(tree, actual, f, panel.frequency).assign(how=how) for how, f in made.items()]
+    return pd.concat(scored, ignore_index=True)
 
 
 def _by_period(values: np.ndarray, days: int) -> np.ndarray:

@@ -4,6 +4,7 @@ Each is a forecaster of the ladder, called as `forecast(panel, horizon, seed)`. 
 optional extra `[baselines]` and are imported at the first forecast.
 """
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +16,14 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from bowerbird.checks import require
-from bowerbird.data.panel import Panel, calendar_features
+from bowerbird.data.panel import DAILY, Frequency, Panel, calendar_features
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, last_days, recent_mean, recent_median
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.level import Effects, learn_effects
 from bowerbird.seeds import stream
 
-WINDOWS = (3, 7, 14, 28, 56)  # days over which recent demand is summed up
 LAGS = 7
-SCALE_DAYS = 28
 SMALLEST_SCALE = 0.05  # units a day; one unit in twenty days
 GROUPS = ("product_no", "seller_no", "category1")
 
@@ -36,44 +36,64 @@ class Design:
     """Rows of a regression, n_rows = series x days ahead x origins; features rest on days before the origin."""
 
     features: pd.DataFrame  # demand relative to the scale, and the calendar of the day forecast
-    scale: np.ndarray  # (n_rows,) recent level of the series, units a day
+    scale: np.ndarray  # (n_rows,) recent level of the series, times the past effect of columns known ahead, units a day
     target: np.ndarray  # (n_rows,) demand of the day, units; NaN where it is missing or not yet known
     origin: np.ndarray  # (n_rows,) days known
 
 
-def design_at(panel: Panel, origin: int, horizon: int, steps=None) -> Design:
-    """Features of every series on the days after one origin, all or `steps` ahead; later demand is target alone."""
+def design_at(panel: Panel, origin: int, horizon: int, steps=None, effects: Effects | None = None) -> Design:
+    """Features of every series on the days after one origin, all or `steps` ahead; later demand is target alone.
+
+    `effects` are those of a panel with columns known ahead; demand is then read without them.
+    """
     if not 0 < origin <= panel.n_days:
         raise ParameterError(f"origin is {origin}; give a number of known days from 1 to {panel.n_days}")
     steps = np.arange(1, horizon + 1) if steps is None else np.asarray(steps)  # (n_steps,)
-    known = panel.demand[:, :origin]
-    scale = np.maximum(recent_mean(known, 1, SCALE_DAYS)[:, 0], SMALLEST_SCALE)  # (n_series,)
+    frequency = panel.frequency
+    if panel.ahead and effects is None:
+        effects = learn_effects(panel, horizon)
+    known = (effects.without(panel.demand) if effects else panel.demand)[:, :origin]
+    scale = np.maximum(recent_mean(known, 1, frequency.windows[-1])[:, 0], SMALLEST_SCALE)  # (n_series,)
 
-    by_series = pd.DataFrame({"log scale": np.log(scale)} | _own(known, scale) | _others(panel.series, known))
+    own, others = _own(known, scale, frequency), _others(panel.series, known, frequency)
+    by_series = pd.DataFrame({"log scale": np.log(scale)} | own | others)
     rows = np.repeat(np.arange(panel.n_series), len(steps))
     features = by_series.take(rows).reset_index(drop=True)
 
-    days = pd.DatetimeIndex(panel.dates[0] + (origin - 1 + steps) * panel.frequency.step)
-    calendar = calendar_features(days, panel.events, panel.frequency)  # (n_steps, n_features + n_events)
+    days = pd.DatetimeIndex(panel.dates[0] + (origin - 1 + steps) * frequency.step)
+    calendar = calendar_features(days, panel.events, frequency)  # (n_steps, n_features + n_events)
     features["days ahead"] = np.tile(steps, panel.n_series)
-    features["weekday"] = np.tile(days.day_of_week.to_numpy(), panel.n_series)
-    for k, event in enumerate(panel.events, len(panel.frequency.features)):
-        features[event] = np.tile(calendar[:, k], panel.n_series)
-    features["same weekday"] = (_same_weekday(known, steps) / scale[:, None]).reshape(-1)
+    season = {"weekday": days.day_of_week} if frequency == DAILY else {"day of the year": days.day_of_year}
+    for name, values in season.items():
+        features[name] = np.tile(values.to_numpy(), panel.n_series)
+    for k, event in enumerate(panel.events, len(frequency.features)):
+        features[_plain(event)] = np.tile(calendar[:, k], panel.n_series)
+    features["same weekday"] = (_same_weekday(known, steps, frequency.season) / scale[:, None]).reshape(-1)
+    scale = np.repeat(scale, len(steps))
+    if effects:
+        columns = effects.seen_from(origin - 1, steps)  # (n_series, n_steps, n_columns)
+        for k, name in enumerate(panel.ahead):
+            features[f"ahead {_plain(name)}"] = columns[:, :, k].reshape(-1)
+        scale = scale * effects.expected(origin - 1, steps).reshape(-1)
 
     target = np.full((panel.n_series, len(steps)), np.nan)
     come = origin - 1 + steps < panel.n_days
     target[:, come] = panel.demand[:, origin - 1 + steps[come]]
-    return Design(features, np.repeat(scale, len(steps)), target.reshape(-1), np.full(len(rows), origin))
+    return Design(features, scale, target.reshape(-1), np.full(len(rows), origin))
+
+
+def _plain(name: str) -> str:
+    """A name without the signs that LightGBM refuses."""
+    return re.sub(r"\W+", "_", name)
 
 
 def training_design(panel: Panel, origins, horizon: int, rng: np.random.Generator, days_each: int) -> Design:
     """Rows of many past origins, `days_each` random days ahead of each, only those whose demand is known."""
-    parts = []
+    parts, effects = [], learn_effects(panel, horizon) if panel.ahead else None
     for origin in origins:
         n_known = min(horizon, panel.n_days - origin)
         steps = np.sort(rng.choice(n_known, min(days_each, n_known), replace=False)) + 1
-        parts.append(design_at(panel, origin, horizon, steps))
+        parts.append(design_at(panel, origin, horizon, steps, effects))
     known = ~np.isnan(np.concatenate([part.target for part in parts]))
     features = pd.concat([part.features for part in parts], ignore_index=True)[known]
     scale, target, origin = (
@@ -90,31 +110,32 @@ def training_origins(panel: Panel, first_origin: int, every: int) -> np.ndarray:
     return origins
 
 
-def _own(known: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
+def _own(known: np.ndarray, scale: np.ndarray, frequency: Frequency) -> dict[str, np.ndarray]:
     """The series' own past, relative to its scale."""
     n_series, n_days = known.shape
+    short, week, fortnight, _, month = frequency.windows
     recent = np.full((n_series, LAGS), np.nan)
     recent[:, : min(LAGS, n_days)] = known[:, ::-1][:, :LAGS]
     columns = {f"lag {lag + 1}": recent[:, lag] / scale for lag in range(LAGS)}
-    for days in WINDOWS:
+    for days in (short, week, fortnight, month, 2 * month):
         columns[f"mean {days}"] = recent_mean(known, 1, days)[:, 0] / scale
         columns[f"median {days}"] = recent_median(known, 1, days)[:, 0] / scale
-    for days in (14, 56):
+    for days in (fortnight, 2 * month):
         recent = last_days(known, days)
         seen = np.count_nonzero(~np.isnan(recent), axis=1)  # 0 for a series never observed
         columns[f"share without demand {days}"] = _share(recent == 0, seen)
     columns["SES 0.2"] = exponential_smoothing(known, 1, 0.2)[:, 0] / scale
-    columns["spread 28"] = np.sqrt(recent_mean(np.square(known), 1, 28)[:, 0]) / scale
-    columns["largest 28"] = np.fmax.reduce(last_days(known, 28), axis=1) / scale  # of the known days
+    columns[f"spread {month}"] = np.sqrt(recent_mean(np.square(known), 1, month)[:, 0]) / scale
+    columns[f"largest {month}"] = np.fmax.reduce(last_days(known, month), axis=1) / scale  # of the known days
     # known days without demand since the last sale; all of them if there was none
     since = np.maximum.accumulate((known > 0)[:, ::-1], axis=1)[:, ::-1]  # True up to the last sale
     columns["days since demand"] = np.count_nonzero(~since & ~np.isnan(known), axis=1)
     return columns
 
 
-def _others(series: pd.DataFrame, known: np.ndarray) -> dict[str, np.ndarray]:
+def _others(series: pd.DataFrame, known: np.ndarray, frequency: Frequency) -> dict[str, np.ndarray]:
     """How the last week of the group's other series compares with their last four weeks, and the catalogue's."""
-    week, month = (recent_mean(known, 1, days)[:, 0] for days in (7, 28))
+    week, month = (recent_mean(known, 1, frequency.windows[k])[:, 0] for k in (1, 4))
     columns = {}
     for group in [group for group in GROUPS if group in series]:
         rest_week, rest_month = (
@@ -129,11 +150,11 @@ def _others(series: pd.DataFrame, known: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _same_weekday(known: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Mean of the last four days of the weekday to come; (n_series, n_steps)."""
+def _same_weekday(known: np.ndarray, steps: np.ndarray, season: int) -> np.ndarray:
+    """Mean of the last four days of the weekday to come, or of the week of the year (n_series, n_steps)."""
     means = np.full((len(known), len(steps)), np.nan)  # NaN where none of the four is known
     for column, step in enumerate(steps):
-        days = np.arange((step - 1) % 7 - 7, -known.shape[1] - 1, -7)[:4]  # counted from the end
+        days = np.arange((step - 1) % season - season, -known.shape[1] - 1, -season)[:4]  # counted from the end
         seen = np.count_nonzero(~np.isnan(known[:, days]), axis=1)
         means[:, column] = _share(np.nan_to_num(known[:, days]), seen)
     return means
@@ -224,7 +245,8 @@ class LinearLags:
     """Linear regression of each day ahead on the last `lags` days, one set of coefficients for all series.
 
     Demand is divided by the mean of the known days read, s; errors weigh s, for the variance of a count grows with its
-    mean. A missing day is read as s; a missing target is left out.
+    mean. A missing day is read as s; a missing target is left out. Where columns are known ahead, demand is read
+    without their effects, the columns of the day forecast are regressors, and s is multiplied by their past effect.
     """
 
     lags: int = 28
@@ -237,18 +259,27 @@ class LinearLags:
                 f"the panel has {panel.n_days} days; {self.lags} lags and {horizon} days ahead need "
                 f"{self.lags + horizon}"
             )
-        demand = panel.demand
+        steps, effects = np.arange(1, horizon + 1), learn_effects(panel, horizon) if panel.ahead else None
+        demand = effects.without(panel.demand) if effects else panel.demand
         origins = np.arange(panel.n_days - horizon, self.lags - 1, -self.every)
         inputs = np.concatenate([demand[:, o - self.lags : o] for o in origins])  # (n_rows, lags)
-        targets = np.concatenate([demand[:, o : o + horizon] for o in origins])  # (n_rows, horizon)
+        targets = np.concatenate([panel.demand[:, o : o + horizon] for o in origins])  # (n_rows, horizon)
         observed = ~np.isnan(inputs).all(axis=1)
         (past, scale), targets = _relative(inputs[observed]), targets[observed]
         now, level = _relative(last_days(demand, self.lags))
         forecast = np.empty((panel.n_series, horizon))
+        if effects:
+            columns = np.concatenate([effects.seen_from(o - 1, steps) for o in origins])[observed]
+            expected = np.concatenate([effects.expected(o - 1, steps) for o in origins])[observed]
+            columns_now, expected_now = (of(panel.n_days - 1, steps) for of in (effects.seen_from, effects.expected))
         for day in range(horizon):
             known = ~np.isnan(targets[:, day])
-            model = LinearRegression().fit(past[known], targets[known, day] / scale[known], scale[known])
-            forecast[:, day] = level * model.predict(now)
+            x, s, x_now, s_now = past, scale, now, level
+            if effects:
+                x, x_now = np.hstack([x, columns[:, day]]), np.hstack([x_now, columns_now[:, day]])
+                s, s_now = s * expected[:, day], s_now * expected_now[:, day]
+            model = LinearRegression().fit(x[known], targets[known, day] / s[known], s[known])
+            forecast[:, day] = s_now * model.predict(x_now)
         return np.maximum(forecast, 0)
 
 
@@ -315,7 +346,8 @@ class ForgettingFactors:
     S is the level of sales, F the effect of a promotion or festival, C the customers' habit, here the weekday:
     S_t = alpha S_{t-1} + (1 - alpha) S-hat_t, and so F with beta and C with gamma. The document leaves f, the factors'
     measurement and their start open. Ours: the product D = S F C; S for each series, F and C for the whole catalogue,
-    where alone they can be told from noise. Its example, S_t = 10 S_{t-1} + 2 F_{t-1} + 3 C_{t-1}, grows tenfold a day.
+    where alone they can be told from noise. Of a weekly panel C is that of the month. The document's own example,
+    S_t = 10 S_{t-1} + 2 F_{t-1} + 3 C_{t-1}, grows tenfold a day.
     """
 
     alpha: float = 0.8  # share of the past that a new day leaves
@@ -329,10 +361,11 @@ class ForgettingFactors:
 
     def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> np.ndarray:
         """Forecast the days after the panel (n_series, horizon), units a day; `seed` is not used."""
-        calendar = panel.calendar(horizon)  # (n_days + horizon, 7 + n_events)
-        weekday, event = calendar[:, :7].argmax(axis=1), calendar[:, 7:]
+        dates = panel.frequency.dates(panel.dates[0], panel.n_days + horizon)
+        weekday = (dates.day_of_week if panel.frequency == DAILY else dates.month - 1).to_numpy()
+        event = panel.calendar(horizon)[:, len(panel.frequency.features) :]  # (n_days + horizon, n_events)
         level = np.full(panel.n_series, np.nan)  # S
-        promotion, customers = np.ones(event.shape[1]), np.ones(7)  # F, C
+        promotion, customers = np.ones(event.shape[1]), np.ones(12)  # F, C
 
         for day in range(panel.n_days):
             demand = panel.demand[:, day]

@@ -15,7 +15,8 @@ from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
 from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, UNKNOWABLE, WITHIN
 
 NOT_MEASURED = "not measured in this run"
-WHERE = {"R": "from three origins", "P25": "over the last 15 % of the days"}
+SHARE = "over the last 15 % of the days"
+WHERE = {"R": "from three origins", "P25": SHARE, "P15%": SHARE}  # P15% on panels whose last 15 % are not 25 days
 CLAIMS = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
 
 
@@ -63,7 +64,8 @@ def _gain(tables: Tables, with_it: str, without: str, protocol: str) -> tuple[fl
 
 def _helps(tables: Tables, with_it: str, without: str, what: str) -> tuple[str, str]:
     """The component's gain in words, and whether three origins show one beyond the interval."""
-    gains = {name: _gain(tables, with_it, without, name) for name in WHERE}
+    scored = {"R", *tables["ladder_differences"]["protocol"]}
+    gains = {name: _gain(tables, with_it, without, name) for name in WHERE if name in scored}
     text = "; ".join(f"{d:+.3f} ({low:+.3f} to {high:+.3f}) {WHERE[name]}" for name, (d, low, high) in gains.items())
     return f"1-WMAPE {what} {text}", REPRODUCED if gains["R"][1] > 0 else NOT_FOUND
 
