@@ -278,18 +278,18 @@ def _closed(demand, dates, rules: Rules, notes: list[str], step: str) -> np.ndar
 
 def _fill(demand, gaps, zeros_listed: bool, rules: Rules, name, series, dates, notes: list[str], step: str) -> None:
     """Fill the days without a row, in place."""
-    how = rules.fill_gaps if rules.fill_gaps != "auto" else "refuse" if zeros_listed else "zero"
-    if how == "refuse":
+    become = rules.fill_gaps if rules.fill_gaps != "auto" else "refuse" if zeros_listed else "zero"
+    if become == "refuse":
         k, day = np.argwhere(gaps)[0]
         raise DataError(
             f"{name}: {_named(series, [k])} has no row on {dates[day]:%Y-%m-%d}; {gaps.sum():,} {step}s are missing in "
             f"{gaps.any(axis=1).sum():,} series; if nothing was sold on them, {how('fill_gaps=zero')}; if their sales "
             "are not known, fill_gaps=missing"
         )
-    if how == "zero":
+    if become == "zero":
         demand[gaps] = 0.0
     why = ", as the table lists no zeros" if rules.fill_gaps == "auto" else ""
-    notes.append(f"{gaps.sum():,} series-{step}s without a row are {how}{why}")
+    notes.append(f"{gaps.sum():,} series-{step}s without a row are {become}{why}")
 
 
 def _kept(demand, series, rules: Rules, notes: list[str], step: str) -> np.ndarray:

@@ -89,8 +89,9 @@ def read_table(path, columns: str = "", rules: str = "") -> Sales:
 
     ahead = given.pop("ahead", [])
     ahead = ahead if isinstance(ahead, list) else [name.strip() for name in str(ahead).split("+") if name.strip()]
-    given = {role: str(name) for role, name in given.items()} | {f"{AHEAD}{name}": name for name in ahead}
-    table = _Table(path, given, chosen)
+    given = {role: str(name) for role, name in given.items()}
+    own = {role: name for role, name in given.items() if not attributes or role not in ("category", "subcategory")}
+    table = _Table(path, own | {f"{AHEAD}{name}": name for name in ahead}, chosen)
     long, files = table.read(), {"table": path} | ({"columns": beside} if beside else {}) | table.files
     if attributes:
         files["attributes"] = path.parent / str(attributes)
