@@ -38,20 +38,21 @@ def reproduce(cluster, data, columns, rules, **options):
     from bowerbird.cluster import use
     from bowerbird.data.rules import Sales
     from bowerbird.data.source import open_data
+    from bowerbird.data.summary import skipped
     from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 
     if cluster:
         use(cluster)
-    manifest = {}
+    about = {}
     if data != "synthetic":  # data that cannot be used are refused at once
         source = open_data(data, columns, rules)
-        manifest = source.manifest()
+        about = {"manifest": source.manifest(), "skipped": skipped(source)}
         if isinstance(source, Sales):
             click.echo(source.describe())
     elif columns or rules:
         raise ParameterError("--columns and --rules are for a table: give its file by --data")
-    folder = runner.reproduce(data=data, manifest=manifest, columns=columns, rules=rules, **options)
+    folder = runner.reproduce(data=data, columns=columns, rules=rules, **about, **options)
     click.echo("\n" + headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 

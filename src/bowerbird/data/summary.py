@@ -58,14 +58,14 @@ def _last_ahead(panel: Panel, values: np.ndarray) -> pd.Timestamp:
 
 def skipped(source: Attachments | Sales) -> dict[str, str]:
     """The notebooks that do not apply to the data: notebook -> why, in one sentence."""
+    found = {}
+    if not is_contest(source):
+        found["03_tables_1_and_2"] = "it looks for the computation behind the paper's Tables 1 and 2 in the paper's data"
     if isinstance(source, Sales):
-        return {
-            "03_tables_1_and_2": "it looks for the paper's Tables 1 and 2 in the labels of the attachments",
-            "09_new_items_and_618": "it needs the attachments 附件5 and 附件6",
-        }
-    if source.new_items is None and source.promotion is None:
-        return {"09_new_items_and_618": "附件5 and 附件6 are absent"}
-    return {}
+        found["09_new_items_and_618"] = "it needs the attachments 附件5 and 附件6"
+    elif source.new_items is None and source.promotion is None:
+        found["09_new_items_and_618"] = "附件5 and 附件6 are absent"
+    return found
 
 
 def is_contest(source: Attachments | Sales) -> bool:

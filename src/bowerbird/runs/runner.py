@@ -98,17 +98,18 @@ class Job:
     parameters: dict[str, dict]
     manifest: dict[str, dict]
     fingerprints: dict[str, str]
+    skipped: dict[str, str]
 
 
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
     until: str = "", settings: tuple[str, ...] = (), quiet: bool = False,
-    manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "",
+    manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "", skipped: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
     `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 of the data's files;
-    `columns` and `rules` say how a table is read.
+    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data.
 
     ParameterError comes before anything has run; RunInUse where another run is at work in the folder; StageFailed names
     the notebook, the cell and the cause, and the next call goes on from there.
@@ -124,14 +125,17 @@ def reproduce(
     folder = Path(out).resolve() if out else run_folder(profile, data)
     common = {"data": data, "out": str(folder), "seed": seed, "device": device, "columns": columns, "rules": rules}
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
-    manifest = manifest or {}
+    manifest, skipped = manifest or {}, skipped or {}
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
-    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints)
+    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped)
     with own_environment(), only_run(folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
         told = not (folder / "run.json").is_file()  # nothing that could be out of date
         for number, path in enumerate(chosen, 1):
             label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
+            if path.stem in skipped:
+                click.echo(f"{label} skipped: {skipped[path.stem]}")
+                continue
             again = why_again(Stage(path.stem, folder), fingerprints[path.stem])
             if again is None:
                 click.echo(f"{label} up to date")
@@ -279,7 +283,7 @@ def _circumstances(job: Job) -> dict:
             manifest = Stage("~", job.folder).read("manifest")
     return {
         "seed": job.seed,
-        "data": _name(job.data),
+        "data": _name(job),
         "data_files": manifest,
         "commit": _commit(),
         "versions": versions(),
@@ -288,9 +292,14 @@ def _circumstances(job: Job) -> dict:
     }
 
 
-def _name(data: str) -> str:
-    """What the records call the data; folders are not named."""
-    return data if data in NAMED_DATA else Path(data).name if Path(data).is_file() else "attachments"
+def _name(job: Job) -> str:
+    """What the records call the data: synthetic; attachments, if they are the contest's; own data, and their name."""
+    if job.data == "synthetic":
+        return job.data
+    with suppress(MissingResult, ParameterError):  # before notebook 01 is done
+        if Stage("~", job.folder).read("merge_counts")["contest"]:
+            return "attachments"
+    return f"own data, {Path(job.data).name}"
 
 
 def made_on() -> str:
@@ -330,6 +339,7 @@ def _write_pages(job: Job) -> None:
                 **({"mixed": mixed} if mixed else {}),  # stages that another command made
                 "parameters": {name: record["parameters"] for name, record in records.items()},
                 "seconds": {name: record["seconds"] for name, record in records.items()},
+                **({"skipped": job.skipped} if job.skipped else {}),
                 "seconds_total": round(sum(record["seconds"] for record in records.values()), 1),
                 "stage_commits": {name: record["commit"] for name, record in records.items()},
             },
