@@ -18,7 +18,7 @@ from bowerbird.runs.parameters import declared
 from bowerbird.runs.stage import maker, notebook_paths
 
 NOTEBOOKS = notebook_paths()
-PLACES = ("data", "out", "folder")  # parameters that name a file or folder
+FREE = ("data", "out", "folder", "columns", "rules")  # parameters of any text: files, folders, names of columns
 NAMES = [path.stem for path in NOTEBOOKS]
 
 
@@ -68,7 +68,7 @@ def test_form(path):
         assert ast.literal_eval(value) != parameter.default, name
         parameter.check(ast.literal_eval(value), name)
     for name, parameter in declared(path).items():
-        assert parameter.allowed or parameter.type == "bool" or name in PLACES, f"{name}: which values?"
+        assert parameter.allowed or parameter.type == "bool" or name in FREE, f"{name}: which values?"
     source = code(path)
     assert "stage.complete()" in source
     assert "../" not in source and "/home" not in source

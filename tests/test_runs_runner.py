@@ -94,6 +94,14 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
     assert (two_notebooks / "run" / "index.html").is_file()
 
 
+def test_a_stage_that_does_not_apply_is_not_run_and_why_is_said(two_notebooks, capsys):
+    why = "these data have no such file"
+    assert run(two_notebooks, skipped={"06_sbo_lstm": why}) == ["04_denoising"]
+    assert f"06_sbo_lstm        skipped: {why}" in capsys.readouterr().out
+    assert read_json(two_notebooks / "run" / "run.json")["skipped"] == {"06_sbo_lstm": why}
+    assert f"06_sbo_lstm was skipped: {why}." in (two_notebooks / "run" / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_stage_is_run_again_when_what_it_read_is_another(already_run, capsys):
     assert run(already_run, settings=("04_denoising.sleep=0.01",))[2:] == ["04_denoising"], "it made the same"
     capsys.readouterr()

@@ -60,7 +60,7 @@ def skipped(source: Attachments | Sales) -> dict[str, str]:
     """The notebooks that do not apply to the data: notebook -> why, in one sentence."""
     found = {}
     if not is_contest(source):
-        found["03_tables_1_and_2"] = "it looks for the computation behind the paper's Tables 1 and 2 in the paper's data"
+        found["03_tables_1_and_2"] = "it looks for the computation behind Tables 1 and 2 in the paper's own data"
     if isinstance(source, Sales):
         found["09_new_items_and_618"] = "it needs the attachments 附件5 and 附件6"
     elif source.new_items is None and source.promotion is None:

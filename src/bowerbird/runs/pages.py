@@ -67,6 +67,7 @@ def write_site(folder: Path, run: Path | None = None) -> Path:
         title=f"{record['profile']} · {record['data']}",
         up="",
         run=record,
+        own=record["data"].startswith("own data"),
         headline="" if headline.empty else _table(headline.to_html(index=False, border=0)),
         counts={} if judged.empty else judged["verdict"].value_counts().to_dict(),
         texts=texts,
