@@ -1,7 +1,8 @@
-"""Figures of the ladder: methods under three protocols, differences that are more than chance, accuracy by level."""
+"""Notebook 08: figures of the ladder and of its differences and levels; the network of document 001's example."""
 
 import numpy as np
 import pandas as pd
+import torch
 
 from bowerbird.evaluation.levels import LEVELS, PERIODS
 from bowerbird.studies.style import COLOURS, METHOD_COLOURS, new_figure
@@ -13,6 +14,24 @@ KINDS = {
     "ensemble": PINK,
 }  # fmt: skip
 """Colour of each kind of method; others are grey."""
+
+
+def lstm_ahead(sales: np.ndarray, horizon: int, seed: int = 0) -> np.ndarray:
+    """Document 001's network (5.2) on one series, with the next day's sales as its target; forecasts are fed back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        cell, line = torch.nn.LSTM(1, 32), torch.nn.Linear(32, 1)
+    learner = torch.optim.Adam([*cell.parameters(), *line.parameters()], lr=0.001)
+    low, high = sales.min(), sales.max()
+    days = torch.tensor((sales - low) / (high - low), dtype=torch.float32)[:, None]  # (n_days, 1)
+    for _ in range(50):  # its epochs
+        learner.zero_grad()
+        ((line(cell(days[:-1])[0]) - days[1:]) ** 2).mean().backward()
+        learner.step()
+    with torch.no_grad():
+        for _ in range(horizon):
+            days = torch.cat([days, line(cell(days)[0])[-1:]])
+    return low + (high - low) * days[-horizon:, 0].numpy()
 
 
 def ladder(table: pd.DataFrame):
