@@ -78,7 +78,7 @@ def test_precision_and_recall_on_the_twin(planted):
 def test_chances_to_sell_again_come_true_where_sales_come_by_chance():
     demand = (np.random.default_rng(2).random((1000, 300)) < 0.02).astype(float)  # 1 - .98^56 = .68
     table = alerts.returns_foretold(demand).set_index("band")
-    assert table.loc["to .9", "pauses"] > 0.8 * table["pauses"].sum()
+    assert table.loc["to .9", "pauses"] > 0.6 * table["pauses"].sum()
     assert table.loc["to .9"].tolist()[:2] == pytest.approx([0.68, 0.68], abs=0.03)
     assert alerts.returns_foretold(demand[:, :50]).empty
 
