@@ -1,14 +1,20 @@
-"""Dynamic prices, markdowns, transfers and the end of an item's life."""
+"""Dynamic prices, markdowns, transfers and the end of an item's life; how demand answers to price."""
 
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import panel_of
+from scipy.optimize import minimize
 from scipy.stats import poisson
 
 from bowerbird.errors import ParameterError
+from bowerbird.planning.price_response import LEAST_SERIES, price_response, shrink
 from bowerbird.planning.pricing import end_of_life, exponential_pricing, fixed_price, markdown_plan, transfer
+from bowerbird.studies.prices import plant_prices
 
 INF = np.inf
 
@@ -174,6 +180,94 @@ def test_end_of_life_against_trying_everything(seed):
     best = end_of_life(stock, value, cost, clearing_price=price)
     assert best.value == pytest.approx(max(options))
     np.testing.assert_allclose(best.keep + best.move.sum(axis=1) + best.clear, stock)
+
+
+# ---------------------------------------------------------------- how demand answers to price
+
+
+def test_planted_elasticities_lie_in_their_intervals():
+    planted = plant_prices(400, np.random.default_rng(3))
+    response, truth = price_response(planted.panel, "category1"), planted.elasticity
+    assert response.reason.tolist() == [""] * 399 + ["price never moved"] and np.isnan(response.elasticity[-1])
+    low, high = response.interval
+    assert 0.93 <= np.mean((low <= truth) & (truth <= high)) <= 0.98
+    own, shrunk = (np.sqrt(np.nanmean((found - truth) ** 2)) for found in (response.own, response.elasticity))
+    assert abs(np.nanmean(response.own - truth)) < 0.05 and shrunk < 0.85 * own
+
+
+def test_the_estimate_of_one_series_is_the_maximum_of_the_likelihood():
+    panel = plant_prices(2, np.random.default_rng(1)).panel.select([0])
+    weekday, level = np.eye(7)[np.arange(364) % 7], np.eye(13)[np.arange(364) // 28]
+    inputs = np.column_stack([np.log(panel.prices[0]), weekday[:, 1:], level])
+
+    def loss(coefficients):
+        log_mean = inputs @ coefficients
+        return (np.exp(log_mean) - panel.demand[0] * log_mean).sum()
+
+    best = minimize(loss, np.zeros(inputs.shape[1]), options={"gtol": 1e-6})
+    response = price_response(panel)
+    assert response.own[0] == pytest.approx(best.x[0], abs=1e-4)
+    assert response.own_error[0] >= 0.98 * np.sqrt(best.hess_inv[0, 0])  # dispersion is taken as 1 at least
+
+
+def test_eight_schools():
+    """Rubin 1981; Gelman et al., table 5.3: medians 10, 8, 7, 8, 5, 6, 10, 8."""
+    effect, error = np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+    found, spread = shrink(effect, error, np.zeros(8))
+    np.testing.assert_allclose(found, [10, 8, 7, 8, 5, 6, 10, 8], atol=1.6)
+    assert (spread > 5.5).all() and (spread < 9).all()
+
+
+def test_limits_of_shrinking():
+    rng = np.random.default_rng(0)
+    alike, error = rng.normal(-2, 1, 4000), np.ones(4000)  # no variance but that of the errors
+    found, spread = shrink(alike, error, np.zeros(4000))
+    assert np.abs(found + 2).max() < 0.25 and spread.max() < 0.15
+    found, spread = shrink(np.append(alike[:50], -6), np.append(error[:50], 0.001), np.zeros(51))
+    assert found[-1] == pytest.approx(-6, abs=1e-3) and spread[-1] == pytest.approx(0.001, rel=0.1)
+    groups = np.repeat([0, 1, 2], [50, 50, LEAST_SERIES - 1])  # the third is too small, and taken with all
+    own = np.concatenate([rng.normal(-1, 0.1, 50), rng.normal(-3, 0.1, 50), np.full(LEAST_SERIES - 1, -2.0)])
+    found, _ = shrink(own, np.full(len(own), 0.1), groups)
+    assert found[:50].mean() == pytest.approx(-1, abs=0.05) and found[50:100].mean() == pytest.approx(-3, abs=0.05)
+    np.testing.assert_allclose(found[100:], -2, atol=0.05)
+    assert np.isnan(shrink(np.full(3, np.nan), np.full(3, np.nan), np.zeros(3))[0]).all()
+
+
+def test_where_a_price_says_nothing_there_is_no_number_but_a_reason():
+    rng = np.random.default_rng(2)
+    demand, days = rng.poisson(5.0, (5, 112)).astype(float), np.arange(112)
+    price = np.full((5, 112), 4.0)
+    price[1] = np.nan
+    price[2] = np.where(days % 7 > 4, 3.0, 4.0)  # at weekends only
+    price[3:] = np.where(days // 7 % 3 == 0, 3.0, 4.0)
+    demand[3, 5:] = 0
+    response = price_response(replace(panel_of(demand), prices=price))
+    words = ["price never moved", "price not known", "price moved with level or weekday alone", "too few sales", ""]
+    assert response.reason.tolist() == words
+    assert np.isnan(response.elasticity).tolist() == [True] * 4 + [False]
+    with pytest.raises(ParameterError, match="no prices"):
+        price_response(panel_of(demand))
+    with pytest.raises(ParameterError, match="prices reach down to 0"):
+        price_response(replace(panel_of(demand), prices=0 * price))
+
+
+def test_nothing_after_the_origin_changes_an_elasticity():
+    panel = plant_prices(12, np.random.default_rng(5)).panel
+    later = panel.dates >= panel.dates[200]
+    other = replace(panel, demand=np.where(later, 1, panel.demand), prices=np.where(later, 99, panel.prices))
+    before, after = (price_response(known.until(200), "category1") for known in (panel, other))
+    np.testing.assert_array_equal(before.elasticity, after.elasticity)
+    assert not np.allclose(before.own, price_response(panel, "category1").own, equal_nan=True)
+
+
+def test_weekly_prices():
+    weekly = pd.date_range("2020-01-06", periods=156, freq="7D")
+    rng = np.random.default_rng(4)
+    price = rng.choice([5.0, 4.0], (30, 156))
+    demand = rng.poisson(20 * (price / 5) ** -2.0).astype(float)
+    response = price_response(replace(panel_of(np.ones((30, 156))), dates=weekly, demand=demand, prices=price))
+    low, high = response.interval
+    assert np.mean((low < -2) & (high > -2)) > 0.9 and (response.error < 0.3).all()
 
 
 # ---------------------------------------------------------------- refusals

@@ -1,4 +1,6 @@
-"""Notebook 13: selling seasons at the best prices, and figures of prices and markdowns."""
+"""Notebook 13: selling seasons at the best prices, planted elasticities, and figures of prices and markdowns."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -6,6 +8,8 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.ticker import MaxNLocator
 
 from bowerbird.checks import whole
+from bowerbird.data.panel import Panel
+from bowerbird.planning.price_response import PriceResponse
 from bowerbird.planning.pricing import EndOfLife, Markdown, exponential_pricing
 from bowerbird.studies.style import BLUE, GREY, ORANGE, RED, new_figure
 
@@ -83,3 +87,39 @@ def selling_seasons(
         if sold[0]:
             path.append((time[0], left[0]))
     return revenue, pd.DataFrame([*path, (0.0, left[0])], columns=["time left", "units left"])
+
+
+class PlantedPrices(NamedTuple):
+    """A year of sales with weekly price cuts, and the elasticities behind them."""
+
+    panel: Panel
+    elasticity: np.ndarray
+
+
+def plant_prices(n_series: int, rng: np.random.Generator, deviation: float = 0.5) -> PlantedPrices:
+    """Poisson sales of two categories, of mean elasticity -1 and -2.5; the last series never changes its price."""
+    n_weeks, second = 52, rng.random(n_series) < 0.5
+    elasticity = np.where(second, -2.5, -1.0) + deviation * rng.standard_normal(n_series)
+    factor = rng.choice([1.0, 0.9, 0.8, 0.7], (n_series, n_weeks), p=[0.85, 0.05, 0.05, 0.05])
+    factor[-1] = 1
+    factor = np.repeat(factor, 7, axis=1)  # (n_series, n_days)
+    mean = np.exp(rng.uniform(0, 3, (n_series, 1))) * factor ** elasticity[:, None]
+    mean *= np.resize(rng.uniform(0.6, 1.4, 7), 7 * n_weeks)
+    series = pd.DataFrame({"product_no": [f"product_{i}" for i in range(n_series)]})
+    series["category1"] = np.where(second, "category_2", "category_1")
+    dates = pd.date_range("2023-01-02", periods=7 * n_weeks, name="date")
+    price = rng.uniform(2, 10, (n_series, 1)) * factor
+    return PlantedPrices(Panel(series, dates, rng.poisson(mean).astype(float), price), elasticity)
+
+
+def elasticities(response: PriceResponse, truth: np.ndarray):
+    """Estimates against the planted elasticities, of each series alone and shrunk to its category."""
+    figure, axes = new_figure(1, 2, width=9, height=3.6, sharex=True, sharey=True)
+    parts = {"each series alone": (response.own, response.own_error), "shrunk to the category": (
+        response.elasticity, response.error)}  # fmt: skip
+    for axis, (name, (estimate, error)), colour in zip(axes, parts.items(), (ORANGE, BLUE), strict=True):
+        axis.errorbar(truth, estimate, 1.96 * error, fmt="o", ms=3, lw=0.6, color=colour)
+        axis.axline((-2, -2), slope=1, color="black", lw=0.8)
+        axis.set(title=name, xlabel="planted elasticity", ylim=(-6, 2))
+    axes[0].set_ylabel("estimate, 95 % interval")
+    return figure
