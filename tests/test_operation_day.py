@@ -9,7 +9,7 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
-from bowerbird.errors import ParameterError
+from bowerbird.errors import DataError, ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
@@ -516,6 +516,35 @@ def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tm
     broken = scenario(tmp_path / "two", (1, 2, 3, 1, 4, 5, 2))
     assert_same(undisturbed, broken)
     assert undisturbed["overrides"]["quantity"].tolist() == [9] and len(undisturbed["series"]) == 11
+
+
+def test_a_day_waits_for_what_must_be_known_ahead(tmp_path):
+    promoted = (np.arange(10 * 72) % 9 == 0).astype(float).reshape(10, 72)  # one day short of the last day's horizon
+    panel = replace(PANEL, ahead={"promoted": promoted})
+    trained = fit(panel.until(KNOWN), Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10), seed=0)
+    begin(tmp_path / "store", panel.until(KNOWN), trained, RULES)
+    path = write_deliveries(PANEL, tmp_path / "in", PANEL.dates[KNOWN])[-1]
+    assert [o.status for o in take(tmp_path)] == ["taken in"] * 5 + ["waits"]
+    assert take(tmp_path)[-1].reason == (
+        f"promoted of {PANEL.keys[0]} is not known for 2023-05-12 (10 such series and days); add columns promoted to "
+        "the file, and rows of days to 2023-05-12 with an empty qty"
+    )
+    today = pd.read_csv(path, dtype=str).assign(promoted="0")
+    later = today.assign(date="2023-05-12", qty="", promoted="1")
+    new = pd.concat([today, later])[lambda t: t["product_no"] == "product_5"].assign(product_no="new")
+    pd.concat([today, later, new]).to_csv(path, index=False)
+    outcome = next(o for o in take(tmp_path, unknown="add") if o.file == path.name)
+    assert outcome.status == "waits" and "seller_2/new/wh_1 is not known for 2023-05-06 (6 such" in outcome.reason
+    between = [new.assign(date=f"2023-05-{day:02}", qty="") for day in range(6, 12)]
+    between = [table.iloc[:1] for table in between]
+    pd.concat([today, later, new, *between]).to_csv(path, index=False)
+    assert next(o for o in take(tmp_path, unknown="add") if o.file == path.name).status == "taken in"
+    with open_store(tmp_path / "store") as store:
+        ahead = store.panel().ahead["promoted"]
+        assert ahead.shape == (11, 73) and np.isfinite(ahead).all() and (ahead[:, -1] == 1).all()
+        np.testing.assert_array_equal(ahead[:10, : N_DAYS - 1], promoted[:, : N_DAYS - 1])
+    with pytest.raises(DataError, match="column promoted is known to 2023-05-11"):
+        begin(tmp_path / "short", panel, trained, RULES)
 
 
 def test_weeks_of_one_id_are_run_like_days(tmp_path):

@@ -91,6 +91,25 @@ def test_a_new_series_has_no_demand_before_its_first_day(folder):
         assert (store.first_days[:3] == DATES[0]).all() and (store.first_days[3:] == DAY).all()
 
 
+def test_what_is_known_ahead_is_kept_and_read_from_files(tmp_path):
+    promoted = np.arange(24.0).reshape(3, 8)  # of the six days and two more
+    with create_store(tmp_path, replace(small_panel(), ahead={"promoted": promoted})):
+        pass
+    rows = small_panel().series[list(SERIES_KEY)].assign(date="2023-04-07", qty="4", promoted="5")
+    later = rows.assign(date="2023-04-09", qty="", promoted="0.5")
+    pd.concat([rows, later]).to_csv(tmp_path / "day.csv", index=False)
+    with open_store(tmp_path) as store:
+        delivery = read_day(tmp_path / "day.csv", store.series, ahead=store.fact("ahead"))
+        np.testing.assert_array_equal(delivery.demand, [4, 4, 4])
+        with store.transaction():
+            store.add_day(delivery)
+        expected = np.column_stack([promoted[:, :6], [5.0] * 3, promoted[:, 7], [0.5] * 3])
+        np.testing.assert_array_equal(store.panel().ahead["promoted"], expected)
+        rows.assign(promoted="yes").to_csv(tmp_path / "day.csv", index=False)
+        with pytest.raises(DataError, match="row 2, column promoted: 'yes' is no number"):
+            read_day(tmp_path / "day.csv", store.series, ahead=["promoted"])
+
+
 def test_only_the_owner_reads_a_store(folder):
     assert folder.stat().st_mode & 0o077 == 0 and (folder / FILE_NAME).stat().st_mode & 0o077 == 0
 

@@ -138,11 +138,15 @@ def read_attachments(folder) -> Attachments:
 
 def read_attachment(path: Path, spec: AttachmentSpec) -> pd.DataFrame:
     """Read and validate one attachment by itself; the index is the row number that a spreadsheet shows."""
-    table = read_text_table(path, spec.columns)
+    return parse_table(read_text_table(path, spec.columns), spec, path.name)
+
+
+def parse_table(table: pd.DataFrame, spec: AttachmentSpec, file: str) -> pd.DataFrame:
+    """Turn a table of texts into ids, days and units, and refuse keys that stand twice."""
     for column in spec.columns:
         parse = {"date": parse_dates, "qty": parse_quantities}.get(column, parse_labels)
-        table[column] = parse(table[column], path.name)
-    _check_keys(table, spec, path.name)
+        table[column] = parse(table[column], file)
+    _check_keys(table, spec, file)
     return table
 
 

@@ -32,14 +32,10 @@ def begin(
     """Make the store of the days known so far, the forecaster and the rules; the newest day's steps run later.
 
     With a `key` ids are replaced by their pseudonyms before anything is written; with a `store_key` the store is
-    encrypted. ParameterError where the forecaster looks fewer days ahead than lead time and reviews need, or reads
-    columns known ahead, which deliveries do not carry.
+    encrypted. ParameterError where the forecaster looks fewer days ahead than lead time and reviews need, DataError
+    where a column is not known ahead as far as it looks.
     """
-    if panel.ahead:
-        raise ParameterError(
-            f"the panel has columns known ahead ({', '.join(panel.ahead)}), which a day's file does not carry; make a "
-            "run without them and begin from that"
-        )
+    panel.known_ahead(forecaster.settings.horizon)
     needed = rules.lead_time + 2 * rules.review
     if forecaster.settings.horizon < needed:
         raise ParameterError(
@@ -48,7 +44,12 @@ def begin(
         )
     if key is not None:
         panel = pseudonyms.pseudonymise_panel(panel, key)
-    facts = {"rules": asdict(rules), "opened": f"{panel.dates[-1]:%Y-%m-%d}", "key": pseudonyms.fingerprint(key)}
+    facts = {
+        "rules": asdict(rules),
+        "horizon": forecaster.settings.horizon,
+        "opened": f"{panel.dates[-1]:%Y-%m-%d}",
+        "key": pseudonyms.fingerprint(key),
+    }
     with create_store(folder, panel, store_key, **facts) as store:
         store.remember("forecaster", forecasts.packed(forecaster))
 

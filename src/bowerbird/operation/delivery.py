@@ -1,11 +1,13 @@
 """A day of demand as it arrives: one file a day, or a week, read right or refused with place and cure.
 
-A file has the store's own id columns, date and qty: of the contest's data the columns of 附件1.
+A file has the store's own id columns, date and qty: of the contest's data the columns of 附件1. Where the store has
+columns that are known ahead, it may have these too, and rows of later days with an empty qty.
 
 Give a file its name once it is whole (write `x.part`, rename it to `x.csv`): a file read while it is being written
 looks cut off, and is refused as such.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.panel import Panel, key_columns
-from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, read_attachment, refuse
+from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.pseudonyms import pseudonymise
@@ -32,6 +34,8 @@ class Delivery:
     checksum: str = ""  # SHA-256 of the file's bytes
     # Ids and qty, by row of the file, of series that the store does not know; they are not in `demand`
     unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"qty": []}))
+    # Ids, date and a column each of what is known ahead, of this day and later ones
+    ahead: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def named(series: pd.DataFrame) -> np.ndarray:
@@ -72,24 +76,25 @@ def read_day(
     fill_gaps: str = "refuse",
     key: bytes | None = None,
     first_days: np.ndarray | None = None,
+    ahead: Sequence[str] = (),
 ) -> Delivery:
     """Read and validate one day's file for the series that are run.
 
     `fill_gaps` says what a series without a row means: a broken file (refuse), nothing shipped (zero) or unknown
     (missing). A `key` replaces the file's ids by their pseudonyms. `first_days` (n_series,) are those of series that
-    came later than the store; before its first day a series is unknown and its demand NaN. DataError names file, row,
-    column, value and cure.
+    came later than the store; before its first day a series is unknown and its demand NaN. `ahead` are the columns
+    known ahead that it may have. DataError names file, row, column, value and cure.
     """
     if fill_gaps not in FILL_GAPS:
         raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
     path, keys = Path(path), key_columns(series)
-    table = read_attachment(path, replace(SHIPMENTS, columns=(*keys, "date", "qty"), key=(*keys, "date")))
+    table, known_ahead = _read(path, keys, ahead)
     day = table["date"].iloc[0]
     other = (table["date"] != day).to_numpy()
     written = table["date"].dt.strftime("%Y-%m-%d")
     refuse(path.name, written, other, f"is not the day of the first row, {day:%Y-%m-%d}", "deliver one day a file")
     if key is not None:
-        table = pseudonymise(table, key)
+        table, known_ahead = pseudonymise(table, key), pseudonymise(known_ahead, key)
     rows = pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))  # -1: unknown
     due = np.full(len(series), True) if first_days is None else first_days <= np.datetime64(day)
     rows = np.where(due[rows], rows, -1)
@@ -109,4 +114,23 @@ def read_day(
     file = path.name if key is None else checksum[:8]  # a file's name can hold an id
     if fill_gaps == "zero":
         demand[without] = 0.0
-    return Delivery(day, demand, file, checksum, table.loc[rows < 0, [*keys, "qty"]])
+    return Delivery(day, demand, file, checksum, table.loc[rows < 0, [*keys, "qty"]], known_ahead)
+
+
+def _read(path: Path, keys: list[str], ahead: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows with a quantity, and what all rows tell of the columns known ahead, where the file has these."""
+    spec = replace(SHIPMENTS, columns=(*keys, "date", "qty"), key=(*keys, "date"))
+    try:
+        text = read_text_table(path, (*spec.columns, *ahead))
+    except DataError:
+        if not ahead:
+            raise
+        text, ahead = read_text_table(path, spec.columns), ()
+    sold = text["qty"] != "" if ahead else pd.Series(True, text.index)
+    table = parse_table(text.loc[sold, list(spec.columns)], spec, path.name)
+    known = parse_table(text[[*keys, "date"]], replace(spec, columns=(*keys, "date")), path.name)
+    for name in ahead:
+        numbers = pd.to_numeric(text[name], errors="coerce")
+        refuse(path.name, text[name], ~np.isfinite(numbers).to_numpy(), "is no number", "give one in every row")
+        known[name] = numbers
+    return table, known if ahead else pd.DataFrame()

@@ -62,14 +62,15 @@ def receive(
         raise ParameterError(f"unknown is {unknown!r}; choose {', '.join(UNKNOWN_ROWS)}")
     finish_day(store)  # a day that was broken off
     outcomes, read, waits = [], [], None
-    series, first_days, fill_gaps = store.series, store.first_days, Rules.of(store).fill_gaps
+    about = Rules.of(store).fill_gaps, key
+    known = store.series, *about, store.first_days, store.fact("ahead")
     held = dict(store.connection.execute("SELECT checksum, date FROM days").fetchall())
     for path in find_deliveries(folder):
         if (checksum := sha256(path)) in held:
             outcomes.append(Outcome(path.name, pd.Timestamp(held[checksum]), "held already"))
             continue
         try:
-            delivery = read_day(path, series, fill_gaps, key, first_days)
+            delivery = read_day(path, *known)
             if (delivery.date - store.last_day) % store.frequency.step:
                 raise DataError(
                     f"{path.name}, column date: {delivery.date:%Y-%m-%d} is no first day of a week of the store, as "
@@ -82,7 +83,7 @@ def receive(
         date = delivery.date
         if len(store.series) > len(delivery.demand):  # some are new since it was read
             try:
-                delivery = read_day(path, store.series, fill_gaps, key, store.first_days)
+                delivery = read_day(path, store.series, *about, store.first_days, store.fact("ahead"))
             except DataError as error:
                 outcomes.append(_quarantine(store, path, delivery.checksum, str(error), key, date))
                 continue
@@ -125,7 +126,29 @@ def _why_it_waits(store: Store, delivery: Delivery, unknown: str, close_gaps: bo
             f"column date: {delivery.date:%Y-%m-%d} leaves a gap of {len(gap)} days, {gap[0]:%Y-%m-%d} to "
             f"{gap[-1]:%Y-%m-%d}, and at most {LONGEST_GAP} are closed; deliver the days between, or mend the date"
         )
-    return ""
+    return _not_known_ahead(store, delivery)
+
+
+def _not_known_ahead(store: Store, delivery: Delivery) -> str:
+    """The first series that lacks what is known ahead on a day to be forecast; empty where there is none."""
+    names, keys = store.fact("ahead"), key_columns(store.series)
+    if not names:
+        return ""
+    held = f"SELECT DISTINCT {', '.join(keys)}, date FROM ahead JOIN series USING (row) WHERE date >= ?"
+    held = pd.concat([store.frame(held, delivery.date), delivery.ahead])[[*keys, "date"]]
+    days = pd.DataFrame({"date": store.frequency.dates(delivery.date, 1 + store.fact("horizon"))})
+    needed = pd.concat([store.series[keys], delivery.unknown[keys] if len(delivery.unknown) else None]).merge(
+        days, "cross"
+    )
+    lacking = needed.merge(held.drop_duplicates(), "left", indicator=True)
+    lacking = lacking[lacking["_merge"] == "left_only"]
+    if lacking.empty:
+        return ""
+    return (
+        f"{', '.join(names)} of {named(lacking)[0]} is not known for {lacking['date'].iloc[0]:%Y-%m-%d} "
+        f"({len(lacking)} such series and days); add columns {', '.join(names)} to the file, and rows of days to "
+        f"{days['date'].iloc[-1]:%Y-%m-%d} with an empty qty"
+    )
 
 
 def _gap(store: Store, delivery: Delivery) -> pd.DatetimeIndex:

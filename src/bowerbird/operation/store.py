@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
+from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel, key_columns
 from bowerbird.data.reader import PRODUCT_ATTRIBUTES, SELLER_ATTRIBUTES, SERIES_KEY, WAREHOUSE_ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import atomic_path, only_run
@@ -37,6 +37,7 @@ CREATE TABLE facts (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE TABLE memory (name VARCHAR PRIMARY KEY, content BLOB);
 CREATE TABLE days (date DATE PRIMARY KEY, file VARCHAR, checksum VARCHAR);
 CREATE TABLE demand (date DATE, row INTEGER, qty DOUBLE);
+CREATE TABLE ahead (date DATE, row INTEGER, name VARCHAR, value DOUBLE, PRIMARY KEY (date, row, name));
 CREATE TABLE steps (date DATE, step VARCHAR, PRIMARY KEY (date, step));
 CREATE TABLE forecasts (origin DATE, date DATE, row INTEGER, mean DOUBLE, dispersion DOUBLE, point DOUBLE, zero DOUBLE);
 CREATE TABLE simple_forecasts (origin DATE, row INTEGER, method VARCHAR, units DOUBLE);
@@ -193,7 +194,15 @@ class Store:
         grid = "series CROSS JOIN days LEFT JOIN demand USING (row, date)"
         demand = self.array(f"SELECT qty FROM {grid} ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
         dates = pd.DatetimeIndex(days, name="date").as_unit("ns")
-        return Panel(series, dates, demand, events=self.fact("events"))
+        return Panel(series, dates, demand, ahead=self._ahead(len(series)), events=self.fact("events"))
+
+    def _ahead(self, n_series: int) -> dict[str, np.ndarray]:
+        """The columns known ahead, as far as they are known; before its first day a series has its first value."""
+        table, arrays = self.frame("FROM ahead ORDER BY date"), {}
+        for name in self.fact("ahead"):
+            by_row = table[table["name"] == name].pivot(index="row", columns="date", values="value")
+            arrays[name] = by_row.reindex(range(n_series)).bfill(axis=1).to_numpy()
+        return arrays
 
     def add_day(self, delivery: Delivery) -> None:
         """Write a day's row and demand, its unknown series as new ones; call it inside a transaction."""
@@ -202,6 +211,17 @@ class Store:
         qty = np.concatenate([delivery.demand, delivery.unknown["qty"].to_numpy(dtype=float)])
         self.insert("days", date=[delivery.date], file=delivery.file, checksum=delivery.checksum)
         self.insert("demand", date=delivery.date, row=np.arange(len(qty)), qty=qty)
+        if len(delivery.ahead):
+            self._add_ahead(delivery.ahead)
+
+    def _add_ahead(self, table: pd.DataFrame) -> None:
+        """Keep what is known ahead, in place of what was known before, of the series that the store has."""
+        long = table.melt([*key_columns(table), "date"], self.fact("ahead"), "name").merge(
+            self.series[key_columns(table)].rename_axis("row").reset_index()
+        )
+        self.connection.register("rows_to_add", long[["date", "row", "name", "value"]])
+        self.connection.execute("INSERT OR REPLACE INTO ahead SELECT * FROM rows_to_add")
+        self.connection.unregister("rows_to_add")
 
     def _add_series(self, new: pd.DataFrame) -> None:
         """Number new series after the others; an attribute is that of a series with the same id, or unknown."""
@@ -243,8 +263,13 @@ def create_store(folder: Path | str, panel: Panel, store_key: bytes | None = Non
             store.connection.register("numbered", panel.series.reset_index(drop=True).rename_axis("row").reset_index())
             store.connection.execute("CREATE TABLE series AS FROM numbered")
             events = {name: [list(map(str, days)) for days in found] for name, found in panel.events.items()}
-            for name, value in {"format": FORMAT, "events": events, "frequency": panel.frequency.word, **facts}.items():
+            facts |= {"events": events, "frequency": panel.frequency.word, "ahead": list(panel.ahead)}
+            for name, value in {"format": FORMAT, **facts}.items():
                 store.insert("facts", name=[name], value=[json.dumps(value)])
+            for name, values in panel.ahead.items():  # (n_series, days of the panel and later)
+                days = panel.frequency.dates(panel.dates[0], values.shape[1])
+                about = {"date": np.tile(days, len(values)), "row": np.repeat(np.arange(len(values)), len(days))}
+                store.insert("ahead", **about, name=name, value=values.ravel())
             for column, day in enumerate(panel.dates):
                 store.add_day(Delivery(day, panel.demand[:, column], "history"))
             yield store
