@@ -102,7 +102,7 @@ def test_what_a_notebook_reads_an_earlier_one_writes_and_each_writes_its_own():
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    return runner.reproduce(profile="smoke", out=str(tmp_path_factory.mktemp("smoke") / "run"), quiet=True)
+    return runner.reproduce(profile="smoke", out=str(tmp_path_factory.mktemp("smoke") / "run"), jobs=2)
 
 
 def test_the_whole_way_through(smoke):
@@ -110,6 +110,10 @@ def test_the_whole_way_through(smoke):
         assert (smoke / "notebooks" / f"{stem}.ipynb").is_file() and (smoke / "notebooks" / f"{stem}.html").is_file()
         record = read_json(smoke / "records" / f"{stem}.json")
         assert all((smoke / file).is_file() for file in record["files"])
+    wrote = {place: stem for stem in NAMES for place in Stage(stem, smoke).files}
+    for path in NOTEBOOKS:
+        read = {wrote[place] for place in Stage(path.stem, smoke).reads if place in wrote}
+        assert read <= runner.needs(path), f"{path.stem}: its first cell does not say all that it reads"
     forecasts, plan = pd.read_csv(smoke / "forecasts.csv"), pd.read_csv(smoke / "replenishment.csv")
     assert len(forecasts) == len(plan) == 60 * 15
     assert list(plan.columns[:6]) == ["seller_no", "product_no", "warehouse_no", "date", "s", "S"]

@@ -1,5 +1,6 @@
 """The command line: python -m bowerbird reproduce | twin | check | report | deliveries | daily | ..."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -32,6 +33,8 @@ def cli():
 @click.option("--until", default="", help="Last notebook to run, e.g. 06_sbo_lstm.")
 @click.option("--set", "settings", multiple=True, metavar="NOTEBOOK.NAME=VALUE", help="A parameter over the profile's.")
 @click.option("--cluster", default="", help="A Dask scheduler's tcp://host:port: its workers, the same bits.")
+@click.option("--jobs", default=min(2, os.cpu_count() or 1), help="Notebooks that run side by side.")
+@click.option("--cell-minutes", default=240.0, help="A cell that takes longer is stopped, and named.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def reproduce(cluster, data, columns, rules, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""

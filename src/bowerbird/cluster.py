@@ -36,7 +36,7 @@ def executor(workers: int = 1) -> Iterator[Executor | None]:
         with _connect(address) as client, client.get_executor(pure=False) as pool:
             yield pool
     elif workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), begin_worker) as pool:
             yield pool
     else:
         yield None
@@ -48,7 +48,7 @@ def use(address: str) -> None:
         os.environ[VARIABLE] = address
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
     """One thread, as `choose_device` sets it; the worker ends when the process that started it is gone."""
     import torch
 

@@ -1,17 +1,21 @@
-"""Run the notebooks in order through papermill, with checked parameters; skip those that are up to date.
+"""Run the notebooks through papermill, with checked parameters; skip those that are up to date.
 
+Some run side by side: each as soon as those have ended that its first cell says it reads.
 Parameters are checked before anything runs. A notebook is up to date while its text, the code it imports, its
 parameters, the data's files, the versions of the packages and every file that it read are those of its record.
 """
 
 import importlib.metadata
+import multiprocessing
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +26,10 @@ import nbformat
 import papermill
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
+from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
+from bowerbird.cluster import begin_worker
 from bowerbird.code import code_digest
 from bowerbird.data.source import NAMED_DATA, home
 from bowerbird.device import choose_device, describe
@@ -99,17 +105,20 @@ class Job:
     manifest: dict[str, dict]
     fingerprints: dict[str, str]
     skipped: dict[str, str]
+    quiet: bool  # no progress bar of cells
+    cell_minutes: float
 
 
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
-    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False,
+    until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, jobs: int = 1, cell_minutes: float = 240,
     manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "", skipped: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
     `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 of the data's files;
-    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data.
+    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data. Up to
+    `jobs` notebooks run side by side; a cell that takes longer than `cell_minutes` is stopped.
 
     ParameterError comes before anything has run; RunInUse where another run is at work in the folder; StageFailed names
     the notebook, the cell and the cause, and the next call goes on from there.
@@ -127,28 +136,104 @@ def reproduce(
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
     manifest, skipped = manifest or {}, skipped or {}
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
-    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped)
+    quiet = quiet or jobs > 1  # two bars would write over each other
+    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped, quiet, cell_minutes)
     with own_environment(), only_run(folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
-        told = not (folder / "run.json").is_file()  # nothing that could be out of date
-        for number, path in enumerate(chosen, 1):
-            label = f"[{number:>2}/{len(chosen)}] {path.stem:<18}"
-            if path.stem in skipped:
-                click.echo(f"{label} skipped: {skipped[path.stem]}")
-                continue
-            again = why_again(Stage(path.stem, folder), fingerprints[path.stem])
-            if again is None:
-                click.echo(f"{label} up to date")
-                continue
-            if again:
-                click.echo(f"{label} made again: {again}")
-            if not told:  # if this run is broken off, the page of the last one says no longer that all is one run
-                _write_pages(job)
-                told = True
-            seconds = _run(path, job, label, quiet)
-            click.echo(f"{label} {seconds:6.1f} s")
+        _run_all(chosen, job, jobs)
         _write_pages(job)
     return folder
+
+
+def _run_all(chosen: list[Path], job: Job, jobs: int) -> None:
+    """Run the notebooks that are not up to date; a failure is raised when those at work have ended."""
+    labels = {path.stem: f"[{n:>2}/{len(chosen)}] {path.stem:<31}" for n, path in enumerate(chosen, 1)}
+    minutes = {path.stem: minutes_told(path, job.profile) for path in chosen}  # of those that have not ended
+    told = not (job.folder / "run.json").is_file()  # nothing that could be out of date
+    for path in chosen:
+        if path.stem in job.skipped:
+            click.echo(f"{labels[path.stem]} skipped: {job.skipped[path.stem]}")
+            del minutes[path.stem]
+    waiting, running, failure = [path for path in chosen if path.stem in minutes], {}, None
+    with _lanes(jobs) as submit:
+        while running or (waiting and not failure):
+            ready = [] if failure else [path for path in waiting if not needs(path) & minutes.keys()]
+            for path in _most_awaited_first(ready, waiting)[: jobs - len(running)]:
+                waiting.remove(path)
+                label, again = labels[path.stem], why_again(Stage(path.stem, job.folder), job.fingerprints[path.stem])
+                if again is None:
+                    click.echo(f"{label} up to date")
+                    del minutes[path.stem]
+                    continue
+                if again:
+                    click.echo(f"{label} made again: {again}")
+                if not told:  # if this run is broken off, the page of the last one says no longer that all is one run
+                    _write_pages(job)
+                    told = True
+                running[submit(_run, path, job, label)] = path.stem
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                del minutes[stem := running.pop(done)]
+                if error := done.exception():
+                    failure = failure or error
+                else:
+                    left = sum(minutes.values()) / jobs
+                    click.echo(
+                        f"{labels[stem]} {done.result():6.1f} s" + (f", about {left:.0f} min left" * (left >= 1))
+                    )
+    if failure:
+        raise failure
+
+
+def needs(path: Path) -> set[str]:
+    """The notebooks whose numbers the first cell names behind "Reads"; (00 to 16) are all of these."""
+    reads = re.search(r"^Reads ([^·]*)", nbformat.read(path, as_version=4).cells[0].source, re.MULTILINE)
+    found = set(re.findall(r"\b\d\d\b", reads[1])) if reads else set()
+    for first, last in re.findall(r"(\d\d) to (\d\d)", reads[1]) if reads else []:
+        found |= {f"{number:02}" for number in range(int(first), int(last) + 1)}
+    return {other.stem for other in notebook_paths() if other.stem[:2] in found} - {path.stem}
+
+
+def _most_awaited_first(ready: list[Path], waiting: list[Path]) -> list[Path]:
+    """Those for which most others wait come first, so that no core is idle at the end."""
+    return sorted(ready, key=lambda path: -sum(path.stem in needs(other) for other in waiting))
+
+
+def minutes_told(path: Path, profile: str) -> float:
+    """How long the notebook takes, as its first cell says; 0 where it does not."""
+    told = re.search(rf"\b{profile} ([\d.]+) (s|min)\b", nbformat.read(path, as_version=4).cells[0].source)
+    return 0 if told is None else float(told[1]) / (60 if told[2] == "s" else 1)
+
+
+@contextmanager
+def _lanes(jobs: int) -> Iterator[Callable[..., Future]]:
+    """What runs a function: at once or, with several jobs, in processes that end with the run."""
+    if jobs == 1:
+        yield _at_once
+        return
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_lane)
+    try:
+        yield pool.submit
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _begin_lane() -> None:
+    """A lane that is told to end clears up, as one that is interrupted does."""
+    begin_worker()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+
+
+def _at_once(function: Callable, *arguments) -> Future:
+    future = Future()
+    try:
+        future.set_result(function(*arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 def _up_to(notebooks: list[Path], until: str) -> list[Path]:
@@ -193,7 +278,7 @@ def why_again(stage: Stage, fingerprint: str) -> str | None:
     return None
 
 
-def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
+def _run(path: Path, job: Job, label: str) -> float:
     stage = Stage(path.stem, job.folder, begun=True)
     folder = job.folder / "notebooks"
     running, failed = folder / f"{path.stem}.running.ipynb", folder / f"{path.stem}.failed.ipynb"
@@ -204,13 +289,20 @@ def _run(path: Path, job: Job, label: str, quiet: bool) -> float:
         try:
             papermill.execute_notebook(
                 _escaped(path), _escaped(running), job.parameters[path.stem], kernel_name="python3",
-                progress_bar={"desc": label, "leave": False, "disable": quiet or not sys.stderr.isatty()},
+                progress_bar={"desc": label, "leave": False, "disable": job.quiet or not sys.stderr.isatty()},
                 cwd=str(project_root()), extra_arguments=["--log-level=CRITICAL"], start_timeout=600, iopub_timeout=60,
+                execution_timeout=max(round(60 * job.cell_minutes), 1),
             )  # fmt: skip
             _check_unchanged(stage, job)
             stage.complete()
         except PapermillExecutionError as error:
             where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
+            raise _failed(where, running, failed) from error
+        except CellTimeoutError as error:
+            where = (
+                f"{path.stem}, cell {_last_cell(running)}: not done after {job.cell_minutes:g} minutes; if it only "
+                "needs more time, give --cell-minutes"
+            )
             raise _failed(where, running, failed) from error
         except RuntimeError as error:  # as nbclient tells of a kernel that died, or never came to life
             where = (

@@ -143,10 +143,10 @@ JUDGES = {
 }
 
 
-def claims_table(tables: Tables, real: bool) -> pd.DataFrame:
+def claims_table(tables: Tables, real: bool, claims: list[dict] = CLAIMS) -> pd.DataFrame:
     """The claims with their measured effects; on other data than the attachments (`real`) none is judged."""
     rows = []
-    for claim in CLAIMS:
+    for claim in claims:
         try:
             effect, verdict = JUDGES[claim["judge"]](tables)
         except MissingResult:  # a smaller profile leaves some methods out
