@@ -106,13 +106,19 @@ def past_errors(
     levels, errors = [], []
     for origin in origins:
         level = running_level(panel.demand[:, :origin], panel.frequency)[:, -1]
-        error = actual_demand(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
+        error = _demand_after(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
         whole = ~np.isnan(error).any(axis=1)
         levels.append(level[whole])
         errors.append(error[whole] / level[whole, None])
     if not sum(map(len, levels)):
         raise ParameterError(f"origins {list(origins)}: no series has {horizon} known days after one of them")
     return np.concatenate(levels), np.concatenate(errors)
+
+
+def _demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
+    """Demand of the days after an origin; none on a day unknown for all series, on which the shop was closed."""
+    actual = actual_demand(panel, origin, horizon)
+    return np.where(np.isnan(actual).all(axis=0), 0.0, actual)
 
 
 def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -187,7 +193,7 @@ def _simulations(
                 f"origins is {origins}: none lies horizon = {horizon} days before {origin}, so that its errors were "
                 "known then; leave more days between them"
             )
-        actual = actual_demand(panel, origin, horizon)
+        actual = _demand_after(panel, origin, horizon)
         whole = ~np.isnan(actual).any(axis=1)
         if not whole.any():
             raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
