@@ -367,6 +367,17 @@ def test_an_effect_is_the_slope_of_least_squares_on_the_days_so_far():
     np.testing.assert_array_equal(found.without(known.demand)[quiet], known.demand[quiet])
 
 
+def test_the_share_of_stores_with_a_promotion_counts_in_its_usual_size():
+    panel = promoted(n_days=60)
+    known = panel.until(60)
+    shares = replace(known, ahead={"share": 0.4 * panel.ahead["promotion"]})
+    one, other = learn_effects(known, 10), learn_effects(shares, 10)
+    np.testing.assert_allclose(one.effect, other.effect)
+    np.testing.assert_allclose(one.ahead(10)[:, 40:], other.ahead(10)[:, 40:])
+    constant = replace(known, ahead={"index": np.full_like(panel.ahead["promotion"], 7)})  # says nothing
+    np.testing.assert_array_equal(learn_effects(constant, 10).ahead(10), 0)
+
+
 def weekly(n_series=14, n_weeks=120, missing=0.05) -> Panel:
     daily = random_panel(n_series, n_weeks, missing)
     return replace(daily, dates=WEEKLY.dates(pd.Timestamp("2020-01-06"), n_weeks), events={})

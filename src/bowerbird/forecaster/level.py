@@ -1,7 +1,8 @@
 """The running level of demand, and what columns known ahead, such as promotions, do to demand about it.
 
-The effect of a column is learnt day by day, from that day and the days before it: the log of demand on days with a 1
-over demand on other days or, where a column holds other numbers, the change of demand by a standard deviation of it.
+The effect of a column is learnt day by day, from that day and the days before it. Where a column holds numbers from 0,
+no promotion, to 1, it is the log of demand under the usual promotion over demand without one; otherwise it is the
+change of demand by one standard deviation of the column about its running mean.
 """
 
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Effects:
     """A panel's columns known ahead and their effects; day t's effects rest on demand up to t alone."""
 
     values: np.ndarray  # (n_series, n_days + horizon, n_columns)
-    usual: np.ndarray  # (n_series, n_days, n_columns) running mean of a column; 0 for one of 0 and 1
-    spread: np.ndarray  # (n_days, n_columns) standard deviation about it so far; 1 for one of 0 and 1
+    usual: np.ndarray  # (n_series, n_days, n_columns) running mean of a column; 0 for a promotion
+    spread: np.ndarray  # (n_days, n_columns) standard deviation about it so far; size of the promotions so far
     effect: np.ndarray  # (n_series, n_days, n_columns) of the log of demand, for a column one spread above usual
 
     def seen_from(self, day: int, steps) -> np.ndarray:
@@ -97,25 +98,26 @@ def flags(panel: Panel) -> list[str]:
 def learn_effects(panel: Panel, horizon: int) -> Effects:
     """Learn the effects of a panel's columns, which must be known `horizon` days ahead."""
     demand, values = panel.demand, panel.known_ahead(horizon)
-    of_flags = np.array([name in flags(panel) for name in panel.ahead], dtype=bool)
+    whole = [np.nan_to_num(column) for column in panel.ahead.values()]
+    promotes = np.array([column.min() == 0 and column.max() <= 1 for column in whole], dtype=bool)
     usual = np.zeros((*demand.shape, len(panel.ahead)))
-    for column in np.flatnonzero(~of_flags):
+    for column in np.flatnonzero(~promotes):
         past = values[:, : panel.n_days, column]
         usual[:, :, column] = bottleneck.move_mean(past, min(panel.frequency.windows[-1], panel.n_days), 1, axis=1)
     above = np.nan_to_num(values[:, : panel.n_days] - usual)
-    days = np.arange(1, panel.n_days + 1)[:, None]
-    spread = np.sqrt((above**2).mean(axis=0).cumsum(axis=0) / days)
-    spread = np.where(of_flags, 1.0, np.where(spread > 1e-9, spread, np.inf))  # a constant column says nothing
+    counted = np.cumsum((~promotes | (above > 0)).sum(axis=0), axis=0)  # (n_days, n_columns) days of a promotion
+    spread = np.sqrt((above**2).sum(axis=0).cumsum(axis=0) / np.maximum(counted, 1))
+    spread = np.where(spread > 1e-9, spread, np.where(promotes, 1.0, np.inf))  # a constant column says nothing
 
     # Demand over the level before it; the level is that of the days without a promotion, once there has been one
-    promoted = (above[:, :, of_flags] > 0).any(axis=2)  # (n_series, n_days)
+    promoted = ((above > spread / 2) & promotes).any(axis=2)  # (n_series, n_days)
     level = running_level(np.where(promoted, np.nan, demand), panel.frequency)
     begun = np.cumsum(~promoted & ~np.isnan(demand), axis=1) > 0
     ratio = np.full(demand.shape, np.nan)
     ratio[:, 1:] = np.where(begun[:, :-1], demand[:, 1:] / level[:, :-1], np.nan)
     ratio = np.minimum(ratio, np.exp(LARGEST_EFFECT))
-    effect = np.stack([_running_effect(above[:, :, c] / spread[:, c], ratio) for c in range(len(of_flags))], axis=2)
-    return Effects(values, usual, spread, np.where(of_flags, np.log1p(effect), effect))
+    effect = np.stack([_running_effect(above[:, :, c] / spread[:, c], ratio) for c in range(len(promotes))], axis=2)
+    return Effects(values, usual, spread, np.where(promotes, np.log1p(effect), effect))
 
 
 def _running_effect(x: np.ndarray, ratio: np.ndarray) -> np.ndarray:

@@ -122,7 +122,7 @@ def check_days(panel: Panel, settings: Settings) -> None:
     """Raise a ParameterError if the panel is too short to train on."""
     if panel.n_days <= settings.warm_up + settings.horizon:
         raise ParameterError(
-            f"{panel.n_days} days are too few to train on: warm_up {settings.warm_up} + horizon "
+            f"{panel.n_days} {panel.frequency.word}s are too few to train on: warm_up {settings.warm_up} + horizon "
             f"{settings.horizon} need more; give a longer panel or a smaller warm_up"
         )
 

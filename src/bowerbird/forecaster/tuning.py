@@ -17,6 +17,7 @@ from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Result, minimize, one_by_one, spread
 from bowerbird.seeds import stream
 
+WARM_UP = {"day": (14, 35), "week": (4, 20)}
 SPACE = {
     "hidden_size": Integer(12, 48),
     "layers": Integer(1, 2),
@@ -24,10 +25,10 @@ SPACE = {
     "dropout": Float(0.0, 0.4),
     "point_weight": Float(0.3, 3.0, log=True),
     "volume_weight": Float(0.25, 1.0),
-    "warm_up": Integer(14, 35),
+    "warm_up": Integer(*WARM_UP["day"]),
     "clusters": Choice((0, 8)),
 }
-"""Which settings SBO chooses, and from what. The paper names none of its hyperparameters."""
+"""Which settings SBO chooses, and from what, of a panel of days. The paper names none of its hyperparameters."""
 
 
 N_ORIGINS = 8  # validation origins, the last of the training days
@@ -55,12 +56,20 @@ def stop_early(
     return replace(settings, epochs=int(np.argmin(losses)) + 1), losses
 
 
+def space_of(panel: Panel, settings: Settings) -> dict:
+    """SPACE, with warm-ups of weeks for a weekly panel, and none longer than the panel's days allow."""
+    low, high = WARM_UP[panel.frequency.word]
+    longest = panel.n_days - 2 * settings.horizon - N_ORIGINS
+    return SPACE | {"warm_up": Integer(low, max(low, min(high, longest)))}
+
+
 def _first_origin(panel: Panel, settings: Settings) -> int:
     first = panel.n_days - settings.horizon - N_ORIGINS + 1  # days known at the first validation origin
     if first <= settings.warm_up + settings.horizon:
         needed = settings.warm_up + 2 * settings.horizon + N_ORIGINS
         raise ParameterError(
-            f"{panel.n_days} days leave too few to train on beside {N_ORIGINS} validation origins; give {needed}"
+            f"{panel.n_days} {panel.frequency.word}s leave too few to train on beside {N_ORIGINS} validation origins; "
+            f"give {needed}, or a shorter horizon than {settings.horizon}"
         )
     return first
 
@@ -125,7 +134,7 @@ def tune(
     checkpoint = folder and folder / f"search_{digest[:16]}.json"
     result = minimize(
         evaluate,
-        SPACE,
+        space_of(panel, settings),
         replace(VARIANTS[variant], n_bowers=n_bowers),
         max_evaluations=max_evaluations,
         target=target,

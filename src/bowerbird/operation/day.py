@@ -40,7 +40,7 @@ def begin(
     if forecaster.settings.horizon < needed:
         raise ParameterError(
             f"the forecaster looks {forecaster.settings.horizon} days ahead; lead_time {rules.lead_time} and review "
-            f"{rules.review} need {needed}: shorten them, or train one with --set 06_sbo_lstm.test_days={needed}"
+            f"{rules.review} need {needed}: shorten them, or train one with --set 06_sbo_lstm.horizon={needed}"
         )
     if key is not None:
         panel = pseudonyms.pseudonymise_panel(panel, key)

@@ -13,6 +13,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = COLOURS
 METHOD_COLOURS = {
     "SBO-LSTM": ORANGE, "SBO-LSTM, its own distribution": RED, "SES(.1)": BLUE, "mean 14": SKY, "median 21": GREEN,
     "seasonal naive 7": PURPLE, "LightGBM L1": BROWN, "mean of SBO-LSTM and SES(.1)": PINK,
+    "mean 8 weeks": SKY, "median 13 weeks": GREEN, "seasonal naive 52 weeks": PURPLE,
 }  # fmt: skip
 """The colour of a forecaster in every figure; others are grey."""
 
