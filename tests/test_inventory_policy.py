@@ -6,6 +6,7 @@ from scipy.stats import norm, poisson
 
 from bowerbird.errors import ParameterError
 from bowerbird.inventory import policy
+from bowerbird.inventory.calibration import learn_correction
 from bowerbird.inventory.demand import (
     Demand,
     demand_over_days,
@@ -377,3 +378,46 @@ def test_lost_sales_order_says_what_it_lacks():
         lost_sales_order(np.ones((1, 5, 3)), 0, np.zeros((1, 3)), holding_cost=1, shortage_cost=1)
     with pytest.raises(ParameterError, match="on_order has shape"):
         stock_at_arrival(np.ones((2, 5, 3)), 0, np.zeros((1, 3)))
+
+
+# ---- levels that keep their promise ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("review", [1, 2])
+def test_corrected_levels_cover_as_much_as_promised_where_the_samples_are_too_narrow(review):
+    rng = np.random.default_rng(3)
+    timing = {"lead_time": 2, "review": review, "service_level": 0.9}
+    mean = rng.gamma(2, 4, (900, 1))
+
+    def forecast_and_demand():
+        size = rng.gamma(2, 0.5, mean.shape)  # all days of an origin share it, and the samples do not know it
+        return rng.poisson(mean[:, :, None], (900, 300, 6)), rng.poisson(mean * size, (900, 6))
+
+    def covered(samples, came, correction):
+        S = periodic_review_levels(samples, **timing, correction=correction).S
+        ends = [came[:, t : t + 2 + j].sum(axis=1) <= S[:, t] for t in range(5 - review) for j in range(1, review + 1)]
+        return np.mean(ends)
+
+    past = [forecast_and_demand() for _ in range(4)]
+    correction = learn_correction(past, **timing)
+    new = [forecast_and_demand() for _ in range(4)]
+    before, after = (np.mean([covered(*pair, fix) for pair in new]) for fix in (None, correction))
+    assert before < 0.8 and abs(after - 0.9) < 0.015
+
+
+def test_a_correction_without_need_changes_little_and_unknown_days_teach_nothing():
+    rng = np.random.default_rng(4)
+    timing = {"lead_time": 1, "service_level": 0.9}
+    mean = rng.gamma(2, 20, (400, 1))
+    samples, came = rng.poisson(mean[:, :, None], (400, 400, 4)), rng.poisson(mean, (400, 4)).astype(float)
+    plain, fixed = (
+        periodic_review_levels(samples, **timing, correction=fix).S
+        for fix in (None, learn_correction([(samples, came)], **timing))
+    )
+    assert abs((fixed / plain).mean() - 1) < 0.02
+    some = came.copy()
+    some[200:] = np.nan
+    only = learn_correction([(samples[:200], came[:200])], **timing)
+    assert (learn_correction([(samples, some)], **timing).shift == only.shift).all()
+    with pytest.raises(ParameterError, match="no item whose demand is known"):
+        learn_correction([(samples, np.full_like(came, np.nan))], **timing)

@@ -18,7 +18,14 @@ from bowerbird.runs.parameters import declared
 from bowerbird.runs.stage import maker, notebook_paths
 
 NOTEBOOKS = notebook_paths()
-FREE = ("data", "out", "folder", "columns", "rules")  # parameters of any text: files, folders, names of columns
+FREE = (
+    "data",
+    "out",
+    "folder",
+    "stock",
+    "columns",
+    "rules",
+)  # parameters of any text: files, folders, names of columns
 NAMES = [path.stem for path in NOTEBOOKS]
 
 

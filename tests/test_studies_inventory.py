@@ -8,9 +8,12 @@ import pytest
 from conftest import panel_of
 
 from bowerbird.data.panel import Panel
-from bowerbird.errors import ParameterError
+from bowerbird.errors import DataError, ParameterError
 from bowerbird.evaluation.ladder import Key, mean_point
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.inventory.demand import sample_newsvendor
+from bowerbird.inventory.lost_sales import read_stock
+from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import Costs, Stock, cost_parts, simulate
 from bowerbird.seeds import stream
 from bowerbird.studies import inventory as study
@@ -206,6 +209,53 @@ def test_cost_at_equal_fill_rate():
     for cost, fill in [([1, 2], [1]), ([1, np.nan], [1, 1]), ([[1]], [[1]])]:
         with pytest.raises(ParameterError, match="cost"):
             pareto_front(cost, fill)
+
+
+# ---- orders from live stock -----------------------------------------------------------------------------------------
+
+
+def test_live_orders_without_a_lead_time_are_newsvendor_levels():
+    rng = np.random.default_rng(5)
+    samples, actual = rng.poisson(3.0, (20, 60, 6)), rng.poisson(3.0, (20, 6)).astype(float)
+    timing = {"opening_stock": 4, "lead_time": 0, "review": 1}
+    live = study.live_orders(samples, actual, holding_cost=1.0, shortage_cost=4.0, **timing)
+    S = np.stack([sample_newsvendor(samples[:, :, day], 0.8) for day in range(6)], axis=1)
+    levels = simulate(actual, S, S, **timing)
+    for name in ("orders", "arrivals", "sales", "opening_stock", "closing_stock"):
+        np.testing.assert_array_equal(getattr(live, name), getattr(levels, name), err_msg=name)
+    table = study.after_lead_time({"live": live}, holding_cost=1.0, shortage_cost=4.0)
+    assert table["cost"][0] == pytest.approx((live.closing_stock + 4 * live.unmet).mean())
+
+
+def test_kept_promise_of_a_plan_by_hand():
+    # One day of lead time, so two days to cover: 4 covers 1 + 2 but not 2 + 3; 2 covers 0 + 0 twice.
+    actual, level = np.array([[1.0, 2, 3], [0, 0, 0]]), np.array([[4.0, 4, 4], [2, 2, 2]])
+    options = {"opening_stock": 1, "lead_time": 1, "review": 1}
+    row = study.kept_promise({"plan": Levels(level, level)}, actual, 0.9, **options).iloc[0]
+    # Item 1 sells its unit and orders 3; sells 2, keeps 1 and orders 1; sells both of 3 asked for: a shortage.
+    assert (row["covered"], row["days without shortage"]) == (0.75, 0.75)
+    assert row["fill rate"] == pytest.approx(4 / 5)
+
+
+def test_a_table_of_stock_is_read_by_item_and_refused_where_it_lacks_one(tmp_path):
+    series = pd.DataFrame({"product_no": ["a", "007"]})
+    path = tmp_path / "stock.csv"
+    path.write_text(
+        "on_hand,product_no,on_order_2,holding_cost,shortage_cost\n3,007,5,0.1,2\n0,a,,0.2,1\n9,other,1,1,1\n"
+    )
+    shelf = read_stock(path, series, lead_time=2)
+    assert shelf["on_hand"].tolist() == [0, 3] and shelf["shortage_cost"].tolist() == [1, 2]
+    assert shelf[["on_order_1", "on_order_2"]].to_numpy().tolist() == [[0, 0], [0, 5]]
+    for text, fault in (
+        ("product_no,on_hand\na,1\n", "007 has no on_hand"),
+        ("product_no,on_hand\na,1\n007,1\na,2\n", "row 4: the item stands twice"),
+        ("product_no,on_hand,on_order_3\na,1,1\n007,1,1\n", "'on_order_3' is not known"),
+        ("product_no,on_hand\na,-1\n007,1\n", "on_hand holds"),
+        ("product_no,on_hand,holding_cost\na,1,1\n007,1,1\n", "no column 'shortage_cost'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=fault):
+            read_stock(path, series, lead_time=2)
 
 
 # ---- notebook 18: six weekly orders ---------------------------------------------------------------------------------

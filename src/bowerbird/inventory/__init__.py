@@ -1,7 +1,8 @@
 """From a forecast to replenishment orders.
 
-Read `demand` (uncertain demand, the newsvendor), `policy` (when to order and how much), `lost_sales` (an order from
-live stock), `simulate` (days of stock, their service and cost), then `plan` (the contest's table).
+Read `demand` (uncertain demand, the newsvendor), `policy` (when to order and how much), `calibration` (levels that
+cover as much demand as promised), `lost_sales` (an order from live stock), `simulate` (days of stock, their service
+and cost), then `plan` (the contest's table).
 
 Notation, the same in every module: on-hand stock, position (on hand + on order - backorders), reorder point [s],
 order-up-to level [S], lead time [LT], review period [NRT], holding cost [h], shortage cost [p], cost of an order [K].

@@ -5,10 +5,14 @@ no later shortage. So every demand path is followed from the stock on hand, thro
 day on which the new order arrives; the order is then set against the demand of the days that it alone can serve.
 """
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 
 from bowerbird.checks import above, at_least, spread_over, whole
-from bowerbird.errors import ParameterError
+from bowerbird.data.panel import key_columns
+from bowerbird.errors import DataError, ParameterError
 from bowerbird.inventory.demand import check_samples
 
 
@@ -86,3 +90,40 @@ def lost_sales_order(
         falls = (cost(middle + 1) < cost(middle) - 1e-12) & (middle < high)
         low, high = np.where(falls, middle + 1, low), np.where(falls, high, middle)
     return high.astype(np.int64)
+
+
+def read_stock(path: Path | str, series: pd.DataFrame, lead_time: int) -> pd.DataFrame:
+    """Today's stock of every series from a csv file: on_hand, on_order_1 ... on_order_LT, and costs if it has them.
+
+    The file has a row a series: the ids as in forecasts.csv, on_hand, and units on order that arrive today
+    (on_order_1), tomorrow (on_order_2), ...; a column left out is 0. The columns holding_cost and shortage_cost, both
+    or none, are per unit left at the end of a day and per unit lost. Rows of other items are left out.
+    """
+    path, keys = Path(path), key_columns(series)
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(keys, str), encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable csv file ({error}); save the table of stock as CSV UTF-8") from error
+    arriving = [f"on_order_{day}" for day in range(1, lead_time + 1)]
+    costs = [name for name in ("holding_cost", "shortage_cost") if name in table]
+    needed = [*keys, "on_hand", *(("holding_cost", "shortage_cost") if costs else ())]
+    if missing := [name for name in needed if name not in table]:
+        raise DataError(f"{path.name}: no column {missing[0]!r}; the columns are {', '.join(map(str, table.columns))}")
+    if unknown := [name for name in table if name not in (*keys, "on_hand", *arriving, *costs)]:
+        raise DataError(
+            f"{path.name}: column {unknown[0]!r} is not known; with a lead time of {lead_time} give "
+            f"{', '.join([*keys, 'on_hand', *arriving])}, and holding_cost and shortage_cost if you like"
+        )
+    if (twice := table.duplicated(keys)).any():
+        raise DataError(f"{path.name}, row {int(twice.argmax()) + 2}: the item stands twice; give it one row")
+    found = series[keys].astype(str).merge(table, on=keys, how="left").reindex(columns=["on_hand", *arriving, *costs])
+    if (lacks := found["on_hand"].isna()).any():
+        name = "/".join(map(str, series[keys].iloc[int(lacks.argmax())]))
+        raise DataError(f"{path.name}: {name} has no on_hand ({lacks.sum()} items in all); add a row, 0 if it has none")
+    found[arriving] = found[arriving].fillna(0)
+    for column in found:
+        cells = pd.to_numeric(found[column], errors="coerce")
+        if (bad := ~(cells >= 0) | np.isinf(cells)).any():
+            raise DataError(f"{path.name}: {column} holds {found[column][bad].iloc[0]!r}; give numbers from 0")
+        found[column] = cells.astype(float)
+    return found

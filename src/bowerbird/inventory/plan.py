@@ -6,6 +6,7 @@ import pandas as pd
 from bowerbird.checks import at_least
 from bowerbird.data.panel import key_columns
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.calibration import Correction
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 
@@ -32,6 +33,7 @@ def replenishment_plan(
     opening_stock=5,
     lead_time: int = 3,
     review: int = 1,
+    correction: Correction | None = None,
 ) -> pd.DataFrame:
     """Table 4 of the contest's semi-final: levels from the forecast's distribution, simulated on the expected demand.
 
@@ -44,6 +46,7 @@ def replenishment_plan(
     service_level : float or array (n_items,)  Critical ratio p / (p + h), in (0, 1).
     opening_stock : int or array (n_items,)  On hand before the first day.
     lead_time, review : int  Days from order to arrival [LT] and between reviews [NRT].
+    correction : Correction, optional  As in `periodic_review_levels`.
 
     Returns
     -------
@@ -66,7 +69,9 @@ def replenishment_plan(
             f"{shape[0]} series and {shape[1]} dates need {shape} and ({shape[0]}, n_samples, horizon)"
         )
     timing = {"lead_time": lead_time, "review": review}
-    levels = periodic_review_levels(samples, n_days=len(dates), service_level=service_level, **timing)
+    levels = periodic_review_levels(
+        samples, n_days=len(dates), service_level=service_level, correction=correction, **timing
+    )
     demand = whole_units(forecast_mean)
     run = simulate(demand, levels.s, levels.S, opening_stock=opening_stock, **timing)
     plan = series.loc[series.index.repeat(len(dates)), key_columns(series)].reset_index(drop=True)

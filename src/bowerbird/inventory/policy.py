@@ -15,6 +15,7 @@ from scipy.stats import norm
 from bowerbird import checks
 from bowerbird.checks import above, at_least, check_shapes, check_size, finite, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
+from bowerbird.inventory.calibration import Correction
 from bowerbird.inventory.demand import (
     Demand,
     check_samples,
@@ -171,6 +172,7 @@ def periodic_review_levels(
     service_level,
     order_cost=0.0,
     n_days: int | None = None,
+    correction: Correction | None = None,
 ) -> Levels:
     """Whole-number levels of every day from sampled demand paths, rounded up.
 
@@ -196,6 +198,8 @@ def periodic_review_levels(
         an order costs nothing; the levels are then (n_levels, n_items, n_days).
     order_cost : float or array (n_items,)  Of an order, in units of the cost of holding one unit for a day [K / h].
     n_days : int, optional  Length of the plan; the horizon by default.
+    correction : Correction, optional  Of `learn_correction` for the same service level and timing, one number each.
+        Levels are then rounded down, as demand comes in whole units.
 
     Source: the contest's statement of the (s, S) problem; Snyder & Shen, chapter 4; Zheng, Management Science 38
     (1992).
@@ -233,6 +237,8 @@ def periodic_review_levels(
             economic = np.sqrt(2 * order_cost * daily_mean / ratio)
             quantity = np.maximum(np.round(economic - (review - 1) / 2 * daily_mean), 1).astype(np.int64)
             best = _cheapest_window(demand, ratio, best, quantity)
+        if correction is not None:
+            best = np.floor(np.maximum(best + correction.units(demand), 0) + 1e-9).astype(np.int64)
         s[..., day] = best
         S[..., day] = best + quantity - 1
     return Levels(np.maximum(s, 0), np.maximum(S, 0))

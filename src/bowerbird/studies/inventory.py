@@ -12,8 +12,9 @@ from bowerbird.errors import ParameterError
 from bowerbird.evaluation import bootstrap
 from bowerbird.evaluation.ladder import Forecasts, actual_demand, mean_point
 from bowerbird.forecaster.inputs import running_level
+from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import Levels, periodic_review_levels
-from bowerbird.inventory.simulate import Costs, Simulation, assumed_costs, cost_parts, simulate, summary
+from bowerbird.inventory.simulate import Costs, Simulation, Stock, assumed_costs, cost_parts, simulate, summary
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, GREEN, GREY, METHOD_COLOURS, ORANGE, PURPLE, RED, new_figure, with_sliders
 
@@ -216,6 +217,61 @@ def _sellable(actual: np.ndarray, opening_stock, lead_time: int) -> np.ndarray:
     meetable = np.minimum(actual[:, :lead_time].cumsum(axis=1), np.asarray(opening_stock, float).reshape(-1, 1))
     sold = np.diff(meetable, axis=1, prepend=0)
     return np.concatenate([sold, actual[:, lead_time:]], axis=1)
+
+
+def kept_promise(
+    plans: Mapping[str, Levels], actual: np.ndarray, service_level: float, *, lead_time: int, review: int, **options
+) -> pd.DataFrame:
+    """What plans promised and what they reached, on the days that an order can reach and for series known on all days.
+
+    *covered* is the share of items and days on which the level met the demand until the next order arrives, which the
+    levels aim at. Days without shortage and fill rate are simulated, with sales lost.
+    """
+    whole, rows = ~np.isnan(actual).any(axis=1), []
+    actual, days = actual[whole], lead_time + review
+    totals = np.lib.stride_tricks.sliding_window_view(actual, days, axis=1).sum(axis=2)  # (n_series, n_windows)
+    for name, levels in plans.items():
+        s, S = levels.s[whole], levels.S[whole]
+        run = simulate(actual, s, S, lead_time=lead_time, review=review, **options)
+        reached = {
+            "covered": (totals <= S[:, : totals.shape[1]]).mean(),
+            "days without shortage": (run.unmet[:, lead_time:] == 0).mean(),
+            "fill rate": run.sales[:, lead_time:].sum() / actual[:, lead_time:].sum(),
+            "mean stock": run.closing_stock.mean(),
+        }
+        rows.append({"plan": name, "promised": service_level, **reached})
+    return pd.DataFrame(rows)
+
+
+def live_orders(
+    samples, actual, *, holding_cost, shortage_cost, opening_stock, lead_time: int, review: int
+) -> Simulation:
+    """Simulate the days after one origin with orders from live stock, up to the last order that serves one of them."""
+    shape, timing = actual.shape, {"lead_time": lead_time, "review": review}
+    stock = Stock(np.full(shape[0], float(opening_stock)), lead_time * [np.zeros(shape[0])])
+    days = []
+    for day in range(shape[1]):
+        order, opening = np.zeros(shape[0]), stock.on_hand
+        if day % review == 0 and day + lead_time + review <= shape[1]:
+            coming = samples[:, :, day:]
+            transit = np.reshape(stock.on_order, (lead_time, shape[0])).T
+            costs = {"holding_cost": holding_cost, "shortage_cost": shortage_cost}
+            order = lost_sales_order(coming, opening, transit, review=review, **costs).astype(float)
+        stock.order(order)
+        arrived, sold = stock.serve(actual[:, day], lost_sales=True)
+        days.append((opening, arrived, order, sold, stock.on_hand))
+    opening, arrivals, orders, sales, closing = (np.array(each).T for each in zip(*days, strict=True))
+    return Simulation(actual, opening, arrivals, orders, sales, closing, np.zeros_like(closing), **timing)
+
+
+def after_lead_time(runs: Mapping[str, Simulation], *, holding_cost, shortage_cost) -> pd.DataFrame:
+    """Cost an item and day, fill rate and stock of simulations, on the days that their orders can reach."""
+    rows = []
+    for name, run in runs.items():
+        asked, sold, held = (days[:, run.lead_time :] for days in (run.demand, run.sales, run.closing_stock))
+        cost = holding_cost * held.mean() + shortage_cost * (asked - sold).mean()
+        rows.append({"orders by": name, "cost": cost, "fill rate": sold.sum() / asked.sum(), "mean stock": held.mean()})
+    return pd.DataFrame(rows)
 
 
 def at_equal_service(table: pd.DataFrame, fill_rate: float) -> pd.DataFrame:
