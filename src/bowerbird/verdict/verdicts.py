@@ -338,7 +338,8 @@ def own_headline(tables: Tables, horizon: int, period: str) -> pd.DataFrame:
     for protocol, origins in (("R", "mean of three origins"), (f"P{horizon}", "from the last origin")):
         scores = tables["forecast_scores"].query(f"protocol == '{protocol}' and kind != 'hindsight'")
         score = scores.set_index("method")["1-WMAPE"].sort_values(ascending=False)
-        naive = next(f"{name} {score[name]:.3f}" for name in score.index if name.startswith("seasonal naive"))
+        simple = scores.loc[scores["kind"] == "simple", "method"]
+        naive = next(f"{name} {score[name]:.3f}" for name in simple if name.startswith("seasonal naive"))
         rows.append(
             {
                 "quantity": f"1-WMAPE, {horizon} {period}s ahead, {origins}",
