@@ -225,7 +225,7 @@ def kept_promise(
     """What plans promised and what they reached, on the days that an order can reach and for series known on all days.
 
     *covered* is the share of items and days on which the level met the demand until the next order arrives, which the
-    levels aim at. Days without shortage and fill rate are simulated, with sales lost.
+    levels aim at. Days without shortage, with their 95 % interval over series, and fill rate are simulated, sales lost.
     """
     whole, rows = ~np.isnan(actual).any(axis=1), []
     actual, days = actual[whole], lead_time + review
@@ -233,12 +233,14 @@ def kept_promise(
     for name, levels in plans.items():
         s, S = levels.s[whole], levels.S[whole]
         run = simulate(actual, s, S, lead_time=lead_time, review=review, **options)
+        full = (run.unmet[:, lead_time:] == 0).mean(axis=1)  # (n_series,), share of days without shortage
+        margin = 1.96 * full.std() / np.sqrt(len(full))
         reached = {
             "covered": (totals <= S[:, : totals.shape[1]]).mean(),
-            "days without shortage": (run.unmet[:, lead_time:] == 0).mean(),
+            "days without shortage": full.mean(), "low": full.mean() - margin, "high": full.mean() + margin,
             "fill rate": run.sales[:, lead_time:].sum() / actual[:, lead_time:].sum(),
             "mean stock": run.closing_stock.mean(),
-        }
+        }  # fmt: skip
         rows.append({"plan": name, "promised": service_level, **reached})
     return pd.DataFrame(rows)
 

@@ -117,6 +117,12 @@ def family_effects(tables: Tables) -> dict[str, tuple[float, float, float]]:
     return {finding: (count, np.nan, np.nan) for finding, count in counts.items()}
 
 
+def service_effect(tables: Tables) -> dict[str, tuple[float, float, float]]:
+    """Service that the corrected plan of notebook 10 reached on the held-out days, less what it promised."""
+    row = tables["inventory_promise"].set_index("plan").loc["corrected"]
+    return {"service": tuple(row[["days without shortage", "low", "high"]] - row["promised"])}
+
+
 def effects_table(found: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
     """A row a finding, in the order of FINDINGS: effect, low, high; NaN where it was not measured."""
     rows = [(finding, *found.get(finding, (np.nan,) * 3)) for finding in FINDINGS]
