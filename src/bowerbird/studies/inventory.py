@@ -106,7 +106,7 @@ def past_errors(
     levels, errors = [], []
     for origin in origins:
         level = running_level(panel.demand[:, :origin], panel.frequency)[:, -1]
-        error = _demand_after(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
+        error = demand_after(panel, origin, horizon) - mean_point(forecasts, method, origin, horizon)
         whole = ~np.isnan(error).any(axis=1)
         levels.append(level[whole])
         errors.append(error[whole] / level[whole, None])
@@ -115,7 +115,7 @@ def past_errors(
     return np.concatenate(levels), np.concatenate(errors)
 
 
-def _demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
+def demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     """Demand of the days after an origin; none on a day unknown for all series, on which the shop was closed."""
     actual = actual_demand(panel, origin, horizon)
     return np.where(np.isnan(actual).all(axis=0), 0.0, actual)
@@ -193,7 +193,7 @@ def _simulations(
                 f"origins is {origins}: none lies horizon = {horizon} days before {origin}, so that its errors were "
                 "known then; leave more days between them"
             )
-        actual = _demand_after(panel, origin, horizon)
+        actual = demand_after(panel, origin, horizon)
         whole = ~np.isnan(actual).any(axis=1)
         if not whole.any():
             raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
