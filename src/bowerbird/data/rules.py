@@ -265,7 +265,8 @@ def _closed(demand, dates, rules: Rules, notes: list[str], step: str) -> np.ndar
         if idle.any():
             day = dates[idle].day_name().value_counts().index[0]
             notes.append(
-                f"{idle.sum():,} {step}s have no sale at all, most often {day}s; if closed, {how('closed_days=auto')}"
+                f"{idle.sum():,} {step}s, most often {day}s, have no sale at all and count as 0; closed_days=auto "
+                "makes them missing"
             )
         return np.zeros(len(dates), dtype=bool)
     texts = pd.Series([day.strip() for day in rules.closed_days.split("+")], name="closed_days")
