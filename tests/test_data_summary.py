@@ -69,7 +69,7 @@ def test_command_line(tables, write):
     assert result.exit_code == 1
     described, told = result.stdout.split("Skipped")
     assert described == describe(read_attachments(folder)) + "\n" and "03_tables_1_and_2: it looks" in told
-    expected = "reproduce would stop in 06_sbo_lstm: 10 days of 4 series; 121 days and 12 series are needed"
+    expected = "reproduce would stop in 06_sbo_lstm: 10 days of 4 series; 97 days and 12 series are needed"
     assert expected in result.stderr
 
 

@@ -6,11 +6,14 @@ import pytest
 import torch
 from conftest import panel_of
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import DAILY, WEEKLY, Panel
+from bowerbird.data.summary import least_days
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation.ladder import neural_methods, protocols
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module
-from bowerbird.forecaster.tuning import SPACE, stop_early, tune, validation_loss
+from bowerbird.forecaster.training import check_days
+from bowerbird.forecaster.tuning import SPACE, space_of, stop_early, tune, validation_loss
 from bowerbird.sbo import Choice
 
 SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, warm_up=8)
@@ -216,3 +219,26 @@ def test_a_failure_in_a_generation_is_that_candidates_alone(long_panel, monkeypa
     failed = alone.history["learning_rate"] == 1e30
     assert 0 < failed.sum() < 4 and alone.history.loc[failed, "failure"].str.startswith("TrainingFailed").all()
     pd.testing.assert_frame_equal(together.history, alone.history, rtol=1e-4)
+
+
+@pytest.mark.parametrize("horizon", [1, 4, 8, 15])
+@pytest.mark.parametrize("frequency", [DAILY, WEEKLY])
+def test_as_many_days_as_check_asks_for_are_enough_and_one_less_is_not(frequency, horizon):
+    def prepare(n_days):
+        """What lessons 06 and 08 need: the search's longest warm-up, and the untuned networks at the first origin."""
+        panel = panel_of(np.random.default_rng(0).poisson(5, (12, n_days)))
+        panel = replace(panel, dates=frequency.dates(panel.dates[0], n_days), events={})
+        known = panel.until(protocols(n_days, horizon)["R"].origins[0])
+        settings = Settings(horizon=horizon, epochs=1, hidden_size=4)
+        longest = replace(settings, warm_up=space_of(known, settings)["warm_up"].high)
+        assert np.isfinite(validation_loss(known, longest))
+        untuned = neural_methods(longest, frequency=frequency)[0].forecast.settings
+        check_days(known, replace(untuned, horizon=horizon))
+
+    prepare(least := least_days(horizon, frequency))
+    with pytest.raises(ParameterError):
+        prepare(least - 1)
+
+
+def test_the_search_of_the_contest_tries_what_it_always_tried():
+    assert space_of(panel_of(np.ones((2, 121))), Settings()) == SPACE

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.cleaning import far_outside
-from bowerbird.data.panel import Panel, build_panel, correct_merge, naive_merge
+from bowerbird.data.panel import DAILY, Frequency, Panel, build_panel, correct_merge, naive_merge
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.data.rules import Sales
 from bowerbird.errors import BowerbirdError
 
-LEAST_DAYS, LEAST_SERIES = 121, 12
-"""What notebooks 11 to 14 need. The others need less: notebook 06 needs 118 days, to validate its search."""
+LEAST_SERIES = 12
 
 CONTEST_SHA256 = "04b37c5bd2f6c25d7974242bb7f976ee6b52f0c2eca496cc7f26a5077f0e220f"
 INDENT = "\n" + 14 * " "
@@ -80,16 +79,34 @@ def is_contest(source: Attachments | Sales) -> bool:
     return digest.hexdigest() == CONTEST_SHA256
 
 
+def least_days(horizon: int, frequency: Frequency) -> int:
+    """Days, or weeks, that notebook 06 needs to forecast a horizon.
+
+    Its search must not see the three horizons that are scored. Before them it needs one to train on and one to
+    validate, eight validation origins, and the shortest warm-up that it tries. The ladder's first origin knows 28 days,
+    and a horizon more for networks with a warm-up of 28 days.
+    """
+    first_origin = 28 + (horizon + 1 if frequency == DAILY else 0)
+    return 3 * horizon + max(first_origin, 2 * horizon + 8 + (14 if frequency == DAILY else 4))
+
+
 def obstacles(source: Attachments | Sales) -> dict[str, str]:
     """What `reproduce` will stop at: notebook -> the fault and its cure."""
     panel = source.panel if isinstance(source, Sales) else build_panel(source, fill_gaps="zero")
     found = {}
     if not panel.demand.any():
         found["06_sbo_lstm"] = "nothing was shipped on any day; there is nothing to forecast"
-    if panel.n_days < LEAST_DAYS or panel.n_series < LEAST_SERIES:
-        needed = f"{LEAST_DAYS} days and {LEAST_SERIES} series are needed"
-        where = "06_sbo_lstm" if panel.n_days < 118 else "11_how_much_and_when"
-        found[where] = f"{panel.n_days} days of {panel.n_series} series; {needed}: add earlier days or other series"
+    word, horizon = panel.frequency.word, panel.frequency.horizon
+    least = least_days(horizon, panel.frequency)
+    if panel.n_days < least or panel.n_series < LEAST_SERIES:
+        needed = f"{least} {word}s and {LEAST_SERIES} series are needed"
+        where = "06_sbo_lstm" if panel.n_days < least else "11_how_much_and_when"
+        cure = f"add earlier {word}s or other series"
+        found[where] = f"{panel.n_days} {word}s of {panel.n_series} series; {needed} to forecast {horizon}: {cure}"
+    try:
+        panel.known_ahead(horizon)
+    except BowerbirdError as error:
+        found["08_forecast"] = str(error)
     try:
         if isinstance(source, Attachments):
             build_panel(source)
