@@ -26,7 +26,7 @@ from bowerbird.studies.inventory import (
     error_paths,
     pareto_front,
     past_errors,
-    saving,
+    savings,
     scorecard,
     worth_of_forecasts,
 )
@@ -54,7 +54,8 @@ def forecasts(panel: Panel) -> dict:
 
 
 def test_errors_of_a_perfect_past_are_none_and_paths_then_the_forecast_itself(monkeypatch):
-    monkeypatch.setattr(study, "NEIGHBOURS", 7)
+    monkeypatch.setattr(study, "LEAST_PATHS", 7)
+    monkeypatch.setattr(study, "LIKE", 0.0)
     whole = panel()
     past = past_errors(whole, forecasts(whole), "truth", (30, 40), HORIZON)
     assert past[1].shape == (2 * 60, HORIZON) and not past[1].any()
@@ -64,7 +65,7 @@ def test_errors_of_a_perfect_past_are_none_and_paths_then_the_forecast_itself(mo
 
 
 def test_a_series_borrows_whole_error_paths_of_series_like_it(monkeypatch):
-    monkeypatch.setattr(study, "NEIGHBOURS", 3)
+    monkeypatch.setattr(study, "LEAST_PATHS", 3)
     level = np.array([1.0, 2.0, 4.0, 100.0, 200.0, 400.0])
     error = np.arange(6.0)[:, None] + np.arange(3) / 10  # which series' path, and which day of it
     at = np.array([2.0, 210.0])
@@ -136,9 +137,12 @@ def test_days_that_no_series_knows_are_refused():
 
 def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series(monkeypatch):
     monkeypatch.setattr(study, "DRAWS", 40)
+    monkeypatch.setattr(study, "LEAST_ERRORS", 60)
     whole = panel()
     made = forecasts(whole)
-    saved, low, high = saving(whole, made, "mean", "noisy", ORIGINS, 0.85, seed=5, **OPTIONS)
+    every = savings(whole, made, ["mean", "noisy"], "noisy", ORIGINS, 0.85, seed=5, **OPTIONS)
+    saved, low, high, words = every.loc["mean"]
+    assert words == ("no difference shown" if low < 0 < high else "saves")
     table = worth_of_forecasts(whole, made, ["mean", "noisy"], ORIGINS, **OPTIONS)
     cost = at_equal_service(table, 0.85).set_index("method")["holding_cost"]
     assert saved == pytest.approx(1 - cost["mean"] / cost["noisy"])
@@ -157,7 +161,30 @@ def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series
         cost = at_equal_service(pd.DataFrame(rows), 0.85).set_index("method")["holding_cost"]
         slow.append(1 - cost["mean"] / cost["noisy"])
     assert (low, high) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])))
-    assert saving(whole, made, "mean", "mean", ORIGINS, 0.8, seed=0, **OPTIONS) == (0, 0, 0)
+    assert every.loc["noisy"].tolist() == [0, 0, 0, "no difference shown"]
+
+
+def test_where_forecasters_cannot_be_compared_words_say_why():
+    whole, ten = panel(200), panel(10)
+    found = savings(whole, forecasts(whole), ["mean", "noisy"], "mean", ORIGINS, 1.0, seed=0, **OPTIONS)
+    assert found["saved"].isna().all()
+    assert found["in words"].str.fullmatch(r"mean reaches a fill rate of 0\.9\d\d at most").all()
+    found = savings(ten, forecasts(ten), ["mean", "noisy"], "mean", ORIGINS, 0.8, seed=0, **OPTIONS)
+    assert found["saved"].isna().all() and set(found["in words"]) == {"10 past errors, 90 are needed"}
+
+
+@pytest.mark.parametrize("n_series", [60, 300])
+def test_the_errors_are_those_of_a_tenth_of_the_series_and_of_thirty_paths_at_least(n_series):
+    level = np.arange(1.0, 5 * n_series + 1)  # five past origins
+    paths = error_paths(np.zeros((1, 1)), np.array([2.5 * n_series]), (level, level[:, None]))
+    borrowed = np.sort(paths[0, :, 0]) / (2.5 * n_series)
+    assert len(borrowed) == max(n_series // 2, 30) and (np.diff(borrowed) == 1).all()
+    assert abs(np.median(borrowed) - 2.5 * n_series) <= 1
+
+
+def test_six_origins_up_to_the_last_and_those_alone_that_know_enough():
+    assert study.origins_of(166, 15) == (76, 91, 106, 121, 136, 151)
+    assert study.origins_of(80, 15) == (35, 50, 65)
 
 
 def test_stock_between_two_ratios_by_hand():

@@ -10,7 +10,7 @@ from bowerbird.checks import finite
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation import bootstrap
-from bowerbird.evaluation.ladder import Forecasts, actual_demand, mean_point
+from bowerbird.evaluation.ladder import LEAST_KNOWN, Forecasts, actual_demand, mean_point
 from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import Levels, periodic_review_levels
@@ -21,8 +21,17 @@ from bowerbird.studies.style import BLUE, GREEN, GREY, METHOD_COLOURS, ORANGE, P
 RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Critical ratios compared; p / h from 1 to 99."""
 
-NEIGHBOURS = 201
-"""Error paths, of series of like level, that make a distribution."""
+LIKE = 0.1
+"""Share of the past error paths, those of series nearest in level, that makes a distribution ..."""
+
+LEAST_PATHS = 30
+"""... and the fewest paths that do."""
+
+LEAST_ERRORS = 3 * LEAST_PATHS
+"""Past error paths below which forecasters are not compared: their distributions would hold series of any level."""
+
+JUDGED = 2
+"""Origins, the last ones, whose days are simulated; those before give errors alone."""
 
 DRAWS = 1000
 """Resamples of the series for the interval of a saving."""
@@ -95,6 +104,12 @@ def cost_of_service(table: pd.DataFrame, fill_rate: float, naive: str):
     return figure
 
 
+def origins_of(n_days: int, horizon: int) -> tuple[int, ...]:
+    """Six origins a horizon apart, up to the last one possible; fewer of short panels."""
+    last = n_days - horizon
+    return tuple(origin for origin in range(last - 5 * horizon, last + 1, horizon) if origin >= LEAST_KNOWN)
+
+
 def past_errors(
     panel: Panel, forecasts: Forecasts, method: str, origins: Sequence[int], horizon: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +137,9 @@ def demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
 
 
 def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Demand paths (n_series, NEIGHBOURS, horizon): the point forecast plus the past errors nearest in level."""
+    """Demand paths (n_series, n_neighbours, horizon): the point forecast plus the past errors nearest in level."""
     order = np.argsort(past[0], kind="stable")
-    neighbours = min(NEIGHBOURS, len(order))
+    neighbours = min(max(round(LIKE * len(order)), LEAST_PATHS), len(order))
     middle = np.searchsorted(past[0][order], level)  # (n_series,)
     first = np.clip(middle - neighbours // 2, 0, len(order) - neighbours)
     chosen = order[first[:, None] + np.arange(neighbours)]  # (n_series, neighbours)
@@ -141,18 +156,17 @@ def worth_of_forecasts(panel, forecasts, methods, origins, own_paths=None, **opt
     return pd.DataFrame(rows)
 
 
-def saving(
-    panel, forecasts, method: str, reference: str, origins, fill_rate: float, seed: int, **options
-) -> tuple[float, float, float]:
-    """Share of holding cost that a method saves at equal fill rate, and its 95 % interval over resampled series."""
+def savings(
+    panel, forecasts, methods, reference: str, origins, fill_rate: float, seed: int, own_paths=None, **options
+) -> pd.DataFrame:
+    """Share of holding cost that each method saves at equal fill rate, its 95 % interval over series, and in words."""
     draws = bootstrap.samples(panel.n_series, DRAWS, stream(seed, "inventory/bootstrap"))  # (1 + DRAWS, n_series)
-    points = {method: {}, reference: {}}
-    for name, origin, _, whole, run, costs in _simulations(panel, forecasts, (method, reference), origins, **options):
-        if name == PERFECT:
-            continue
+    points, best = {}, {}
+    for name, origin, _, whole, run, costs in _simulations(panel, forecasts, methods, origins, own_paths, **options):
         sold, reached = (draws[:, whole] @ units[:, run.lead_time :].sum(axis=1) for units in (run.sales, run.demand))
         held = draws[:, whole] @ cost_parts(run.totals, costs)["holding_cost"]
-        points[name].setdefault(origin, []).append((held, sold / reached))
+        points.setdefault(name, {}).setdefault(origin, []).append((held, sold / reached))
+        best.setdefault(name, {})[origin] = (sold / reached)[0]  # at the highest critical ratio, the last
     needed = {}
     for name, by_origin in points.items():
         costs_at = [
@@ -160,7 +174,25 @@ def saving(
             for plans in by_origin.values()
         ]
         needed[name] = np.mean(costs_at, axis=0)  # (1 + DRAWS,)
-    return tuple(map(float, bootstrap.estimate(1 - needed[method] / needed[reference])))
+    few = sum(_known_after(panel, origin, options["horizon"]).sum() for origin in sorted(origins)[:-JUDGED])
+    found = []
+    for name in needed:
+        share, saved, low, high = 1 - needed[name] / needed[reference], np.nan, np.nan, np.nan
+        if few < LEAST_ERRORS:
+            words = f"{few} past errors, {LEAST_ERRORS} are needed"
+        elif np.isnan(share[0]):
+            limit = reference if np.isnan(needed[reference][0]) else name
+            words = f"{limit} reaches a fill rate of {min(best[limit].values()):.3f} at most"
+        else:
+            saved, low, high = map(float, bootstrap.estimate(share))
+            words = "saves" if low > 0 else "needs more" if high < 0 else "no difference shown"
+        found.append({"method": name, "saved": saved, "low": low, "high": high, "in words": words})
+    return pd.DataFrame(found).set_index("method")
+
+
+def _known_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
+    """Series (n_series,) whose demand is known on all days after an origin."""
+    return ~np.isnan(actual_demand(panel, origin, horizon)).any(axis=1)
 
 
 def _simulations(
@@ -179,14 +211,14 @@ def _simulations(
 ):
     """Yield method, origin, critical ratio, series simulated, simulation and costs of each.
 
-    The first origin gives errors alone; at each later one the errors of origins whose days had passed make the
-    distribution. `own_paths` are distributions of a method's own: name -> origin -> (n_series, n_samples, horizon). A
-    series with an unknown day after an origin is left out there.
+    The last JUDGED origins are simulated; the errors of earlier ones whose days had passed make the distribution.
+    `own_paths` are distributions of a method's own: name -> origin -> (n_series, n_samples, horizon). A series with an
+    unknown day after an origin is left out there.
     """
     origins, timing = sorted(origins), {"lead_time": lead_time, "review": review}
     if len(origins) < 2:
         raise ParameterError(f"origins is {origins}; give two or more, the first for its errors alone")
-    for position, origin in enumerate(origins[1:], 1):
+    for position, origin in list(enumerate(origins))[max(len(origins) - JUDGED, 1) :]:
         before = [earlier for earlier in origins[:position] if earlier + horizon <= origin]
         if not before:
             raise ParameterError(
@@ -194,7 +226,7 @@ def _simulations(
                 "known then; leave more days between them"
             )
         actual = demand_after(panel, origin, horizon)
-        whole = ~np.isnan(actual).any(axis=1)
+        whole = _known_after(panel, origin, horizon)
         if not whole.any():
             raise ParameterError(f"origins hold {origin}: no series has {horizon} known days after it")
         opening, prices = (np.broadcast_to(values, len(whole))[whole] for values in (opening_stock, price))
