@@ -161,7 +161,7 @@ def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series
         cost = at_equal_service(pd.DataFrame(rows), 0.85).set_index("method")["holding_cost"]
         slow.append(1 - cost["mean"] / cost["noisy"])
     assert (low, high) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])))
-    assert every.loc["noisy"].tolist() == [0, 0, 0, "no difference shown"]
+    assert every.loc["noisy"].tolist() == [0, 0, 0, "reference"]
 
 
 def test_where_forecasters_cannot_be_compared_words_say_why():

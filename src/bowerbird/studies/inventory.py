@@ -185,7 +185,15 @@ def savings(
             words = f"{limit} reaches a fill rate of {min(best[limit].values()):.3f} at most"
         else:
             saved, low, high = map(float, bootstrap.estimate(share))
-            words = "saves" if low > 0 else "needs more" if high < 0 else "no difference shown"
+            words = (
+                "reference"
+                if name == reference
+                else "saves"
+                if low > 0
+                else "needs more"
+                if high < 0
+                else "no difference shown"
+            )
         found.append({"method": name, "saved": saved, "low": low, "high": high, "in words": words})
     return pd.DataFrame(found).set_index("method")
 
