@@ -200,7 +200,7 @@ def savings(
 
 def _known_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     """Series (n_series,) whose demand is known on all days after an origin."""
-    return ~np.isnan(actual_demand(panel, origin, horizon)).any(axis=1)
+    return ~np.isnan(demand_after(panel, origin, horizon)).any(axis=1)
 
 
 def _simulations(
