@@ -326,6 +326,19 @@ def test_season_factors_are_the_seasons_of_steady_series():
     np.testing.assert_allclose(factors, np.tile(season, (2, 1)), atol=0.003)
 
 
+def test_a_small_weekly_panel_of_rare_sales_is_played_to_its_end():
+    rng = np.random.default_rng(6)
+    demand = rng.poisson(0.3, (4, weekly.LEAST_WEEKS)).astype(float)
+    demand[0, :90], demand[1, ::9] = np.nan, np.nan
+    dates = pd.date_range("2021-01-04", periods=weekly.LEAST_WEEKS, freq="7D")
+    game = weekly.from_panel(Panel(pd.DataFrame({"product_no": list("abcd")}), dates, demand))
+    forecasts = weekly.corrected(weekly.SeasonalSmoothing(game))
+    policies = {"live": weekly.on_paths(game, forecasts, weekly.lost_sales)}
+    table = weekly.by_ratio(game, policies, [0.7, 0.8], n_games=2)
+    assert np.isfinite(table.select_dtypes("number")).all(axis=None) and len(table.columns) == 5
+    assert np.isfinite(weekly.score(game, weekly.benchmark(game)))
+
+
 @pytest.mark.skipif("BOWERBIRD_OTHER_DATA" not in os.environ, reason="needs the folder vn2 in BOWERBIRD_OTHER_DATA")
 def test_published_costs_of_the_challenge():
     game = weekly.read_files(os.path.join(os.environ["BOWERBIRD_OTHER_DATA"], "vn2"))

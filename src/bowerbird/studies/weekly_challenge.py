@@ -153,7 +153,7 @@ def moving_average(challenge: Challenge, known: int) -> np.ndarray:
     """The organisers' forecast (n_series, 4): 13 weeks' mean without the season, times the season of all series."""
     week, demand = challenge.week_of_year(0, known + 4), challenge.demand[:, :known]
     total = pd.Series(_mean(demand.T)).groupby(week[:known]).mean()
-    season = (total / total.mean()).reindex(range(YEAR), fill_value=1.0).to_numpy()
+    season = (total / max(total.mean(), 1e-9)).reindex(range(YEAR), fill_value=1.0).clip(lower=0.05).to_numpy()
     level = pd.DataFrame(demand / season[week[:known]]).iloc[:, -13:].mean(axis=1).fillna(0).to_numpy()
     return level[:, None] * season[week[known:]]
 
