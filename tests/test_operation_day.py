@@ -1,5 +1,6 @@
 """Days from files to pages: what each file becomes, every step once, the same content however often broken off."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
+from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.inventory.policy import periodic_review_levels
@@ -545,6 +547,38 @@ def test_a_day_waits_for_what_must_be_known_ahead(tmp_path):
         np.testing.assert_array_equal(ahead[:10, : N_DAYS - 1], promoted[:, : N_DAYS - 1])
     with pytest.raises(DataError, match="column promoted is known to 2023-05-11"):
         begin(tmp_path / "short", panel, trained, RULES)
+
+
+def test_files_in_the_form_of_the_runs_own_table(tmp_path):
+    """A till's exports: its own headers, several rows a series, a return, a time of day, decimals, a new item."""
+    rng = np.random.default_rng(4)
+    header, days = "SKU;Sold at;Units;Offer\n", pd.date_range("2024-01-01", periods=80)
+    lines = [f"{n};{day:%Y-%m-%d};{rng.poisson(4)};{int(day.day == 1)}\n" for day in days for n in range(100, 106)]
+    lines += [f"{n};{day:%Y-%m-%d};;0\n" for day in pd.date_range(days[-1] + DAY, periods=8) for n in range(100, 106)]
+    (tmp_path / "till.csv").write_text(header + "".join(lines), encoding="utf-8")
+    sales = read_table(tmp_path / "till.csv", "date=Sold at,ahead=Offer", "fill_gaps=zero,leading=zero")
+    trained = fit(sales.panel, Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10), seed=0)
+    rules = Rules(n_samples=40, fill_gaps="zero")
+    begin(tmp_path / "store", sales.panel, trained, rules, own_table=json.loads(json.dumps(sales.form())))
+    (tmp_path / "in").mkdir()
+    today = (
+        "100;2024-03-21 09:10;2;0\n100;2024-03-21 17:00;1.5;0\n101;2024-03-21 11:00;-1;0\n106;2024-03-21 12:00;3;0\n"
+    )
+    later = "".join(f"106;{day:%Y-%m-%d};;0\n" for day in pd.date_range(days[-1] + 2 * DAY, periods=7))
+    (tmp_path / "in" / "a.csv").write_text(header + today + later, encoding="utf-8")
+    (tmp_path / "in" / "b.csv").write_text(header + "100;2024-03-22;x;0\n", encoding="utf-8")
+    outcomes = take(tmp_path, unknown="add")
+    assert {o.file: o.status for o in outcomes} == {"a.csv": "taken in", "b.csv": "quarantined"}
+    assert "row 2, column Units: 'x'" in next(o.reason for o in outcomes if o.file == "b.csv")
+    with open_store(tmp_path / "store") as store:
+        panel = store.panel()
+        assert panel.keys == ["100", "101", "102", "103", "104", "105", "106"]
+        np.testing.assert_array_equal(panel.demand[:, -1], [3.5, 0, 0, 0, 0, 0, 3])
+        assert panel.ahead["Offer"].shape == (7, 88) and panel.ahead["Offer"][0].sum() == 3
+    after = Panel(sales.panel.series, days[-1:] + 2 * DAY, np.ones((6, 1)))  # the panel's own headers are read too
+    write_deliveries(after, tmp_path / "in")
+    told = take(tmp_path)[-1]
+    assert told.status == "waits" and "Offer of 100 is not known for 2024-03-29 (7 such series and days)" in told.reason
 
 
 def test_weeks_of_one_id_are_run_like_days(tmp_path):

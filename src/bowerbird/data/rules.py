@@ -1,6 +1,6 @@
 """The rules for what a table of sales leaves open, such as gaps and returns, and the panel that results."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,14 @@ class Sales:
     def manifest(self) -> dict[str, dict]:
         """File name and sha256 of every file that was read."""
         return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
+
+    def form(self) -> dict:
+        """How a later file of the same form is read: the headers of ids, date and qty, those known ahead, the rules."""
+        wide = self.columns.get("qty") == "their cells"  # a column a day
+        roles = ("item", "site", "seller", *(() if wide else ("date", "qty")))
+        ahead = [header for role, header in self.columns.items() if role.startswith(AHEAD)]
+        columns = {role: self.columns[role] for role in roles if role in self.columns}
+        return {"columns": columns, "ahead": ahead, "rules": asdict(self.rules)}
 
     def describe(self) -> str:
         """The columns that were recognised, those that were not, and what was done to the rows, a line each."""

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from bowerbird.data.panel import Panel
-from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.forecaster import load
 from bowerbird.operation.day import begin, finish_day
 from bowerbird.operation.delivery import write_deliveries
@@ -105,7 +105,11 @@ def begin_from_run(
         )
     rules = replace(rules, correlation=stage.read("lstm_summary")["correlation between days"])
     forecaster = load(stage.path_of("results/forecaster.zip"))
-    begin(store, panel.until(int((panel.dates < first).sum())), forecaster, rules, key, store_key)
+    try:
+        own_table = stage.read("own_table")
+    except MissingResult:  # the run was made from attachments
+        own_table = None
+    begin(store, panel.until(int((panel.dates < first).sum())), forecaster, rules, key, store_key, own_table)
 
 
 def deliveries_from_run(run: str, folder: str, first_day: str = "") -> list[Path]:

@@ -28,12 +28,14 @@ def begin(
     rules: Rules = Rules(),
     key: bytes | None = None,
     store_key: bytes | None = None,
+    own_table: dict | None = None,
 ) -> None:
     """Make the store of the days known so far, the forecaster and the rules; the newest day's steps run later.
 
     With a `key` ids are replaced by their pseudonyms before anything is written; with a `store_key` the store is
-    encrypted. ParameterError where the forecaster looks fewer days ahead than lead time and reviews need, DataError
-    where a column is not known ahead as far as it looks.
+    encrypted. `own_table` is the form of the table that the panel was read from (`Sales.form`). ParameterError where
+    the forecaster looks fewer days ahead than lead time and reviews need, DataError where a column is not known ahead
+    as far as it looks.
     """
     panel.known_ahead(forecaster.settings.horizon)
     needed = rules.lead_time + 2 * rules.review
@@ -47,6 +49,7 @@ def begin(
     facts = {
         "rules": asdict(rules),
         "horizon": forecaster.settings.horizon,
+        "own_table": own_table,
         "opened": f"{panel.dates[-1]:%Y-%m-%d}",
         "key": pseudonyms.fingerprint(key),
     }

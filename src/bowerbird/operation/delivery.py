@@ -1,7 +1,8 @@
 """A day of demand as it arrives: one file a day, or a week, read right or refused with place and cure.
 
 A file has the store's own id columns, date and qty: of the contest's data the columns of 附件1. Where the store has
-columns that are known ahead, it may have these too, and rows of later days with an empty qty.
+columns that are known ahead, it may have these too, and rows of later days with an empty qty. Where the run was made
+from one table, a file may also have that table's own form: its headers, several rows a series, returns.
 
 Give a file its name once it is whole (write `x.part`, rename it to `x.csv`): a file read while it is being written
 looks cut off, and is refused as such.
@@ -16,6 +17,7 @@ import pandas as pd
 
 from bowerbird.data.panel import Panel, key_columns
 from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
+from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.pseudonyms import pseudonymise
@@ -77,18 +79,20 @@ def read_day(
     key: bytes | None = None,
     first_days: np.ndarray | None = None,
     ahead: Sequence[str] = (),
+    own_table: dict | None = None,
 ) -> Delivery:
     """Read and validate one day's file for the series that are run.
 
     `fill_gaps` says what a series without a row means: a broken file (refuse), nothing shipped (zero) or unknown
     (missing). A `key` replaces the file's ids by their pseudonyms. `first_days` (n_series,) are those of series that
     came later than the store; before its first day a series is unknown and its demand NaN. `ahead` are the columns
-    known ahead that it may have. DataError names file, row, column, value and cure.
+    known ahead that it may have, and `own_table` is the form of the run's own table (`Sales.form`). DataError names
+    file, row, column, value and cure.
     """
     if fill_gaps not in FILL_GAPS:
         raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
     path, keys = Path(path), key_columns(series)
-    table, known_ahead = _read(path, keys, ahead)
+    table, known_ahead = _read(path, keys, ahead, own_table)
     day = table["date"].iloc[0]
     other = (table["date"] != day).to_numpy()
     written = table["date"].dt.strftime("%Y-%m-%d")
@@ -117,15 +121,19 @@ def read_day(
     return Delivery(day, demand, file, checksum, table.loc[rows < 0, [*keys, "qty"]], known_ahead)
 
 
-def _read(path: Path, keys: list[str], ahead: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read(path: Path, keys: list[str], ahead: Sequence[str], own_table: dict | None):
     """The rows with a quantity, and what all rows tell of the columns known ahead, where the file has these."""
     spec = replace(SHIPMENTS, columns=(*keys, "date", "qty"), key=(*keys, "date"))
     try:
+        text = read_text_table(path, spec.columns)
+    except DataError:
+        if own_table is None:
+            raise
+        return _read_own(path, keys, own_table)
+    try:
         text = read_text_table(path, (*spec.columns, *ahead))
     except DataError:
-        if not ahead:
-            raise
-        text, ahead = read_text_table(path, spec.columns), ()
+        ahead = ()
     sold = text["qty"] != "" if ahead else pd.Series(True, text.index)
     table = parse_table(text.loc[sold, list(spec.columns)], spec, path.name)
     known = parse_table(text[[*keys, "date"]], replace(spec, columns=(*keys, "date")), path.name)
@@ -134,3 +142,25 @@ def _read(path: Path, keys: list[str], ahead: Sequence[str]) -> tuple[pd.DataFra
         refuse(path.name, text[name], ~np.isfinite(numbers).to_numpy(), "is no number", "give one in every row")
         known[name] = numbers
     return table, known if ahead else pd.DataFrame()
+
+
+def _read_own(path: Path, keys: list[str], own_table: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As `_read`, of a file in the form of the run's own table."""
+    rules = own_table["rules"] | {"leading": "zero", "least_known": 1, "top": 0}
+    try:
+        panel = read_table(path, own_table["columns"] | {"ahead": own_table["ahead"]}, rules).panel
+    except DataError:
+        panel = read_table(path, own_table["columns"], rules).panel
+    if panel.n_days > 1 or panel.key_columns != keys:
+        raise DataError(
+            f"{path.name}: holds {', '.join(panel.key_columns)} of {panel.dates[0]:%Y-%m-%d} to "
+            f"{panel.dates[-1]:%Y-%m-%d}; deliver {', '.join(keys)} of one day a file"
+        )
+    table = panel.series[keys].assign(date=panel.dates[0], qty=panel.demand[:, 0])
+    known = [
+        panel.series[keys].assign(
+            date=panel.dates[0] + pd.Timedelta(days=k), **{name: values[:, k] for name, values in panel.ahead.items()}
+        )
+        for k in range(max((values.shape[1] for values in panel.ahead.values()), default=0))
+    ]
+    return table, pd.concat(known) if known else pd.DataFrame()

@@ -62,15 +62,18 @@ def receive(
         raise ParameterError(f"unknown is {unknown!r}; choose {', '.join(UNKNOWN_ROWS)}")
     finish_day(store)  # a day that was broken off
     outcomes, read, waits = [], [], None
-    about = Rules.of(store).fill_gaps, key
-    known = store.series, *about, store.first_days, store.fact("ahead")
+
+    def read_file(path: Path) -> Delivery:
+        about = store.first_days, store.fact("ahead"), store.fact("own_table")
+        return read_day(path, store.series, Rules.of(store).fill_gaps, key, *about)
+
     held = dict(store.connection.execute("SELECT checksum, date FROM days").fetchall())
     for path in find_deliveries(folder):
         if (checksum := sha256(path)) in held:
             outcomes.append(Outcome(path.name, pd.Timestamp(held[checksum]), "held already"))
             continue
         try:
-            delivery = read_day(path, *known)
+            delivery = read_file(path)
             if (delivery.date - store.last_day) % store.frequency.step:
                 raise DataError(
                     f"{path.name}, column date: {delivery.date:%Y-%m-%d} is no first day of a week of the store, as "
@@ -83,7 +86,7 @@ def receive(
         date = delivery.date
         if len(store.series) > len(delivery.demand):  # some are new since it was read
             try:
-                delivery = read_day(path, store.series, *about, store.first_days, store.fact("ahead"))
+                delivery = read_file(path)
             except DataError as error:
                 outcomes.append(_quarantine(store, path, delivery.checksum, str(error), key, date))
                 continue

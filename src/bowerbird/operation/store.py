@@ -215,7 +215,8 @@ class Store:
             self._add_ahead(delivery.ahead)
 
     def _add_ahead(self, table: pd.DataFrame) -> None:
-        """Keep what is known ahead, in place of what was known before, of the series that the store has."""
+        """Keep what is known ahead, in place of what was known before, of the store's series and dates."""
+        table = table[(table["date"] - self.last_day) % self.frequency.step == pd.Timedelta(0)]
         long = table.melt([*key_columns(table), "date"], self.fact("ahead"), "name").merge(
             self.series[key_columns(table)].rename_axis("row").reset_index()
         )
