@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from bowerbird.data.panel import EVENTS, Panel
 from bowerbird.data.reader import ATTACHMENTS, ATTRIBUTES, SHIPMENT_COLUMNS, Attachments, read_attachments
+from bowerbird.data.twin import make_twin, write_twin
 from bowerbird.runs import runner
 
 # The same examples on every machine, however slow it is: a run that passed passes again.
@@ -136,6 +137,36 @@ def promoted(n_days=180, horizon=10, n_series=24, seed=0) -> Panel:
     demand = rng.negative_binomial(3, 3 / (3 + mean)).astype(float)
     series = pd.DataFrame({"product_no": [f"product_{i}" for i in range(n_series)]})
     return Panel(series, pd.date_range("2021-01-01", periods=n_days + horizon), demand, ahead={"promotion": flag})
+
+
+def write_other_data(folder: Path, name: str) -> Path:
+    """Data that the project was not built on, made from a twin: 2020, gaps, a constant series, and few series.
+
+    "till.csv" has items alone, days of sale alone and a price; "weekly.csv" items and shops, and weeks; "onehouse" is a
+    folder of attachments with one warehouse and without 附件5 and 附件6.
+    """
+    made, path = make_twin(n_series=40, seed=3), folder / name
+    sales = made.shipments.assign(date=made.shipments["date"] - pd.Timedelta(days=900), warehouse_no="wh_1")
+    sales = sales.groupby(["seller_no", "product_no", "warehouse_no", "date"], as_index=False)["qty"].sum()
+    sales.loc[sales["product_no"] == sales["product_no"].iloc[0], "qty"] = 4
+    known = np.random.default_rng(0).random(len(sales)) > 0.01
+    if name == "onehouse":
+        write_twin(path, 40, 3)
+        for label in ("附件5", "附件6"):
+            next(path.glob(f"{label}*")).unlink()
+        sales[known].to_csv(next(path.glob("附件1*")), index=False)
+        return path
+    totals = sales.groupby(["product_no", "date"], as_index=False)["qty"].sum()
+    busiest = totals.groupby("product_no")["qty"].sum().nlargest(14).index
+    totals = totals[totals["product_no"].isin(busiest)]
+    if name == "weekly.csv":
+        day = (totals["date"] - totals["date"].min()).dt.days
+        totals["date"] = pd.Timestamp("2019-01-07") + pd.to_timedelta(7 * day, unit="D")
+        totals = pd.concat([totals.assign(shop=shop, price=2.5) for shop in ("east", "west")])
+        totals[totals["date"] < "2021-06-01"].to_csv(path, index=False)
+    else:
+        totals[(totals["qty"] > 0) & (totals["date"] < "2020-11-01")].assign(price=3.5).to_csv(path, index=False)
+    return path
 
 
 PARAMETERS = 'out: str = ""  # folder\nseed: int = 0  # seed'

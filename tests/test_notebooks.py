@@ -9,9 +9,13 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
+from conftest import write_other_data
 from test_runs_pages import follow_links, too_wide
 
+from bowerbird.data.panel import Panel
 from bowerbird.data.reader import read_attachments
+from bowerbird.data.source import open_data
+from bowerbird.data.summary import skipped
 from bowerbird.files import read_json
 from bowerbird.runs import Stage, project_root, runner
 from bowerbird.runs.parameters import declared
@@ -140,6 +144,37 @@ def test_run_json_says_how_it_was_made(smoke):
     assert set(run["seconds"]) == set(NAMES)
     assert len(run["data_files"]) == 6 and all(len(f["sha256"]) == 64 for f in run["data_files"].values())
     assert run["versions"]["torch"] and run["device"]
+
+
+NO_DATA = ("00_start_here", "05_bowerbird_search", "15_learned_rule", "18_weekly_challenge", "19_other_data")
+LATER = ("11_how_much_and_when", "12_shared_capacity_and_networks", "13_prices", "16_daily_operation")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["till.csv", pytest.param("weekly.csv", marks=pytest.mark.slow), pytest.param("onehouse", marks=pytest.mark.slow)],
+)
+def test_other_data_run_to_the_end_and_are_not_judged(name, tmp_path):
+    data = write_other_data(tmp_path, name)
+    gaps = {"settings": ("01_data.fill_gaps=nan",)} if name == "onehouse" else {"rules": "fill_gaps=missing"}
+    source = open_data(str(data), rules=gaps.get("rules", ""))
+    left_out = skipped(source) | dict.fromkeys(NO_DATA + (LATER if name == "till.csv" else ()), "left out of this test")
+    about = {"manifest": source.manifest(), "skipped": left_out}
+    run = runner.reproduce(profile="smoke", data=str(data), out=str(tmp_path / "run"), jobs=2, **about, **gaps)
+    assert read_json(run / "run.json")["data"] == f"own data, {name}"
+    panel = Panel.from_frame(pd.read_parquet(run / "results" / "panel.parquet"))
+    horizon = read_json(run / "results" / "settings.json")["horizon"]
+    for table in ("replenishment.csv", "forecasts.csv"):
+        rows = pd.read_csv(run / table, parse_dates=["date"])
+        assert len(rows) == panel.n_series * horizon
+        assert sorted(rows["date"].unique()) == list(panel.dates_ahead(horizon))
+    verdicts = pd.read_csv(run / "tables" / "verdict.csv")
+    assert set(verdicts["verdict"]) == {"not comparable"} and set(verdicts["as run"]) == {"–"}
+    page = (run / "index.html").read_text(encoding="utf-8")
+    assert page.index("replenishment.csv") < page.index("1-WMAPE") < page.index("03_tables_1_and_2 was skipped")
+    for lesson in (run / "notebooks").glob("*.ipynb"):
+        outputs = [cell.get("outputs") for cell in nbformat.read(lesson, as_version=4).cells]
+        assert not re.search("2023-05|attachments|on the contest", json.dumps(outputs)), lesson.stem
 
 
 def test_every_link_of_the_site_leads_somewhere_and_its_pages_fit_a_phone(smoke, tmp_path):

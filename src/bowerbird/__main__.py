@@ -41,7 +41,7 @@ def reproduce(cluster, data, columns, rules, **options):
     from bowerbird.cluster import use
     from bowerbird.data.rules import Sales
     from bowerbird.data.source import open_data
-    from bowerbird.data.summary import skipped
+    from bowerbird.data.summary import is_contest, skipped
     from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 
@@ -50,7 +50,7 @@ def reproduce(cluster, data, columns, rules, **options):
     about = {}
     if data != "synthetic":  # data that cannot be used are refused at once
         source = open_data(data, columns, rules)
-        about = {"manifest": source.manifest(), "skipped": skipped(source)}
+        about = {"manifest": source.manifest(), "skipped": skipped(source), "contest": is_contest(source)}
         if isinstance(source, Sales):
             click.echo(source.describe())
     elif columns or rules:

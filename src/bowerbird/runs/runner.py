@@ -105,6 +105,7 @@ class Job:
     manifest: dict[str, dict]
     fingerprints: dict[str, str]
     skipped: dict[str, str]
+    contest: bool
     quiet: bool  # no progress bar of cells
     cell_minutes: float
 
@@ -113,12 +114,14 @@ def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
     until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, jobs: int = 1, cell_minutes: float = 240,
     manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "", skipped: dict[str, str] | None = None,
+    contest: bool = False,
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
     `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 of the data's files;
-    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data. Up to
-    `jobs` notebooks run side by side; a cell that takes longer than `cell_minutes` is stopped.
+    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data;
+    `contest` tells whether they are the contest's. Up to `jobs` notebooks run side by side; a cell that takes longer
+    than `cell_minutes` is stopped.
 
     ParameterError comes before anything has run; RunInUse where another run is at work in the folder; StageFailed names
     the notebook, the cell and the cause, and the next call goes on from there.
@@ -137,7 +140,9 @@ def reproduce(
     manifest, skipped = manifest or {}, skipped or {}
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
     quiet = quiet or jobs > 1  # two bars would write over each other
-    job = Job(profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped, quiet, cell_minutes)
+    job = Job(
+        profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped, contest, quiet, cell_minutes
+    )
     with own_environment(), only_run(folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
         _run_all(chosen, job, jobs)
@@ -388,10 +393,7 @@ def _name(job: Job) -> str:
     """What the records call the data: synthetic; attachments, if they are the contest's; own data, and their name."""
     if job.data == "synthetic":
         return job.data
-    with suppress(MissingResult, ParameterError):  # before notebook 01 is done
-        if Stage("~", job.folder).read("merge_counts")["contest"]:
-            return "attachments"
-    return f"own data, {Path(job.data).name}"
+    return "attachments" if job.contest else f"own data, {Path(job.data).name}"
 
 
 def made_on() -> str:

@@ -121,6 +121,8 @@ def _inventory(tables: Tables) -> tuple[str, str]:
     row = "method == 'SBO-LSTM'"
     names = ("saved against seasonal naive", "saved, low", "saved, high")
     saved, low, high = (100 * one(tables["inventory_worth"], name, row) for name in names)
+    if np.isnan(saved):
+        raise MissingResult("no equal fill rate to compare at")
     return (
         f"no rule, cost or result is printed; our (s, S) plan, with assumed costs, needs {saved:.0f} % ({low:.0f} to "
         f"{high:.0f}) less stock at equal fill rate than last week's demand repeated"

@@ -141,6 +141,8 @@ def _level(tables: Tables) -> str:
 def _inventory(tables: Tables) -> str:
     plan = tables["inventory_summary"].iloc[0]
     saved = one(tables["inventory_worth"], "saved against seasonal naive", "method == 'SBO-LSTM'")
+    if np.isnan(saved):
+        raise MissingResult("no equal fill rate to compare at")
     return (
         f"fill rate {plan['fill_rate']:.3f} at {plan['turnover_days']:.1f} turnover days, on held-out days; at equal "
         f"fill rate {100 * saved:.0f} % less stock than last week's demand repeated would need"
