@@ -35,7 +35,13 @@ from bowerbird.evaluation.ladder import (
     with_ensembles,
 )
 from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
-from bowerbird.evaluation.scores import hindsight_combination, ladder_table, paired_differences
+from bowerbird.evaluation.scores import (
+    coverage_table,
+    differences_to,
+    hindsight_combination,
+    ladder_table,
+    paired_differences,
+)
 from bowerbird.forecaster import Settings
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.seeds import stream
@@ -169,6 +175,17 @@ def test_hindsight_gets_the_days_to_come_and_is_the_best_flat_forecast():
     assert table["hindsight"] > table["mean 14"]
 
 
+def test_a_constant_in_hindsight_without_the_day_itself():
+    actual = np.random.default_rng(0).poisson(3, (6, 9)).astype(float)
+    actual[1, 2], actual[2], actual[3, 1:] = np.nan, np.nan, np.nan
+    found = baselines.left_out_constant(actual)
+    for row, days in enumerate(actual):
+        for day in range(9):
+            others = [units for k, units in enumerate(days) if k != day and not np.isnan(units)]
+            assert found[row, day] == (np.median(others) if others else 0)
+    np.testing.assert_array_equal(baselines.left_out_constant([[4.0]]), [[0]])  # no other day is known
+
+
 def test_averages_take_every_part_once_whatever_its_seeds():
     made = {
         Key("a", 60, 2, 0): Forecast(np.array([[1.0, 2]])),
@@ -185,6 +202,7 @@ def test_averages_take_every_part_once_whatever_its_seeds():
 
 def test_the_table_is_metrics_averaged_over_origins_and_seeds():
     data, seeds = panel(), (0, 1, 2)
+    data = replace(data, series=data.series.assign(product_no=[f"product_{row // 2}" for row in range(40)]))
     methods = [Method("last day", Counting(), "noisy", seeds), Method("median 21", median21)]
     made = make_forecasts(data, methods, SHORT)
     table = ladder_table(data, made, SHORT, methods).set_index(["protocol", "method"])
@@ -206,6 +224,18 @@ def test_the_table_is_metrics_averaged_over_origins_and_seeds():
     rest = known.sum(axis=1).argsort()[:-1]  # 1 % of 40 series is one, the largest
     assert row["1-WMAPE without top 1 %"] == pytest.approx(metrics.one_minus_wmape(actual[rest], forecast.point[rest]))
     assert row["low"] < row["1-WMAPE"] < row["high"]
+
+    # the product that moves the score most, found by leaving out one after the other
+    groups = data.series["product_no"].to_numpy()
+    without = {}
+    for product in np.unique(groups):
+        rest = groups != product
+        cut = [(came[o][rest], made["median 21", o, 10, 0].point[rest]) for o in came]
+        without[product] = np.mean([metrics.one_minus_wmape(*pair) for pair in cut])
+    row = table.loc["B", "median 21"]
+    most = max(without, key=lambda product: abs(without[product] - row["1-WMAPE"]))
+    assert row["1-WMAPE without one product"] == pytest.approx(without[most])
+    assert row["its share of series"] == pytest.approx(2 / 40)
 
 
 def test_the_bootstrap_is_a_slow_loop_over_drawn_series():
@@ -243,6 +273,41 @@ def test_paired_differences():
     paired = paired_differences(data, made | near, SHORT[:1], "mean 14", ["near"]).iloc[0]
     alone = ladder_table(data, made, SHORT[:1]).iloc[0]
     assert paired["high"] - paired["low"] < 0.2 * (alone["high"] - alone["low"])
+
+
+def test_every_row_against_one():
+    data = panel()
+    made = make_forecasts(data, [Method("mean 14", mean14), Method("zero", lambda k, h, s: np.zeros((40, h)))], SHORT)
+    found = differences_to(data, made, SHORT[:1], "zero")
+    turned = paired_differences(data, made, SHORT[:1], "mean 14", ["zero"])
+    assert found.loc[0, ["method", "other"]].tolist() == ["mean 14", "zero"]
+    columns = ["difference", "low", "high"]
+    np.testing.assert_allclose(found[columns], turned[columns], rtol=1e-12)
+
+
+def test_coverage_of_classes_of_sellers_by_hand():
+    data, rng = panel(), np.random.default_rng(1)
+    mean = rng.gamma(2, 2, (40, 10))
+    counts = Forecast(mean, mean=mean, dispersion=np.full((40, 10), 0.5))
+    rows = {
+        "counts": lambda *_: counts,
+        "median 21": lambda p, h, s: recent_distribution(p.demand, h),
+        "mean 14": mean14,
+    }
+    made = make_forecasts(data, [Method(name, row, seeds=(0, 1)) for name, row in rows.items()], SHORT[1:])
+    table = coverage_table(data, made, SHORT[1:]).set_index(["method", "sellers"])
+    assert set(table.index.get_level_values("method")) == {"counts", "median 21"} and len(table) == 6
+    assert table.loc["median 21", "95 %"].isna().all() and not table.loc["counts"].isna().any(axis=None)
+    shares = []
+    for origin in (60, 70):
+        volume, inside, days = data.demand[:, :origin].sum(axis=1), 0, 0
+        for row in volume.argsort()[27:]:  # thirds of 40 series: 14, 13, 13
+            for day in range(10):
+                recent = data.demand[row, origin - 21 : origin]
+                inside += np.quantile(recent, 0.1) <= data.demand[row, origin + day] <= np.quantile(recent, 0.9)
+                days += 1
+        shares.append(inside / days)
+    assert table.loc[("median 21", "fast sellers"), "80 %"] == pytest.approx(np.mean(shares))
 
 
 def test_no_weights_beat_those_fitted_in_hindsight():

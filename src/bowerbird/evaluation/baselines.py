@@ -8,6 +8,7 @@ of days, and the ladder gives the others.
 
 from functools import partial
 
+import bottleneck
 import numpy as np
 
 from bowerbird.checks import finite_or_missing, whole
@@ -126,6 +127,14 @@ def best_constant(actual) -> np.ndarray:
     """Each series' median of the very days to be forecast (n_series, horizon): an upper bound, not a forecast."""
     actual = _table(actual)
     return recent_median(actual, actual.shape[1], days=actual.shape[1])
+
+
+def left_out_constant(actual) -> np.ndarray:
+    """Each day's median of the series' other days to be forecast: hindsight that does not see the day scored."""
+    actual = _table(actual)
+    others = (np.delete(actual, day, axis=1) for day in range(actual.shape[1]))
+    medians = np.stack([bottleneck.nanmedian(rest, axis=1) for rest in others], axis=1)
+    return np.where(np.isnan(medians), 0, medians)  # (n_series, horizon)
 
 
 def stacked(windows: tuple[int, ...]) -> tuple:

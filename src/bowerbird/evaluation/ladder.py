@@ -257,11 +257,13 @@ def simple_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Meth
     }
     rows += [Method(name, partial(on_demand, function), "combination") for name, function in combined.items()]
     rows.append(Method("forgetting factors (document 002)", ForgettingFactors(), "simple", version="1"))
-    rows.append(Method("best constant in hindsight", baselines.best_constant, "hindsight", hindsight=True))
+    bounds = {"best constant in hindsight": baselines.best_constant, LEFT_OUT: baselines.left_out_constant}
+    rows += [Method(name, bound, "hindsight", hindsight=True) for name, bound in bounds.items()]
     return rows
 
 
 STACK = "L1 stack of simple forecasts"
+LEFT_OUT = "constant in hindsight, day left out"
 
 
 def by_flag(panel: Panel, horizon: int, seed: int) -> np.ndarray:

@@ -16,6 +16,8 @@ from bowerbird.seeds import stream
 
 TOP_SHARE = 0.01
 N_DRAWS = 1000
+CENTRAL = {"50 %": (0.25, 0.75), "80 %": (0.1, 0.9), "95 %": (0.025, 0.975)}  # intervals whose coverage is measured
+SELLERS = ("slow sellers", "middle", "fast sellers")
 
 
 def ladder_table(
@@ -29,7 +31,8 @@ def ladder_table(
     """One row a method and protocol, on raw units at series x day; all scores are means over origins and seeds.
 
     low and high are the 95 % bootstrap interval of 1-WMAPE over series. Quantile loss and coverage are NaN for a method
-    without a distribution. `methods` names the kinds; a method not among them is an "ensemble".
+    without a distribution. `methods` names the kinds; a method not among them is an "ensemble". The last columns leave
+    out the product that moves the score most, and say which share of the series it has.
     """
     kinds = {ORACLE: "hindsight"} | {method.name: method.kind for method in methods}
     names = list(dict.fromkeys(key.method for key in forecasts))
@@ -44,11 +47,13 @@ def ladder_table(
             by_seed = each.groupby("seed")["1-WMAPE"].mean()
             _, low, high = estimate(_weighted_scores(panel, forecasts, name, protocol, weights))
             mean = each.drop(columns="seed").mean()
+            without, share = _without_one_product(panel, forecasts, name, protocol)
             rows.append({
                 "protocol": protocol.name, "method": name, "kind": kinds.get(name, "ensemble"),
                 "1-WMAPE": mean["1-WMAPE"], "low": low, "high": high,
                 "sd over seeds": by_seed.std() if len(by_seed) > 1 else np.nan,
                 **mean.drop("1-WMAPE"), "seeds": len(by_seed),
+                "1-WMAPE without one product": without, "its share of series": share,
             })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -75,6 +80,57 @@ def paired_differences(
                 "low": low, "high": high, "share ahead": float((difference[1:] > 0).mean()),
             })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def differences_to(
+    panel: Panel,
+    forecasts: Forecasts,
+    protocols: Iterable[Protocol],
+    other: str,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How far each method is ahead of one of them in 1 - WMAPE, with its 95 % interval; best first."""
+    names = [name for name in dict.fromkeys(key.method for key in forecasts) if name != other]
+    table = paired_differences(panel, forecasts, protocols, other, names, n_draws, seed)
+    ahead = -table[["difference", "high", "low"]].to_numpy()  # the other's lead with its sign turned
+    table = pd.DataFrame({"protocol": table["protocol"], "method": table["other"], "other": other})
+    table[["difference", "low", "high"]] = ahead
+    return table.sort_values(["protocol", "difference"], ascending=[True, False], ignore_index=True)
+
+
+def coverage_table(panel: Panel, forecasts: Forecasts, protocols: Iterable[Protocol]) -> pd.DataFrame:
+    """Share of days within central intervals, a row a method with a distribution and class of sellers.
+
+    The classes are thirds of the series by demand before the origin. Shares are means over origins, for each method's
+    first seed; NaN where a method does not know the quantiles.
+    """
+    first = {}  # (method, origin, horizon) -> first seed
+    for key, forecast in forecasts.items():
+        if forecast.is_distribution:
+            first[key[:3]] = min(key.seed, first.get(key[:3], key.seed))
+    rows = []
+    for protocol in protocols:
+        for key in (Key(*cut, seed) for cut, seed in first.items()):
+            if _is_of(key, key.method, protocol):
+                rows += [{"protocol": protocol.name} | row for row in _covered(panel, key, forecasts[key])]
+    columns = ["protocol", "method", "sellers"]
+    return pd.DataFrame(rows, columns=[*columns, *CENTRAL]).groupby(columns, sort=False).mean().reset_index()
+
+
+def _covered(panel: Panel, key: Key, forecast: Forecast) -> list[dict]:
+    """Coverage of the central intervals from one origin, a row a class of sellers."""
+    actual = actual_demand(panel, key.origin, key.horizon)
+    by_volume = np.argsort(np.nansum(panel.demand[:, : key.origin], axis=1), kind="stable")
+    thirds = np.array_split(by_volume, len(SELLERS))
+    rows = [{"method": key.method, "sellers": sellers} for sellers in SELLERS]
+    for name, (lower, upper) in CENTRAL.items():
+        if forecast.mean is None and not forecast.levels[0] <= lower < upper <= forecast.levels[-1]:
+            continue
+        low, high = forecast.quantile(lower), forecast.quantile(upper)
+        for row, third in zip(rows, thirds, strict=True):
+            row[name] = metrics.coverage(actual[third], low[third], high[third])
+    return rows
 
 
 def hindsight_combination(
@@ -134,15 +190,34 @@ def _weights(panel: Panel, n_draws: int, seed: int) -> np.ndarray:
 
 def _weighted_scores(panel: Panel, forecasts: Forecasts, method: str, protocol: Protocol, weights) -> np.ndarray:
     """1 - WMAPE of every bootstrap sample, mean over origins and seeds (1 + n_draws,)."""
-    scores = []
+    sums = _errors_and_volumes(panel, forecasts, method, protocol)
+    return np.mean([1 - (weights @ errors) / (weights @ volumes) for errors, volumes in sums], axis=0)
+
+
+def _without_one_product(panel: Panel, forecasts: Forecasts, method: str, protocol: Protocol) -> tuple[float, float]:
+    """1 - WMAPE without the product whose absence moves it most, and the product's share of the series."""
+    products, names = pd.factorize(panel.series["product_no"])
+    if len(names) < 2:
+        return np.nan, np.nan
+    whole, without = [], []  # of each origin; without each product (n_products,)
+    for errors, volumes in _errors_and_volumes(panel, forecasts, method, protocol):
+        rest, demand = (values.sum() - np.bincount(products, values) for values in (errors, volumes))
+        whole.append(1 - errors.sum() / volumes.sum())
+        without.append(1 - np.divide(rest, demand, out=np.full(len(names), np.nan), where=demand > 0))
+    scores = np.mean(without, axis=0)
+    most = int(np.nan_to_num(np.abs(scores - np.mean(whole))).argmax())
+    return float(scores[most]), float(np.mean(products == most))
+
+
+def _errors_and_volumes(panel: Panel, forecasts: Forecasts, method: str, protocol: Protocol):
+    """From each origin every series' absolute errors, mean over seeds, and demand, both summed (n_series,)."""
     for origin in protocol.origins:
         actual = actual_demand(panel, origin, protocol.horizon)
         points = [f.point for key, f in forecasts.items() if key[:3] == (method, origin, protocol.horizon)]
         if not points:
             raise ParameterError(f"{method!r} has no forecast from day {origin}; make it with make_forecasts")
-        errors = np.mean([np.nansum(np.abs(actual - point), axis=1) for point in points], axis=0)  # (n_series,)
-        scores.append(1 - (weights @ errors) / (weights @ np.nansum(np.abs(actual), axis=1)))
-    return np.mean(scores, axis=0)
+        errors = np.mean([np.nansum(np.abs(actual - point), axis=1) for point in points], axis=0)
+        yield errors, np.nansum(np.abs(actual), axis=1)
 
 
 def _scores(panel: Panel, key: Key, forecast: Forecast) -> dict[str, float]:

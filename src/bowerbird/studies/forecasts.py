@@ -41,7 +41,7 @@ def ladder(table: pd.DataFrame):
     """
     protocols = list(table["protocol"].unique())
     bounds = table[table["kind"] == "hindsight"].pivot(index="method", columns="protocol", values="1-WMAPE")
-    styles = dict(zip(bounds.index, ("--", ":"), strict=False))
+    styles = dict(zip(bounds.index, ("--", ":", "-."), strict=False))
     rows = table[table["kind"] != "hindsight"]
     order = rows[rows["protocol"] == protocols[-1]].sort_values("1-WMAPE")["method"].tolist()
     figure, axes = new_figure(
