@@ -14,6 +14,7 @@ from bowerbird import metrics
 from bowerbird.checks import require
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
+from bowerbird.evaluation import baselines
 from bowerbird.evaluation.baselines import (
     STACKED,
     best_window_median,
@@ -31,7 +32,7 @@ from bowerbird.evaluation.baselines import (
     tsb,
     zero,
 )
-from bowerbird.evaluation.ladder import recent_distribution
+from bowerbird.evaluation.ladder import by_weekday, on_demand, recent_distribution
 from bowerbird.evaluation.regressions import (
     Boosting,
     Design,
@@ -274,6 +275,40 @@ def test_shrinkage_draws_to_the_prior():
     np.testing.assert_allclose(least_absolute_weights(forecasts, actual, EQUAL, 0), [1, 0, 0], atol=1e-9)
     with pytest.raises(ParameterError, match="shrinkage is -1"):
         least_absolute_weights(forecasts, actual, EQUAL, -1)
+
+
+@pytest.mark.parametrize("sellers", [None, np.arange(30) % 4])
+def test_weekday_factors_are_the_slow_loop(sellers):
+    units, n_days = demand(), 61
+    units[:, 5::7] = NAN  # a weekday on which the shop is closed
+    weekdays = (np.arange(n_days) + 3) % 7
+    ratios = [[[] for _ in range(7)] for _ in units]
+    for row, series in enumerate(units):
+        for day in range(n_days - 56, n_days):
+            if not np.isnan(series[day]):
+                about = series[max(day - 3, n_days - 56) : day + 4]
+                level = np.median(about[~np.isnan(about)]) + 0.3
+                ratios[row][weekdays[day]].append(min(series[day], 3 * level) / level)
+    for row, found in enumerate(baselines.weekday_factors(units, weekdays, sellers)):
+        expected = []
+        for weekday in range(7):
+            everyone = [ratio for other in ratios for ratio in other[weekday]]
+            prior = np.mean(everyone) if everyone else 1
+            if sellers is not None:
+                same = [r for k, other in enumerate(ratios) if sellers[k] == sellers[row] for r in other[weekday]]
+                prior = (sum(same) + 5 * prior) / (len(same) + 5)
+            own = ratios[row][weekday]
+            expected.append((sum(own) + 8 * prior) / (len(own) + 8))
+        assert found == pytest.approx(np.array(expected) / np.mean(expected))
+
+
+def test_a_forecast_that_knows_no_weekdays_gets_them():
+    level, week = np.array([[40.0], [80], [200]]), np.array([1, 1, 1, 1, 1, 2, 0.5])
+    data = panel_of(level * np.tile(week, 12), start="2023-01-02")  # a Monday
+    for plain in (baselines.recent_mean, recent_distribution):
+        found = by_weekday(partial(on_demand, plain), data.until(70), 10, seed=0)
+        np.testing.assert_allclose(found.point, data.demand[:, 70:80])
+    np.testing.assert_allclose(found.quantile(0.9), data.demand[:, 70:80])
 
 
 def test_weights_of_the_stack_rest_on_days_before_the_origin():

@@ -198,6 +198,17 @@ def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int):
     return forecast(replace(panel, demand=filtered), horizon, seed)
 
 
+def by_weekday(forecast: Callable, panel: Panel, horizon: int, seed: int) -> Forecast:
+    """A forecast from demand without each series' own weekday factors, which the days ahead then get back."""
+    weekdays, sellers = panel.dates.day_of_week, panel.series.get("seller_no")
+    factors = baselines.weekday_factors(panel.demand, weekdays, sellers)  # (n_series, 7)
+    made = forecast(replace(panel, demand=panel.demand / factors[:, weekdays]), horizon, seed)
+    made = made if isinstance(made, Forecast) else Forecast(made)
+    ahead = factors[:, panel.dates_ahead(horizon).day_of_week]  # (n_series, horizon)
+    known = {name: getattr(made, name) for name in ("point", "mean", "values")}
+    return replace(made, **{name: part * ahead for name, part in known.items() if part is not None})
+
+
 def recent_distribution(demand, horizon: int, days: int = 21) -> Forecast:
     """The last `days` known days as the distribution of every day ahead; the point forecast is their median."""
     recent = baselines.last_days(demand, days)
@@ -256,6 +267,9 @@ def simple_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Meth
         STACK: partial(baselines.stack, parts=baselines.stacked(windows[1:]), stretch=horizon),
     }
     rows += [Method(name, partial(on_demand, function), "combination") for name, function in combined.items()]
+    if frequency == DAILY:
+        chosen = [row for row in rows if row.name in (named.median, "SES(.1)")]
+        rows += [Method(f"{row.name}, weekday factors", partial(by_weekday, row.forecast), "simple") for row in chosen]
     rows.append(Method("forgetting factors (document 002)", ForgettingFactors(), "simple", version="1"))
     bounds = {"best constant in hindsight": baselines.best_constant, LEFT_OUT: baselines.left_out_constant}
     rows += [Method(name, bound, "hindsight", hindsight=True) for name, bound in bounds.items()]
