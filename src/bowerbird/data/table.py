@@ -95,7 +95,7 @@ def read_table(path, columns: str = "", rules: str = "") -> Sales:
     long, files = table.read(), {"table": path} | ({"columns": beside} if beside else {}) | table.files
     if attributes:
         files["attributes"] = path.parent / str(attributes)
-        long = _with_attributes(long, files["attributes"], given, chosen)
+        long = _with_attributes(long, files["attributes"], given, chosen, table.columns)
     return sales_of(long, chosen, path.name, files, table.columns, table.unused, table.notes)
 
 
@@ -298,7 +298,7 @@ def load(path: Path, is_header, sheet: str) -> list[tuple[str, list[str], pd.Dat
     return found
 
 
-def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules) -> pd.DataFrame:
+def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules, columns: dict) -> pd.DataFrame:
     """Join the categories of another file by the ids that it has."""
     table = _Table(path, {role: given[role] for role in LABELS if role in given}, rules)
     ids = [role for role in IDS if LABELS[role] in long]
@@ -309,6 +309,7 @@ def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules) 
     if not keys or not labels:
         needed = f"an id and a category are needed; the header is {', '.join(header)}"
         raise DataError(f"{path.name}, row 1: {needed}; {_name_it('category')}")
+    columns |= {role: f"{header[k]} of {path.name}" for role, k in places.items() if role not in IDS}
     cells = cells.drop_duplicates()
     if (twice := cells.duplicated(keys)).any():
         again = "/".join(cells.loc[twice.idxmax(), keys])

@@ -133,7 +133,7 @@ def reproduce(
     for text in settings:
         notebook, name, value = parse_setting(text)
         changes.setdefault(notebook, {})[name] = value
-    data = data if data in NAMED_DATA else str(Path(data).resolve())
+    data = data if data in NAMED_DATA else os.path.abspath(data)  # a link's own folder may hold the yaml
     folder = Path(out).resolve() if out else run_folder(profile, data)
     common = {"data": data, "out": str(folder), "seed": seed, "device": device, "columns": columns, "rules": rules}
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))

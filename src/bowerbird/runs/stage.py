@@ -12,6 +12,7 @@ counts as the stage's only while its checksum is the recorded one.
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def project_root() -> Path:
 
 def run_folder(profile: str, data: str) -> Path:
     """Default folder of a run: runs/<profile>-<data>, data being a name: of a folder, or of a file less its end."""
-    path = Path(data).resolve()
+    path = Path(os.path.abspath(data))
     return project_root() / "runs" / f"{profile}-{path.stem if path.is_file() else path.name}"
 
 
