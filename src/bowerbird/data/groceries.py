@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from pyarrow.parquet import ParquetFile
 
 from bowerbird.data.rules import Rules, Sales, sales_of, text_pairs
 from bowerbird.errors import ParameterError
@@ -45,6 +46,9 @@ def read_groceries(rules: str = "") -> Sales:
     local = sales["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
     sales["date"] = local.dt.tz_localize(None).dt.normalize()
     sales = sales[(sales["quantity"] > 0) & (sales["date"] <= LAST_DAY)]
+    units = sales.groupby("product_id")["quantity"].sum().sort_values(ascending=False)
+    if chosen.top:  # twice as many as are asked for, as some are known for too few days; 68,000 would fill the memory
+        sales = sales[sales["product_id"].isin(units.index[: 2 * chosen.top])]
     long = pd.DataFrame(
         {
             "product_no": sales["product_id"].astype(str),
@@ -63,13 +67,17 @@ def read_groceries(rules: str = "") -> Sales:
 
 def _promotions(panel, path: Path) -> dict:
     """The share of stores with the product on display, and in the mailer, by week, to the end of the year."""
-    listed = pd.read_parquet(path, columns=["product_id", "store_id", "display_location", "mailer_location", "week"])
     products = panel.series["product_no"].astype(int)
-    stores, listed = listed["store_id"].nunique(), listed[listed["product_id"].isin(products)]
+    listed, stores = [], set()
+    for batch in ParquetFile(path).iter_batches(1_000_000):  # 21 million rows
+        rows = batch.to_pandas()
+        stores.update(rows["store_id"].unique())
+        listed.append(rows[rows["product_id"].isin(products)])
+    listed = pd.concat(listed)
     week = (panel.frequency.dates(panel.dates[0], N_DAYS) - FIRST_MONDAY).days // 7 + 1
     ahead = {}
     for name in ("display", "mailer"):
         promoted = listed[listed[f"{name}_location"] != "0"].groupby(["product_id", "week"])["store_id"].nunique()
-        shares = promoted.unstack(fill_value=0).reindex(index=products, columns=week, fill_value=0) / stores
+        shares = promoted.unstack(fill_value=0).reindex(index=products, columns=week, fill_value=0) / len(stores)
         ahead[name] = shares.to_numpy(dtype=float)
     return ahead
