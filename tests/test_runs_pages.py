@@ -17,6 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from bowerbird.runs import Stage, pages
+from bowerbird.runs.stage import notebook_paths
 
 BEGUN = {"profile": "demo", "data": "<b>synthetic</b>", "seed": 0, "device": "cpu", "seconds_total": 1.0,
          "commit": "unknown", "seconds": {"00_start_here": 1.0}}  # fmt: skip
@@ -249,6 +250,21 @@ def test_progress_bars_warnings_scripts_and_frames_are_left_out():
     hostile = new_output("display_data", {"text/html": "<b>bold</b><script>alert(1)</script><iframe>x</iframe>"})
     page = page_of(new_code_cell("1", outputs=[bar, hostile]))
     assert "<b>bold</b>" in page and "alert(1)" not in page and "####" not in page and "iframe" not in page
+
+
+def test_beside_other_data_the_text_says_nothing_of_the_attachments():
+    cell = new_markdown_cell(
+        "One start. On the attachments\nit ends at 3.5 %. Always.\n\n* a. On the attachments b.\n* c"
+    )
+    body, *_ = pages.lesson([cell], own=True)
+    assert "attachments" not in body and "3.5" not in body and "One start." in body and "<li>c</li>" in body
+    assert "3.5 %. Always." in pages.lesson([cell])[0]
+    for path in notebook_paths():
+        if path.stem[:2] in ("00", "03", "09", "18", "19"):  # of the paper, or not run on other data
+            continue
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+        left = "\n".join(pages.ON_ATTACHMENTS.sub("", cell.source) for cell in cells[1:])
+        assert not re.search(r"[oO]n the attachments|1,996 series\.", left), path.stem
 
 
 def test_readers_without_the_attachments_see_no_series():

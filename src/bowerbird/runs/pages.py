@@ -25,6 +25,8 @@ from bowerbird.runs.stage import SEE, Stage, notebook_paths
 # Names a series of the attachments, or links to the page of a day, which does and is not in reports/
 SHOWS_SERIES = re.compile(r"\b(?:seller|product|wh)_\d+\b|\]\(\.\./operation/")
 LEFT_OUT = Markup('<p class="note">Left out here: it may show single series of the attachments.</p>')
+# What the text of a lesson says of them: from these words to the end of the paragraph
+ON_ATTACHMENTS = re.compile(r"(On|In the full run on) the attachments\b.*?(?=\n\s*\n|\n\* |\Z)", re.DOTALL)
 PARTS = {"glossary": "Glossary", "references": "References"}
 
 _templates = Environment(loader=PackageLoader("bowerbird.runs", "templates"), autoescape=True)
@@ -39,6 +41,7 @@ def write_site(folder: Path, run: Path | None = None) -> Path:
     """
     source, public = run or folder, run is not None
     record = read_json(folder / "run.json")
+    own = record["data"].startswith("own data")
     names = {path.name.removesuffix(".files.json") for path in (source / "records").glob("*.files.json")}
     stages = [Stage(name, source) for name in sorted({*record["seconds"], *names})]
     changed = {place for stage in stages for place in stage.changed()}  # such files are shown nowhere
@@ -47,7 +50,9 @@ def write_site(folder: Path, run: Path | None = None) -> Path:
         written = {place: entry["caption"] for place, entry in stage.files.items() if place not in changed}
         shown |= {place: caption for place, caption in written.items() if (folder / place).is_file()}
     executed = [stage.name for stage in stages if f"notebooks/{stage.name}.ipynb" not in changed]
-    lessons = _write_lessons([name for name in executed if (source / _place(name)).is_file()], source, folder, public)
+    lessons = _write_lessons(
+        [name for name in executed if (source / _place(name)).is_file()], source, folder, public, own
+    )
     texts = {place.removesuffix(".md"): about for place, about in shown.items() if place.endswith(".md")}
     texts = {name: about for name, about in texts.items() if "/" not in name}
     for name in texts:
@@ -67,7 +72,7 @@ def write_site(folder: Path, run: Path | None = None) -> Path:
         title=f"{record['profile']} · {record['data']}",
         up="",
         run=record,
-        own=record["data"].startswith("own data"),
+        own=own,
         headline="" if headline.empty else _table(headline.to_html(index=False, border=0)),
         counts={} if judged.empty else judged["verdict"].value_counts().to_dict(),
         texts=texts,
@@ -84,14 +89,14 @@ def _place(name: str) -> str:
     return f"notebooks/{name}.ipynb"
 
 
-def _write_lessons(names: list[str], source: Path, folder: Path, public: bool) -> dict[str, dict]:
+def _write_lessons(names: list[str], source: Path, folder: Path, public: bool, own: bool) -> dict[str, dict]:
     """The pages of the executed notebooks, the glossary and the references: name -> title, about."""
     notebooks = {name: nbformat.read(source / _place(name), as_version=4) for name in names}
     lessons = {name: _title(name, notebook.cells) for name, notebook in notebooks.items()}
     references = []
     for name, before, after in zip(names, [None, *names], [*names[1:], None], strict=False):
         kept = {entry["caption"] for entry in Stage(name, source).files.values() if entry["keep"]}
-        body, headings, cited = lesson(notebooks[name].cells, kept if public else None)
+        body, headings, cited = lesson(notebooks[name].cells, kept if public else None, own)
         links = {"before": before, "after": after, "headings": headings, "lessons": lessons}
         _save(folder / "notebooks" / f"{name}.html", "lesson.html", body=body, up="../", **lessons[name], **links)
         if cited:
@@ -116,16 +121,17 @@ def _title(name: str, cells: list) -> dict:
 # ---- a lesson --------------------------------------------------------------------------------------------------------
 
 
-def lesson(cells: list, kept: set[str] | None = None) -> tuple[Markup, dict[str, str], Markup]:
+def lesson(cells: list, kept: set[str] | None = None, own: bool = False) -> tuple[Markup, dict[str, str], Markup]:
     """The cells of an executed notebook as HTML, its headings (id -> text), and its references.
 
     Answers are folded. With `kept` the outputs that name a series are left out, and figures with another caption.
+    Beside `own` data the text says nothing of the attachments.
     """
     parts, headings, cited = [], {}, Markup("")
     for cell in cells:
         answer = "answer" in cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
-            part = to_html(cell.source, own=True)
+            part = to_html(ON_ATTACHMENTS.sub("", cell.source) if own else cell.source, own=True)
             headings |= dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', part))
             if "## References\n" in cell.source:
                 cited = to_html(cell.source.partition("## References\n")[2], own=True)
