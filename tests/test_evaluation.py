@@ -44,6 +44,7 @@ from bowerbird.evaluation.scores import (
 )
 from bowerbird.forecaster import Settings
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.level import season_factors
 from bowerbird.seeds import stream
 
 
@@ -400,6 +401,9 @@ def test_every_row_of_the_ladder_forecasts_weeks():
     np.testing.assert_array_equal(point, np.repeat(np.median(last, axis=1)[:, None], 8, axis=1))
     naive = forecasts["seasonal naive 52 weeks", 72, 8, 0].point
     np.testing.assert_array_equal(naive, data.demand[:, 72 - 52 : 72 - 44])
+    year = season_factors(data.demand[:, :72].sum(axis=0), 52)  # no week is missing
+    smooth = exponential_smoothing(data.demand[:, :72] / year[np.arange(72) % 52], 8) * year[np.arange(72, 80) % 52]
+    np.testing.assert_allclose(forecasts["SES(.1), week of the year", 72, 8, 0].point, smooth)
 
 
 def test_a_median_for_days_with_a_promotion_and_one_for_the_others():

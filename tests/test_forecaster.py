@@ -23,7 +23,7 @@ from bowerbird.forecaster import (
     update,
 )
 from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
-from bowerbird.forecaster.level import learn_effects
+from bowerbird.forecaster.level import fill_missing, learn_effects, season_effects, season_factors
 from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
@@ -383,9 +383,34 @@ def weekly(n_series=14, n_weeks=120, missing=0.05) -> Panel:
     return replace(daily, dates=WEEKLY.dates(pd.Timestamp("2020-01-06"), n_weeks), events={})
 
 
+def season_by_hand(total: np.ndarray, week: int) -> float:
+    """Factor of a week of the year: mean ratio to the year about each like week, neighbours at half, and a 1."""
+    found = [(1.0, 1.0)]
+    for t, demand in enumerate(total):
+        distance = min((t - week) % 52, (week - t) % 52)
+        first = min(max(t - 26, 0), len(total) - 52)
+        if distance <= 1:
+            found.append((1 / (1 + distance), demand / total[first : first + 52].mean()))
+    weights, ratios = zip(*found, strict=True)
+    return np.average(ratios, weights=weights)
+
+
+def test_a_planted_week_of_the_year_is_found_from_the_weeks_so_far():
+    weeks = np.arange(150)
+    total = 1000 * (1 + 0.5 * np.sin(2 * np.pi * weeks / 52))
+    now, ahead = season_effects(total, 52, 8)
+    for t in (60, 149):
+        by_hand = [np.log(season_by_hand(total[: t + 1], week % 52)) for week in range(t, t + 9)]
+        np.testing.assert_allclose([now[t], *ahead[t]], by_hand)
+    assert not now[:51].any() and not ahead[:51].any()  # no year is over
+    np.testing.assert_allclose(season_factors(total, 52), total[:52] / 1000, atol=0.15)  # drawn to 1
+
+
 def test_weekly_inputs_are_those_of_pandas():
     panel = weekly()
-    demand = pd.DataFrame(panel.demand.T)  # (n_weeks, n_series)
+    whole = pd.DataFrame(fill_missing(panel.demand, WEEKLY)).sum().to_numpy()
+    factor = [1.0 if t < 51 else season_by_hand(whole[: t + 1], t % 52) for t in range(120)]
+    demand = pd.DataFrame(panel.demand.T).div(factor, axis=0)  # (n_weeks, n_series)
 
     def rolling(weeks, statistic):
         return getattr(demand.rolling(weeks, min_periods=1), statistic)()
@@ -402,6 +427,15 @@ def test_weekly_inputs_are_those_of_pandas():
             part = np.log1p(part / level).where(demand.notna()).ffill().fillna(0)
             np.testing.assert_allclose(data.daily[:, :, column].numpy().T, part, rtol=1e-4, atol=1e-6)
     assert data.calendar.shape == (128, 4)
+
+
+def test_weekly_forecasts_know_no_later_week():
+    panel = weekly()
+    forecaster = fit(panel, replace(SMALL, horizon=8, clusters=0))
+    before = arrays(predict_rolling(forecaster, panel, 50))
+    after = arrays(predict_rolling(forecaster, with_other_future(panel, 90), 50))
+    assert_same_bits([x[:, :41] for x in before], [x[:, :41] for x in after])
+    np.testing.assert_allclose(before[2][:, 40], predict(forecaster, panel.until(90)).point, rtol=2e-5)
 
 
 def test_a_weekly_forecast_is_of_the_next_weeks():

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bowerbird.code import forecasters_digest
-from bowerbird.data.panel import DAILY, Frequency, Panel
+from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
 from bowerbird.denoise import paper_denoise
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation import baselines
@@ -25,7 +25,7 @@ from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Linear
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
-from bowerbird.forecaster.level import fill_missing, flags
+from bowerbird.forecaster.level import fill_missing, flags, season_factors
 
 SEEDS = (0, 1, 2, 3, 4)
 FEW = 2  # seeds of rows that no claim rests on: their scores differ by .01 at most, a third of the interval over series
@@ -239,6 +239,14 @@ def rows_of(frequency: Frequency = DAILY) -> Rows:
     return Rows(f"seasonal naive {frequency.season}{weeks}", f"mean {fortnight}{weeks}", f"median {three}{weeks}")
 
 
+def seasonal_smoothing(demand, horizon: int) -> np.ndarray:
+    """Exponential smoothing (0.1) of weekly demand over the factor of the week of the year, times those ahead."""
+    demand, season = np.asarray(demand, dtype=float), WEEKLY.season
+    factors = season_factors(fill_missing(demand, WEEKLY).sum(axis=0), season)
+    now, later = np.split(factors[np.arange(demand.shape[1] + horizon) % season], [demand.shape[1]])
+    return baselines.exponential_smoothing(demand / now, horizon) * later
+
+
 def simple_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Method]:
     """Rows that need numpy alone and take seconds together; weights and windows validate on stretches of a horizon."""
     _, week, fortnight, three, month = windows = frequency.windows
@@ -261,6 +269,8 @@ def simple_methods(frequency: Frequency = DAILY, horizon: int = 15) -> list[Meth
         "Croston SBA": baselines.croston_sba,
         "TSB": baselines.tsb,
     }
+    if frequency == WEEKLY:
+        functions["SES(.1), week of the year"] = seasonal_smoothing
     rows = [Method(name, partial(on_demand, function), "simple") for name, function in functions.items()]
     combined = {
         f"mean of {named.median} and SES(.2)": partial(baselines.median_and_smoothing, days=three),

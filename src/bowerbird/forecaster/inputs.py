@@ -10,11 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bowerbird.data.panel import DAILY, Frequency, Panel
-from bowerbird.forecaster.level import LEAST, fill_missing, held, learn_effects, moving, running_level
+from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
+from bowerbird.forecaster.level import LEAST, fill_missing, held, learn_effects, moving, running_level, season_effects
 
 CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")  # those of them that the data have
-N_OWN = 10  # daily inputs of the series itself
 SPANS = {"day": ("last days", "last week", "last month"), "week": ("last weeks", "last month", "last half-year")}
 
 
@@ -26,7 +25,7 @@ class Inputs:
     daily: Tensor  # (n_series, n_days, n_daily): own, context, clusters
     level: Tensor  # (n_series, n_days) running level, units a day
     calendar: Tensor  # (n_days + horizon, n_features) of the days read and of the days after them
-    ahead: Tensor  # (n_series, n_days, horizon, 2 n_columns) the columns known ahead, see `Effects.ahead`
+    ahead: Tensor  # (n_series, n_days, horizon, n_ahead) columns known ahead, and as many log effects of them so far
     names: tuple[str, ...]  # the group of each daily input
 
 
@@ -89,9 +88,10 @@ def context_inputs(
 
 def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, device="cpu") -> Inputs:
     """The panel's inputs as tensors on the device; all but the clusters' are made once a panel."""
-    level, daily, names, ahead = _own_and_context(_ByContent(panel), horizon if panel.ahead else 0)
+    reads_ahead = panel.ahead or panel.frequency == WEEKLY
+    level, daily, names, ahead = _own_and_context(_ByContent(panel), horizon if reads_ahead else 0)
     if not context:
-        n_own = N_OWN + 2 * len(panel.ahead)
+        n_own = sum(not name.startswith("others of") for name in names)
         daily, names = daily[:, :, :n_own], names[:n_own]
     if mixture is not None:
         curves = np.log1p(np.where(np.isnan(panel.demand), level, panel.demand))
@@ -138,7 +138,8 @@ class _ByContent:
 def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], np.ndarray]:
     """Running level (n_series, n_days), inputs (n_series, n_days, n_inputs) in single precision, names, and `ahead`.
 
-    Where columns are known ahead, level and inputs are those of demand without their effects.
+    Where columns are known ahead, level and inputs are those of demand without their effects; of a weekly panel also
+    without the week of the year, which stands among the columns with its own log factor as effect.
     """
     panel, demand, frequency = known.panel, known.panel.demand, known.panel.frequency
     columns, ahead = {}, np.empty((*demand.shape, horizon, 0))
@@ -146,6 +147,13 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, np.nd
         effects = learn_effects(panel, horizon)
         demand, ahead = effects.without(demand), effects.ahead(horizon)
         columns["known ahead"] = [*np.moveaxis(effects.today(), 2, 0), *np.moveaxis(effects.effect, 2, 0)]
+    if frequency == WEEKLY:
+        now, later = season_effects(fill_missing(demand, frequency).sum(axis=0), frequency.season, horizon)
+        demand = demand / np.exp(now)
+        columns["week of the year"] = [np.broadcast_to(now, demand.shape)]
+        season = np.broadcast_to(later[None, :, :, None], (*demand.shape, horizon, 1))
+        values, log_effects = np.split(ahead, 2, axis=3)
+        ahead = np.concatenate([values, season, log_effects, season], axis=3)
     level = running_level(demand, frequency)
     groups = own_inputs(demand, level, frequency) | columns
     groups |= context_inputs(panel.series, demand, level, frequency)

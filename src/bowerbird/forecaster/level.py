@@ -45,6 +45,34 @@ def held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
 
 
+def season_factors(total: np.ndarray, season: int) -> np.ndarray:
+    """Factor of each week of the year from all series' demand so far, total (n_weeks,); 1 before a year is over.
+
+    It is demand over the mean of the year about it, or of the nearest whole year, averaged over the years and, at half
+    weight, over the weeks before and after; and drawn to 1 as by one year. Weeks count from the first; (season,).
+    """
+    n_weeks = len(total)
+    if n_weeks < season:
+        return np.ones(season)
+    sums = np.concatenate([[0.0], np.cumsum(total)])
+    first = np.clip(np.arange(n_weeks) - season // 2, 0, n_weeks - season)
+    ratio = total * season / np.maximum(sums[first + season] - sums[first], 1e-9)
+    weighted, weights = np.ones(season), np.ones(season)
+    for shift, weight in ((-1, 0.5), (0, 1.0), (1, 0.5)):
+        place = (np.arange(n_weeks) + shift) % season
+        np.add.at(weighted, place, weight * ratio)
+        np.add.at(weights, place, weight)
+    return weighted / weights
+
+
+def season_effects(total: np.ndarray, season: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log factors as each week knows them: of itself (n_weeks,), and of the weeks ahead (n_weeks, horizon)."""
+    weeks = np.arange(len(total))
+    known = np.log([season_factors(total[: week + 1], season) for week in weeks])  # (n_weeks, season)
+    ahead = (weeks[:, None] + np.arange(1, horizon + 1)) % season
+    return known[weeks, weeks % season], np.take_along_axis(known, ahead, axis=1)
+
+
 # ---- columns known ahead ---------------------------------------------------------------------------------------------
 
 

@@ -108,9 +108,10 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
         columns = _columns(data, name)
         lost = []
         for _ in range(3):
-            daily = data.daily.clone()
-            daily[:, :, columns] = daily[torch.tensor(rng.permutation(panel.n_series))][:, :, columns]
-            point = pooled(forecaster, replace(data, daily=daily), last).point[:, 0]
+            daily, order = data.daily.clone(), torch.tensor(rng.permutation(panel.n_series))
+            daily[:, :, columns] = daily[order][:, :, columns]
+            ahead = data.ahead[order] if name == "known ahead" else data.ahead
+            point = pooled(forecaster, replace(data, daily=daily, ahead=ahead), last).point[:, 0]
             lost.append(whole - one_minus_wmape(actual, point))
         rows.append({"input": name, "loss of 1-WMAPE": np.mean(lost), "sd": np.std(lost)})
     return pd.DataFrame(rows).sort_values("loss of 1-WMAPE", ascending=False, ignore_index=True)
