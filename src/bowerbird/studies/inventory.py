@@ -24,8 +24,8 @@ RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 LIKE = 0.1
 """Share of the past error paths, those of series nearest in level, that makes a distribution ..."""
 
-LEAST_PATHS = 30
-"""... and the fewest paths that do."""
+LEAST_PATHS, MOST_PATHS = 30, 200
+"""... and the fewest and the most paths that do."""
 
 LEAST_ERRORS = 3 * LEAST_PATHS
 """Past error paths below which forecasters are not compared: their distributions would hold series of any level."""
@@ -139,7 +139,7 @@ def demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
 def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Demand paths (n_series, n_neighbours, horizon): the point forecast plus the past errors nearest in level."""
     order = np.argsort(past[0], kind="stable")
-    neighbours = min(max(round(LIKE * len(order)), LEAST_PATHS), len(order))
+    neighbours = min(max(round(LIKE * len(order)), LEAST_PATHS), MOST_PATHS, len(order))
     middle = np.searchsorted(past[0][order], level)  # (n_series,)
     first = np.clip(middle - neighbours // 2, 0, len(order) - neighbours)
     chosen = order[first[:, None] + np.arange(neighbours)]  # (n_series, neighbours)
