@@ -215,9 +215,9 @@ def weekday_factors(demand, weekdays, sellers=None) -> np.ndarray:
     common = total.sum(axis=0), days.sum(axis=0)
     prior = np.divide(*common, out=np.ones(7), where=common[1] > 0)
     if sellers is not None:
-        group, names = pd.factorize(np.asarray(sellers))
-        member = group == np.arange(len(names))[:, None]  # (n_sellers, n_series)
-        prior = ((member @ total + SELLER_WEIGHT * prior) / (member @ days + SELLER_WEIGHT))[group]
+        sums = (pd.DataFrame(part).groupby(np.asarray(sellers)).transform("sum").to_numpy() for part in (total, days))
+        of_seller, seller_days = sums  # (n_series, 7), those of each series' seller
+        prior = (of_seller + SELLER_WEIGHT * prior) / (seller_days + SELLER_WEIGHT)
     factors = np.maximum((total + OWN_WEIGHT * prior) / (days + OWN_WEIGHT), LEAST_FACTOR)
     return factors / factors.mean(axis=1, keepdims=True)
 
