@@ -515,3 +515,17 @@ def test_effects_by_hand():
     assert effect("level", levels=levels).endswith(
         "for the total over the horizon naive 0.950, SBO-LSTM 0.900: SBO-LSTM is number 2 of 2, with a bias of -0.100"
     )
+
+
+def test_where_the_findings_hold_elsewhere_is_one_sentence():
+    rows = [
+        ("search", "contest", "–"), ("search", "gifts", "same"), ("search", "weekly", "same"),
+        ("median", "contest", "–"), ("median", "gifts", "different"), ("median", "weekly", "same"),
+        ("service", "contest", "–"), ("service", "gifts", "cannot be told"), ("service", "weekly", "same"),
+    ]  # fmt: skip
+    effects = pd.DataFrame(rows, columns=["finding", "data", "told"])
+    assert claims.other_data_text(effects) == (
+        "**Other data**: measured again on gifts, weekly (reports/OTHER_DATA.md); the same on all of them: search; "
+        "different on some: median (gifts); not to be told on all: service."
+    )
+    assert claims.other_data_text(effects[effects["data"] == "contest"]) == ""

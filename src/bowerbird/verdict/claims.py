@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from bowerbird.errors import MissingResult
-from bowerbird.runs.stage import Tables, one
+from bowerbird.runs.stage import Tables, one, project_root
 from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
 from bowerbird.verdict.comparison import NOT_COMPARABLE, NOT_FOUND, REPRODUCED, UNKNOWABLE, WITHIN
 
@@ -156,3 +156,25 @@ def claims_table(tables: Tables, real: bool, claims: list[dict] = CLAIMS) -> pd.
         place = (claim[name] for name in ("claim", "place", "words"))
         rows.append((*place, effect, verdict if real else NOT_COMPARABLE))
     return pd.DataFrame(rows, columns=["claim", "place", "the paper's words", "measured effect", "verdict"])
+
+
+def other_data_text(effects: pd.DataFrame | None = None) -> str:
+    """On which other data the findings are the same, in a sentence; "" where none were tried.
+
+    `effects` are those of reports/other_data.csv (`bowerbird other-data`), which is read by default.
+    """
+    effects = pd.read_csv(project_root() / "reports" / "other_data.csv") if effects is None else effects
+    others = effects[effects["told"] != "–"]
+    if others.empty:
+        return ""
+    words = {}
+    for finding, rows in others.groupby("finding", sort=False):
+        where = {word: rows.loc[rows["told"] == word, "data"].tolist() for word in ("same", "different")}
+        if len(where["same"]) == len(rows):
+            words.setdefault("the same on all of them", []).append(finding)
+        elif where["different"]:
+            words.setdefault("different on some", []).append(f"{finding} ({', '.join(where['different'])})")
+        else:
+            words.setdefault("not to be told on all", []).append(finding)
+    found = "; ".join(f"{word}: {', '.join(findings)}" for word, findings in words.items())
+    return f"**Other data**: measured again on {', '.join(others['data'].unique())} (reports/OTHER_DATA.md); {found}."

@@ -12,6 +12,7 @@ from jinja2 import Environment
 
 from bowerbird.errors import MissingResult
 from bowerbird.runs.stage import Tables, one
+from bowerbird.verdict.claims import other_data_text
 from bowerbird.verdict.verdicts import counts
 
 TEMPLATE = Path(__file__).with_suffix(".md")
@@ -25,7 +26,7 @@ def page(tables: Tables, judged: pd.DataFrame, claims: pd.DataFrame, real: bool)
         claims=claims[["claim", "measured effect", "verdict"]].to_markdown(index=False),
         counts=", ".join(f"{number} {verdict}" for verdict, number in counts(judged).items()),
         n_numbers=len(judged),
-        results=list(filter(None, (_said(sentence, tables) for sentence in RESULTS))),
+        results=list(filter(None, [*(_said(sentence, tables) for sentence in RESULTS), other_data_text()])),
     )
 
 

@@ -15,6 +15,7 @@ from bowerbird.runs.stage import Tables, one
 from bowerbird.table_3.conclusions import with_and_without_later_days
 from bowerbird.table_3.protocols import n_train_days
 from bowerbird.table_3.scores import NORMALIZATIONS, TABLE_3_TOLERANCE
+from bowerbird.verdict.claims import other_data_text
 from bowerbird.verdict.comparison import (
     CONSISTENT,
     CONTRADICTED,
@@ -394,7 +395,9 @@ def page(judged: pd.DataFrame, tables: Tables, printed: Printed, comparable: boo
         return "\n".join(lines) + "\n"
     if not printed.table_1.equals(PAPER.table_1):  # content that went through JSON has other keys
         lines += ["**The numbers are those of a twin paper, printed from synthetic data by a sealed recipe.**", ""]
-    lines += ["## The paper's claims", "", _markdown(claims), "", "## The numbers", ""]
+    lines += ["## The paper's claims", "", _markdown(claims), ""]
+    lines += [text, ""] if (text := other_data_text()) else []
+    lines += ["## The numbers", ""]
     lines += [f"What became of each of the {len(judged)} numbers the paper prints.", ""]
     lines += ["| verdict | numbers | meaning |", "|:--|--:|:--|"]
     lines += [f"| {name} | {number} | {VERDICTS[name]} |" for name, number in counts(judged).items()]
