@@ -165,7 +165,8 @@ def write_other_data(folder: Path, name: str) -> Path:
         totals = pd.concat([totals.assign(shop=shop, price=2.5) for shop in ("east", "west")])
         totals[totals["date"] < "2021-06-01"].to_csv(path, index=False)
     else:
-        totals[(totals["qty"] > 0) & (totals["date"] < "2020-11-01")].assign(price=3.5).to_csv(path, index=False)
+        sold = totals[(totals["qty"] > 0) & (totals["date"] < "2020-11-01")].assign(price=3.5)
+        sold.rename(columns={"product_no": "SKU"}).to_csv(path, index=False)
     return path
 
 

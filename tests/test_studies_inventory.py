@@ -273,6 +273,8 @@ def test_a_table_of_stock_is_read_by_item_and_refused_where_it_lacks_one(tmp_pat
     shelf = read_stock(path, series, lead_time=2)
     assert shelf["on_hand"].tolist() == [0, 3] and shelf["shortage_cost"].tolist() == [1, 2]
     assert shelf[["on_order_1", "on_order_2"]].to_numpy().tolist() == [[0, 0], [0, 5]]
+    path.write_text(path.read_text().replace("product_no", "SKU"))
+    pd.testing.assert_frame_equal(read_stock(path, series, 2, {"product_no": "SKU"}), shelf)
     for text, fault in (
         ("product_no,on_hand\na,1\n", "007 has no on_hand"),
         ("product_no,on_hand\na,1\n007,1\na,2\n", "row 4: the item stands twice"),

@@ -5,7 +5,9 @@ no later shortage. So every demand path is followed from the stock on hand, thro
 day on which the new order arrives; the order is then set against the demand of the days that it alone can serve.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -92,16 +94,20 @@ def lost_sales_order(
     return high.astype(np.int64)
 
 
-def read_stock(path: Path | str, series: pd.DataFrame, lead_time: int) -> pd.DataFrame:
+def read_stock(
+    path: Path | str, series: pd.DataFrame, lead_time: int, own_names: Mapping[str, str] = MappingProxyType({})
+) -> pd.DataFrame:
     """Today's stock of every series from a csv file: on_hand, on_order_1 ... on_order_LT, and costs if it has them.
 
     The file has a row a series: the ids as in forecasts.csv, on_hand, and units on order that arrive today
     (on_order_1), tomorrow (on_order_2), ...; a column left out is 0. The columns holding_cost and shortage_cost, both
-    or none, are per unit left at the end of a day and per unit lost. Rows of other items are left out.
+    or none, are per unit left at the end of a day and per unit lost. Rows of other items are left out. `own_names` are
+    the user's names of the ids.
     """
     path, keys = Path(path), key_columns(series)
+    own = {own_names.get(key, key): key for key in keys}
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(keys, str), encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype=dict.fromkeys(own, str), encoding="utf-8-sig").rename(columns=own)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable csv file ({error}); save the table of stock as CSV UTF-8") from error
     arriving = [f"on_order_{day}" for day in range(1, lead_time + 1)]
