@@ -12,6 +12,7 @@ from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import sha256
 
+LEAST_KNOWN = {"day": 60, "week": 40}
 AHEAD = "ahead "  # begins the names of columns that are known ahead
 
 
@@ -29,7 +30,7 @@ class Rules:
     exclude: str = ""  # items to leave out, joined by +
     holidays: str = ""  # a country of the package holidays, or its part: CN, GB, US-CA
     top: int = 0  # only so many series, those of most units; 0 for all
-    least_known: int = 60  # series with fewer known days, or weeks, are left out
+    least_known: int = 0  # series with fewer known days, or weeks, are left out; 0 for LEAST_KNOWN, or 3/4 of all
 
     @classmethod
     def read(cls, given: dict) -> "Rules":
@@ -94,7 +95,7 @@ class Sales:
 
     def describe(self) -> str:
         """The columns that were recognised, those that were not, and what was done to the rows, a line each."""
-        given = [f"{field.name}={value}" for field in fields(Rules) if (value := getattr(self.rules, field.name)) != ""]
+        given = [f"{field.name}={value}" for field in fields(Rules) if (value := getattr(self.rules, field.name))]
         lines = ["Recognised    " + ", ".join(f"{role}={name}" for role, name in self.columns.items())]
         lines += [f"Not used      {', '.join(self.unused)}"] if self.unused else []
         return "\n".join(
@@ -304,8 +305,9 @@ def _fill(demand, gaps, zeros_listed: bool, rules: Rules, name, series, dates, n
 def _kept(demand, series, rules: Rules, notes: list[str], step: str) -> np.ndarray:
     """Numbers of the series that stay."""
     sold, known = np.nansum(demand, axis=1), (~np.isnan(demand)).sum(axis=1)
-    never, short = sold == 0, (sold > 0) & (known < rules.least_known)
-    for rows, what in ((never, "never sold"), (short, f"have fewer than {rules.least_known} known {step}s")):
+    least = rules.least_known or min(LEAST_KNOWN[step], demand.shape[1] * 3 // 4)
+    never, short = sold == 0, (sold > 0) & (known < least)
+    for rows, what in ((never, "never sold"), (short, f"have fewer than {least} known {step}s")):
         if rows.any():
             notes.append(f"{rows.sum():,} series {what} and are left out: {_named(series, rows)}")
     kept = np.flatnonzero(~never & ~short)
