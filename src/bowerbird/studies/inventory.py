@@ -105,9 +105,10 @@ def cost_of_service(table: pd.DataFrame, fill_rate: float, naive: str):
 
 
 def origins_of(n_days: int, horizon: int) -> tuple[int, ...]:
-    """Six origins a horizon apart, up to the last one possible; fewer of short panels."""
+    """Six origins a horizon apart, up to the last one possible; of short panels those that a network can train on."""
     last = n_days - horizon
-    return tuple(origin for origin in range(last - 5 * horizon, last + 1, horizon) if origin >= LEAST_KNOWN)
+    first = min(LEAST_KNOWN + horizon + 1, last - 2 * horizon)  # the last three are judged in any case
+    return tuple(origin for origin in range(last - 5 * horizon, last + 1, horizon) if origin >= first)
 
 
 def past_errors(
