@@ -28,6 +28,7 @@ from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
     Network,
+    distribution,
     from_torch,
     negative_binomial_loss,
     pinball_loss,
@@ -696,3 +697,12 @@ def test_as_printed_the_cell_state_never_reaches_the_output(reading, reaches):
     assert (gradient.abs().item() > 0.01) == reaches
     outputs = {round(step(cell, 0.4, other_c, 2.0)[0], 12) for other_c in (-3.0, 0.0, 3.0)}
     assert len(outputs) == (3 if reaches else 1)
+
+
+def test_a_day_that_is_surely_without_sale_leaves_the_loss_finite():
+    """Long silence drives the chance of a zero to 1, which single precision would reach."""
+    output = torch.tensor([0.0, 0.0, 60.0], requires_grad=True)  # shift, spread, inflation of one day
+    mean, dispersion, zero = distribution(torch.zeros(1), output)
+    loss = zero_inflated_loss(torch.tensor([3.0]), mean, dispersion, zero)
+    loss.sum().backward()
+    assert torch.isfinite(loss).all() and torch.isfinite(output.grad).all()

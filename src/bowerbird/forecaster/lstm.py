@@ -224,7 +224,8 @@ def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Ten
     """Mean, dispersion and extra zeros (..., horizon) that the head's numbers (..., 3 horizon) stand for."""
     shift, spread, inflation = output.unflatten(-1, (3, -1)).unbind(-2)
     mean = torch.exp(log_point + bounded(shift))
-    return mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.sigmoid(inflation - 4.0)
+    # Single precision rounds the chance of a zero to 1, which no logarithm can take
+    return mean, nn.functional.softplus(spread - 1.0) + 1e-3, torch.sigmoid(inflation - 4.0).clamp(max=1 - 1e-6)
 
 
 class Network(nn.Module):
