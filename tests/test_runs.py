@@ -347,6 +347,8 @@ def finish(tmp_path, monkeypatch):
 def test_the_report_holds_derived_results_and_no_series(finish, tmp_path):
     with pytest.raises(MissingResult, match="no finished run"):
         report.keep(str(tmp_path / "runs" / "demo-raw"))
+    with pytest.raises(ParameterError, match="made on own data, shop; a report in reports/ would name your products"):
+        report.keep(str(finish(data="own data, shop")))
     run = finish(command="python -m bowerbird reproduce --data /home/someone/raw")
     shutil.copy(run / "tables" / "headline.csv", run / "tables" / "table_1.csv")  # no stage of the run wrote it
     folder = report.keep(str(run))

@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from bowerbird.errors import MissingResult
+from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.files import read_record, write_json
 from bowerbird.runs import pages
 from bowerbird.runs.stage import Stage, project_root
@@ -16,7 +16,9 @@ from bowerbird.runs.stage import Stage, project_root
 def keep(run: str) -> Path:
     """Copy what is worth keeping of a finished run's folder to reports/<its name>/ and return the report's path.
 
-    A report of that name is replaced. MissingResult where the run is not complete, its stages were made with different
+    A report of that name is replaced. ParameterError for a run on own data.
+
+    MissingResult where the run is not complete, its stages were made with different
     parameters, or a file has changed since.
     """
     source = Path(run).resolve()  # "." has no name, and reports/ itself is not to be replaced
@@ -24,6 +26,11 @@ def keep(run: str) -> Path:
         raise MissingResult(f"{source}: no finished run there; run `make reproduce` or give another folder")
     if not (record := read_record(source / "run.json")):
         raise MissingResult(f"{source}: run.json changed since the run; give `reproduce` again")
+    if record["data"].startswith("own data"):
+        raise ParameterError(
+            f"{source}: made on {record['data']}; a report in reports/ would name your products: hand on the run's "
+            "folder itself"
+        )
     if len(seeds := {parameters["seed"] for parameters in record["parameters"].values()}) > 1:
         raise MissingResult(f"{source}: its stages were run with the seeds {sorted(seeds)}; run it again with one")
     if mixed := record.get("mixed"):
