@@ -27,15 +27,15 @@ RECORDS = 200_000  # of a panel's records at most this many are clustered, drawn
 FILE = "other_data.csv"
 
 FINDINGS = {
-    "smoothed target": "families of protocols of 32 that attain 1-WMAPE .945 against their own smoothed target",
+    "smoothed target": "families of protocols that attain 1-WMAPE .945 against their own smoothed target",
     "demand": "families that attain it against demand",
     "eq. 9 as printed": "clusters of 10 that hold a series with eq. 9 as printed, less those with the corrected one",
     "label codes": "agreement (ARI) of K-means on label codes with other starts, less that with other numberings",
     "DM clusters": "1-WMAPE of SBO-LSTM with DM clusters less without",
     "search": "1-WMAPE of SBO-LSTM less the untuned LSTM",
     "denoising": "1-WMAPE of SBO-LSTM on demand filtered before the origin less on demand",
-    "median": "1-WMAPE of SBO-LSTM less the median of the last weeks",
-    "LightGBM": "1-WMAPE of SBO-LSTM less LightGBM L1",
+    "median": "1-WMAPE of SBO-LSTM less the median of the last three weeks, or 13 weeks of weekly data",
+    "LightGBM": "1-WMAPE of LightGBM L1 less the median",
     "service": "share of days without shortage that the plan reached, less the share it promised",
 }
 """Finding -> its effect. Those in 1-WMAPE are means over three origins, with a bootstrap interval over series."""
@@ -91,21 +91,21 @@ def counted(values: Iterable[float]) -> tuple[float, float, float]:
 
 def ladder_effects(tables: Tables) -> dict[str, tuple[float, float, float]]:
     """The effects that the ladder of notebook 08 has measured: finding -> effect, low, high."""
-    rows = tables["ladder_differences"].query("protocol == 'R'").set_index("other")
-
-    def less(other: str, sign: int = 1) -> tuple[float, float, float]:
-        row = rows.loc[next(name for name in rows.index if name.startswith(other))]
-        low, high = sorted((sign * row["low"], sign * row["high"]))
-        return sign * row["difference"], low, high
-
-    others = {"search": ("LSTM, untuned", 1), "median": ("median", 1), "LightGBM": ("LightGBM L1", 1),
-              "denoising": ("SBO-LSTM, denoised", -1)}  # fmt: skip
-    chosen = any(name == "SBO-LSTM, without DM clusters" for name in rows.index)
-    others["DM clusters"] = ("SBO-LSTM, without DM clusters", 1) if chosen else ("SBO-LSTM, with DM clusters", -1)
+    against_median = tables["ladder_against_median"].query("protocol == 'R'").set_index("method")
+    differences = tables["ladder_differences"].query("protocol == 'R'").set_index("other")
     found = {}
-    for finding, (other, sign) in others.items():
-        if any(name.startswith(other) for name in rows.index):  # a smaller profile leaves some methods out
-            found[finding] = less(other, sign)
+    for finding, method in (("median", "SBO-LSTM"), ("LightGBM", "LightGBM L1")):
+        if method in against_median.index:  # a smaller profile leaves some methods out
+            found[finding] = tuple(against_median.loc[method, ["difference", "low", "high"]])
+    chosen = "SBO-LSTM, without DM clusters" in differences.index
+    with_it = {
+        "DM clusters": ("SBO-LSTM, without DM clusters", 1) if chosen else ("SBO-LSTM, with DM clusters", -1),
+        "search": ("LSTM, untuned", 1),
+        "denoising": ("SBO-LSTM, denoised", -1),
+    }
+    for finding, (other, sign) in with_it.items():
+        difference, low, high = sign * differences.loc[other, ["difference", "low", "high"]]
+        found[finding] = difference, min(low, high), max(low, high)
     return found
 
 
