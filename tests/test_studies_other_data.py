@@ -56,7 +56,7 @@ def finished_run(folder, effect, low, high):
     effects = other_data.effects_table({"search": (effect, low, high)})
     effects.to_csv(folder / "tables" / "other_data_effects.csv", index=False)
     pd.DataFrame([{"n_series": 12, "n_days": 100}]).to_csv(folder / "tables" / "merge_counts.csv", index=False)
-    about = {"profile": "demo", "seed": 0, "commit": "0123456789abcdef", "seconds_total": 90}
+    about = {"profile": "demo", "seed": 0, "commit": "0123456789abcdef"}
     write_record(folder / "run.json", about)
     return folder
 

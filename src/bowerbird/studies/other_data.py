@@ -17,6 +17,7 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.as_run import Records, k_means
 from bowerbird.errors import MissingResult
 from bowerbird.files import atomic_path, read_record
+from bowerbird.runs.runner import made_on
 from bowerbird.runs.stage import Tables, project_root, read_tables
 from bowerbird.seeds import streams
 from bowerbird.studies.tables_1_and_2 import renumber
@@ -176,7 +177,7 @@ def gather(runs: dict[str, Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
         size = tables["merge_counts"].iloc[0]
         about.append({
             "data": data, "series": size["n_series"], "days or weeks": size["n_days"], "profile": record["profile"],
-            "seed": record["seed"], "commit": record["commit"][:9], "minutes": round(record["seconds_total"] / 60, 1),
+            "seed": record["seed"], "commit": record["commit"][:9],
         })  # fmt: skip
     table = pd.concat(effects, ignore_index=True)[["finding", "data", "effect", "low", "high"]]
     return table.assign(told=told(table)), pd.DataFrame(about)
@@ -211,7 +212,7 @@ def report(runs: dict[str, Path], reports: Path) -> str:
     meaning = pd.DataFrame({"finding": FINDINGS.keys(), "effect": FINDINGS.values()})
     text = PAGE.format(
         runs=about.to_markdown(index=False), effects=wide(effects).to_markdown(index=False),
-        meaning=meaning.to_markdown(index=False), level=LEVEL,
+        meaning=meaning.to_markdown(index=False), level=LEVEL, made_on=made_on(),
     )  # fmt: skip
     with atomic_path(Path(reports) / "OTHER_DATA.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -228,6 +229,7 @@ PAGE = """# Do the findings hold on other data?
 
 {meaning}
 
+* The runs stand above with their commits; notebook 19 and this page were made on {made_on}.
 * Intervals are 95 %: over series for scores, over repeats for clusters. A count has none.
 * An effect in 1-WMAPE whose interval lies within ±{level} counts as none. "same" and "different" compare the sign with
   the contest's; "cannot be told": the interval here, or the contest's, holds both.
