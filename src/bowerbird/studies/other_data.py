@@ -207,12 +207,13 @@ def known() -> pd.DataFrame:
 def report(runs: dict[str, Path], reports: Path) -> str:
     """Write the effects of the runs and a page of them to `reports`; returns the page."""
     effects, about = gather(runs)
+    maker = made_on()  # before a file in reports/ is another than the commit's
     with atomic_path(Path(reports) / FILE) as temporary:
         effects.to_csv(temporary, index=False, float_format="%.5f")
     meaning = pd.DataFrame({"finding": FINDINGS.keys(), "effect": FINDINGS.values()})
     text = PAGE.format(
         runs=about.to_markdown(index=False), effects=wide(effects).to_markdown(index=False),
-        meaning=meaning.to_markdown(index=False), level=LEVEL, made_on=made_on(),
+        meaning=meaning.to_markdown(index=False), level=LEVEL, made_on=maker,
     )  # fmt: skip
     with atomic_path(Path(reports) / "OTHER_DATA.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
