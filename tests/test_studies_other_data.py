@@ -68,7 +68,7 @@ def test_runs_on_several_data_become_one_table(tmp_path):
     }
     page = other_data.report(runs, tmp_path)
     kept = pd.read_csv(tmp_path / other_data.FILE).set_index(["finding", "data"])["told"]
-    assert kept["search", "gifts"] == "different" and kept["median", "gifts"] == "cannot be told"
+    assert kept["search", "gifts"] == "different" and kept["median", "gifts"] == "not measured"
     assert "-0.020 (-0.030 to -0.010): different" in page and "012345678" in page
     with pytest.raises(MissingResult, match="no finished run there; give `reproduce` for weekly"):
         other_data.report({"weekly": tmp_path / "c"}, tmp_path)

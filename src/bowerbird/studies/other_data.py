@@ -153,10 +153,10 @@ def told(effects: pd.DataFrame) -> pd.Series:
     sides = effects.apply(lambda row: side(row["finding"], row["effect"], row["low"], row["high"]), axis=1)
     of_contest = sides[effects["data"] == CONTEST].set_axis(effects["finding"][effects["data"] == CONTEST])
     words = []
-    for data, finding, here in zip(effects["data"], effects["finding"], sides, strict=True):
+    for data, finding, effect, here in zip(effects["data"], effects["finding"], effects["effect"], sides, strict=True):
         there = of_contest.get(finding, "")
         word = "cannot be told" if not here or not there else "same" if here == there else "different"
-        words.append("–" if data == CONTEST else word)
+        words.append("–" if data == CONTEST else "not measured" if np.isnan(effect) else word)
     return pd.Series(words, index=effects.index)
 
 
@@ -193,7 +193,8 @@ def words(effect: float, low: float, high: float) -> str:
 def wide(effects: pd.DataFrame) -> pd.DataFrame:
     """A row a finding, a column for each of the data: the effect, its interval and the word beside the contest."""
     text = [words(*row[["effect", "low", "high"]]) for _, row in effects.iterrows()]
-    text = [one if told == "–" else f"{one}: {told}" for one, told in zip(text, effects["told"], strict=True)]
+    plain = ("–", "not measured")
+    text = [one if told in plain else f"{one}: {told}" for one, told in zip(text, effects["told"], strict=True)]
     table = effects.assign(text=text).pivot(index="finding", columns="data", values="text")
     table = table.reindex(index=list(FINDINGS), columns=effects["data"].unique())
     return table.reset_index().rename_axis(columns=None)

@@ -164,7 +164,7 @@ def other_data_text(effects: pd.DataFrame | None = None) -> str:
     `effects` are those of reports/other_data.csv (`bowerbird other-data`), which is read by default.
     """
     effects = pd.read_csv(project_root() / "reports" / "other_data.csv") if effects is None else effects
-    others = effects[effects["told"] != "–"]
+    others = effects[effects["told"].isin(["same", "different", "cannot be told"])]
     if others.empty:
         return ""
     words = {}
