@@ -48,6 +48,22 @@ def test_the_readme_concludes_what_the_committed_tables_hold():
             assert number in CHINESE, number
 
 
+def test_the_readme_says_of_other_data_what_the_committed_table_holds():
+    table = pd.read_csv(ROOT / "reports" / "other_data.csv")
+    effects = table.pivot(index="finding", columns="data", values="effect")
+    low = table.pivot(index="finding", columns="data", values="low")
+    sets = ["groceries", "gifts", "weekly"]
+    assert (effects.loc["smoothed target", sets] > 0).all() and (effects.loc["demand", sets] == 0).all()
+    assert (effects.loc["eq. 9 as printed", sets] < 0).all() and (low.loc["median", sets] > 0).all()
+    assert (low.loc["DM clusters", sets] <= 0).all() and (low.loc["service", sets] > 0).all()
+    for sentence in (
+        "by {:+.3f}, {:+.3f} and {:+.3f}".format(*effects.loc["median", sets]),
+        f"DM clusters are shown to help on none and cost {-effects.loc['DM clusters', 'gifts']:.3f} on the gifts",
+        f"the search costs {-effects.loc['search', 'groceries']:.3f} on the groceries",
+    ):
+        assert sentence in README, sentence
+
+
 def test_notebooks_say_of_the_attachments_what_the_committed_tables_hold():
     searches = pd.read_csv(TABLES / "sbo_win_rates.csv").set_index(["evaluations", "against"]).loc[60]
     lost = searches.loc["Gaussian process", "pairings"] * (1 - searches.loc["Gaussian process", "won"])
