@@ -47,7 +47,7 @@ def test_where_codes_have_the_say_it_does():
 def test_eq_9_as_printed_merges_clusters_that_the_corrected_one_tells_apart():
     rng = np.random.default_rng(0)
     curves = np.repeat([1.0, 2.0], 6)[:, None] + 0.3 * rng.standard_normal((12, 60))
-    lost = other_data.clusters_lost(curves, n=2, n_clusters=2, degree=1)
+    lost = other_data.clusters_lost(curves, n=2, n_clusters=2)
     assert (lost["corrected"] == 2).all() and (lost["as printed"] == 1).all()
 
 

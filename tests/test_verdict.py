@@ -525,7 +525,7 @@ def test_where_the_findings_hold_elsewhere_is_one_sentence():
     ]  # fmt: skip
     effects = pd.DataFrame(rows, columns=["finding", "data", "told"])
     assert claims.other_data_text(effects) == (
-        "**Other data**: measured again on gifts, weekly (reports/OTHER_DATA.md); the same on all of them: search; "
-        "different on some: median (gifts); not to be told on all: service."
+        "**Other data**: measured again on gifts, weekly (reports/OTHER_DATA.md); the same wherever measured: search; "
+        "different on some: median (gifts); cannot be told on some: service."
     )
     assert claims.other_data_text(effects[effects["data"] == "contest"]) == ""

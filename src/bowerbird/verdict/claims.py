@@ -171,10 +171,10 @@ def other_data_text(effects: pd.DataFrame | None = None) -> str:
     for finding, rows in others.groupby("finding", sort=False):
         where = {word: rows.loc[rows["told"] == word, "data"].tolist() for word in ("same", "different")}
         if len(where["same"]) == len(rows):
-            words.setdefault("the same on all of them", []).append(finding)
+            words.setdefault("the same wherever measured", []).append(finding)
         elif where["different"]:
             words.setdefault("different on some", []).append(f"{finding} ({', '.join(where['different'])})")
         else:
-            words.setdefault("not to be told on all", []).append(finding)
+            words.setdefault("cannot be told on some", []).append(finding)
     found = "; ".join(f"{word}: {', '.join(findings)}" for word, findings in words.items())
     return f"**Other data**: measured again on {', '.join(others['data'].unique())} (reports/OTHER_DATA.md); {found}."
