@@ -199,7 +199,7 @@ def test_blank_rows_are_left_out_and_counted(tmp_path_factory, blank, data):
          "needed are product_no, category1, each once"),
         ("product_no,category1,category 1\n1,x,y\n", ", row 1: column category1 stands 2 times"),
         ('p"roduct_no,category1\n1,x\n', ", row 1: column product_no is missing"),
-        ("product_no;category1\n1;x\n1.500;y\n", ", row 3: '1.500' may be thousands or a decimal; write numbers"),
+        ("product_no;category1\n1;x\n1.500;y\n", ", row 3, column product_no: '1.500' may be thousands or a decimal"),
         *((TOP + k * "1,x\n" + bad + (3 - k) * "\n1,x", f", row {2 + k}: {bad!r} does not fit the columns of row 1")
           for k in range(4) for bad in ("2,x,", "2,x,extra")),
         (TOP + "1,x,\n2,y,", ", row 2: '1,x,' does not fit the columns of row 1"),

@@ -12,7 +12,6 @@ TRUE = {"true", "yes", "y", "t", "是", "有"}
 FALSE = {"false", "no", "n", "f", "否", "无"}
 TIME = r"[ T]+\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?$"
 DAY_FIRST_OR_MONTH_FIRST = r"^(\d{1,2})([-/.])(\d{1,2})\2(\d{4})$"
-PLAIN_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
 def how(rule: str) -> str:
@@ -92,13 +91,12 @@ def parse_numbers(cells: pd.Series, file: str, decimals: str = "auto", flags: bo
         cure = how("decimals=point") + ", or decimals=comma"
         refuse(file, text, unsure[codes], "may be thousands or a decimal", cure)
         other = "," if sign == "." else "."
-        grouped = written.str.fullmatch(rf"[+-]?\d{{1,3}}(\{other}\d{{3}})+(\{sign}\d*)?").to_numpy(dtype=bool)
-        plain = written.where(~grouped, written.str.replace(other, "", regex=False))
-        stray = plain.str.contains(other, regex=False)
-        plain = plain.str.replace(sign, ".", regex=False).where(~stray, "?")
-        good = plain.str.fullmatch(PLAIN_NUMBER).to_numpy(dtype=bool)
+        plain = rf"[+-]?(\d+(\{sign}\d*)?|\{sign}\d+)([eE][+-]?\d+)?"
+        grouped = rf"[+-]?\d{{1,3}}(\{other}\d{{3}})+(\{sign}\d*)?"
+        good = written.str.fullmatch(f"{plain}|{grouped}").to_numpy(dtype=bool)
         wrong = ~good & (written != "").to_numpy()
-        numbers = pd.to_numeric(plain.where(good, ""), errors="coerce").to_numpy(dtype=float)
+        digits = written.where(good, "").str.replace(other, "", regex=False).str.replace(sign, ".", regex=False)
+        numbers = pd.to_numeric(digits, errors="coerce").to_numpy(dtype=float)
     refuse(
         file, text, wrong[codes], "is not a number", "write digits and a decimal sign alone, or leave the cell empty"
     )

@@ -47,6 +47,12 @@ def key_columns(series: pd.DataFrame) -> list[str]:
     return [column for column in SERIES_KEY if column in series]
 
 
+def named(series: pd.DataFrame) -> np.ndarray:
+    """One readable name a row of ids: seller_6/product_1312/wh_43."""
+    ids = series[key_columns(series)].itertuples(index=False)
+    return np.array(["/".join(map(str, row)) for row in ids], dtype=object)
+
+
 @dataclass(frozen=True)
 class Panel:
     """Demand of many series on the same days, or in the same weeks, which count as days everywhere.
@@ -95,14 +101,13 @@ class Panel:
         for name, columns in {"prices": self.prices, **self.ahead}.items():
             if columns is not None and (len(columns) != self.n_series or columns.shape[1] < self.n_days):
                 raise ParameterError(f"{name} has shape {columns.shape}; give {self.n_series} rows, a column a day")
-        named = key_columns(self.series)
-        if named and (twice := self.series.duplicated(named).to_numpy()).any():
+        if self.key_columns and (twice := self.series.duplicated(self.key_columns).to_numpy()).any():
             raise ParameterError(
                 f"series {self.keys[int(twice.argmax())]} stands twice; give one row a series, its demand added up"
             )
         if (wrong := (self.demand < 0) | np.isinf(self.demand)).any():
             row, day = np.argwhere(wrong)[0]
-            name = self.keys[row] if named else row
+            name = self.keys[row] if self.key_columns else row
             raise ParameterError(
                 f"demand of series {name} is {self.demand[row, day]:g} on {self.dates[day]:%Y-%m-%d}; give units "
                 "from 0, or NaN if missing; take returns out first"
@@ -124,7 +129,7 @@ class Panel:
     @property
     def keys(self) -> list[str]:
         """One readable name a series: seller_6/product_1312/wh_43."""
-        return ["/".join(map(str, row)) for row in self.series[self.key_columns].itertuples(index=False)]
+        return named(self.series).tolist()
 
     @property
     def frequency(self) -> Frequency:

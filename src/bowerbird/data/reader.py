@@ -181,44 +181,60 @@ def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     The index is the row that a spreadsheet shows, such as 5, or "5 of sheet 'May'" where sheets are joined. Blank rows
     are left out, but counted. Blanks and case in the file's headers do not matter.
     """
-    if path.suffix.lower() == ".csv":
-        table = _below_header(_read_csv(path, columns), columns, path.name)
-    else:
-        sheets = sheets_of_table(path, _holds(columns), columns)
-        table = pd.concat([_below_header(cells, columns, path.name, sheet) for sheet, cells in sheets.items()])
+    separator, sheets = open_table(path, lambda cells: set(columns) <= {_plain(cell) for cell in cells}, columns)
+    table = pd.concat([_wanted(columns, header, body, f"{path.name}, row 1{place}") for place, header, body in sheets])
+    if path.suffix.lower() != ".csv":
         table = workbook_text(table, path)
     table = table.apply(lambda cells: cells.str.strip())
     table = table[(table != "").any(axis=1)]
     if table.empty:
         raise DataError(f"{path.name}: no rows below the header; the file is empty or cut off, fetch it again")
+    for column in columns if separator == ";" else ():
+        unsure = table[column].str.fullmatch(r"\d{1,3}(\.\d{3})+").to_numpy(dtype=bool)
+        refuse(path.name, table[column], unsure, "may be thousands or a decimal", "write numbers without a point")
     return table
 
 
-def _below_header(cells: pd.DataFrame, columns: tuple[str, ...], file: str, sheet: str = "") -> pd.DataFrame:
-    """The wanted columns below the header of row 1."""
-    if cells.empty:
-        raise DataError(f"{file}, row 1: the file is empty or begins with a blank row; put the header there")
-    of_sheet = f" of sheet {sheet!r}" if sheet else ""
-    names = [_plain(cell) for cell in cells.iloc[0]]
+def _wanted(columns: tuple[str, ...], header: list[str], body: pd.DataFrame, row_1: str) -> pd.DataFrame:
+    """The wanted columns; `row_1` is where the header stands."""
+    names = [_plain(cell) for cell in header]
     for column in columns:
         if (count := names.count(column)) != 1:
             fault = "is missing" if count == 0 else f"stands {count} times"
             raise DataError(
-                f"{file}, row 1{of_sheet}: column {column} {fault}; the header is {', '.join(names)}; "
-                f"needed are {', '.join(columns)}, each once"
+                f"{row_1}: column {column} {fault}; the header is {', '.join(names)}; needed are {', '.join(columns)}, "
+                "each once"
             )
-    below = cells.iloc[1:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
-    rows = pd.RangeIndex(2, len(cells) + 1)
-    return below.set_axis([f"{row}{of_sheet}" for row in rows] if sheet else rows)
+    return body.iloc[:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
 
 
 def _plain(name) -> str:
     return re.sub(r"\s+", "", str(name)).lower()
 
 
-def _holds(columns: tuple[str, ...]):
-    """The test of a header: whether a row's cells hold all the columns."""
-    return lambda cells: set(columns) <= {_plain(cell) for cell in cells}
+def open_table(
+    path: Path, is_header, needed: tuple[str, ...], sheet: str = ""
+) -> tuple[str, list[tuple[str, list[str], pd.DataFrame]]]:
+    """Read a csv or Excel file: the separator of a csv, and of each sheet its place, header and rows below.
+
+    `is_header` tells a header from other rows, and `needed` names its columns to the user. The place is "" in a csv and
+    where one sheet is read, else " of sheet 'May'". The index is the row that a spreadsheet shows.
+    """
+    separator = ""
+    if path.suffix.lower() == ".csv":
+        text = csv_text(path)
+        separator = csv_separator(text, is_header, path.name)
+        sheets = {"": csv_cells(text, separator, path.name)}
+    else:
+        sheets = sheets_of_table(path, is_header, needed, sheet)
+    opened = []
+    for name, cells in sheets.items():
+        if cells.empty:
+            raise DataError(f"{path.name}, row 1: the file is empty or begins with a blank row; put the header there")
+        place, rows = f" of sheet {name!r}" if name else "", pd.RangeIndex(2, len(cells) + 1)
+        body = cells.iloc[1:].set_axis([f"{row}{place}" for row in rows] if name else rows)
+        opened.append((place, [str(cell).strip() for cell in cells.iloc[0]], body))
+    return separator, opened
 
 
 def header_row(rows, is_header) -> int | None:
@@ -236,17 +252,6 @@ def _row_at(text: str, place: int) -> int:
     return len(LINE_END.split(text[:place]))
 
 
-def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    text = csv_text(path)
-    separator = csv_separator(text, _holds(columns), path.name) or ","
-    if separator == ";" and (thousands := re.search(r'(?<=[;\r\n"])\d{1,3}(\.\d{3})+(?=[;\r\n"]|$)', text)):
-        raise DataError(
-            f"{path.name}, row {_row_at(text, thousands.start())}: {thousands[0]!r} may be thousands or a decimal; "
-            "write numbers without a point"
-        )
-    return csv_cells(text, separator, path.name)
-
-
 def csv_text(path: Path) -> str:
     """The text of a csv file; DataError where it is damaged or in an unknown encoding."""
     text = _decode(path.read_bytes(), path.name)
@@ -258,13 +263,13 @@ def csv_text(path: Path) -> str:
     return text
 
 
-def csv_separator(text: str, is_header, file: str) -> str | None:
-    """The sign that makes row 1 a header, None where none does; a header further down is refused."""
+def csv_separator(text: str, is_header, file: str) -> str:
+    """The sign that makes row 1 a header, or the most frequent where none does; a header further down is refused."""
     unquoted = [line.replace('"', "") for line in LINE_END.split(text, HEADER_ROWS)[:HEADER_ROWS]]
-    if not unquoted[0].strip():
-        return None
-    _refuse_rows_above(header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header), file)
-    return next((sign for sign in SEPARATORS if is_header(unquoted[0].split(sign))), None)
+    if unquoted[0].strip():
+        _refuse_rows_above(header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header), file)
+    usual = max(SEPARATORS, key=text[:2000].count)
+    return next((sign for sign in SEPARATORS if is_header(unquoted[0].split(sign))), usual)
 
 
 def csv_cells(text: str, separator: str, file: str) -> pd.DataFrame:

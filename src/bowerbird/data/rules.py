@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.cells import how, parse_days
-from bowerbird.data.panel import Panel
-from bowerbird.data.reader import SERIES_KEY
+from bowerbird.data.panel import Panel, key_columns, named
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import sha256
 
 LEAST_KNOWN = {"day": 60, "week": 40}
+LEAST_DATES = 0.25  # share of the days from the first to the last that have a row
 AHEAD = "ahead "  # begins the names of columns that are known ahead
 
 
@@ -121,215 +121,196 @@ def sales_of(long: pd.DataFrame, rules: Rules, name: str, files: dict, columns: 
 
     `long` holds ids as text, Timestamps, qty with NaN where it is empty, and numbers known ahead as "ahead NAME".
     """
-    notes = list(notes)
-    if rules.exclude:
-        out = long["product_no"].isin([item.strip() for item in rules.exclude.split("+")]).to_numpy()
-        long, notes = long[~out], [*notes, f"{out.sum():,} rows of excluded items are left out"]
-    if long["qty"].notna().sum() == 0:
-        raise DataError(f'{name}: no row has a quantity; name the column that has it, give --columns "qty=NAME"')
-    keys = [column for column in SERIES_KEY if column in long]
-    grouped = long.groupby(keys, sort=True)
-    series, row = grouped.size().index.to_frame(index=False), grouped.ngroup().to_numpy()
-    dates, place = _periods(long, name)
-    notes += ["dates lie on one weekday: weekly, each the first day of its week"] if dates.freq.n == 7 else []
-    step = {True: "week", False: "day"}[dates.freq.n == 7]
-    grid = _Grid(row, place, long, (len(series), len(dates)))
-
-    listed = grid.sum(np.ones(len(long)))
-    qty = long["qty"].to_numpy(dtype=float)
-    demand = np.where((listed > 0) & (grid.sum(np.isnan(qty)) == 0), grid.sum(np.nan_to_num(qty)), np.nan)
-    if several := int((listed > 1).sum()):
-        notes.append(f"{several:,} series-{step}s have several rows, which are added up")
-    if unknown := int((np.isnan(qty) & grid.inside).sum()):
-        notes.append(f"{unknown:,} rows have an empty quantity: missing")
-    demand = _take_returns_out(demand, qty, rules, name, series, dates, notes)
-    closed = _closed(demand, dates, rules, notes, step)
-    demand[:, closed] = np.nan
-
-    sold = np.nan_to_num(demand) > 0
-    begun = np.maximum.accumulate(sold, axis=1) | (rules.leading == "zero")  # from the first sale on
-    gaps = (listed == 0) & begun & ~closed
-    if gaps.any():
-        _fill(demand, gaps, bool((qty == 0).any()), rules, name, series, dates, notes, step)
-    demand[~begun] = np.nan
-    if early := int((~begun & sold.any(axis=1, keepdims=True)).sum()):
-        notes.append(f"{early:,} series-{step}s before a first sale are missing")
-    if "in_stock" in long:
-        out = grid.sum(~long["in_stock"].to_numpy(dtype=bool)) > 0
-        units = f"{np.nansum(demand[out]):,.0f} units were sold on them"
-        notes.append(f"{(out & begun).sum():,} series-{step}s out of stock are missing; {units}")
-        demand[out] = np.nan
-
-    kept = _kept(demand, series, rules, notes, step)
-    prices = grid.price(qty, long["price"].to_numpy(dtype=float))[kept] if "price" in long else None
+    rows = _Rows(long, rules, name, list(notes))
+    demand = rows.demand()
+    kept = rows.kept(demand)
+    prices = rows.prices()[kept] if "price" in long else None
     ahead = {}
     for column in (column for column in long if column.startswith(AHEAD)):
         known = "price ahead" if column == f"{AHEAD}price" else column.removeprefix(AHEAD)
-        ahead[known] = grid.ahead(long[column].to_numpy(dtype=float))[kept]
-    for label in ("category1", "category2"):
-        if label in long:
-            series[label] = _last_label(long, row, label, notes)
-    events = holiday_events(rules.holidays, dates) if rules.holidays else {}
-    chosen = series.iloc[kept].reset_index(drop=True)
-    panel = Panel(chosen, pd.DatetimeIndex(dates, freq=None, name="date"), demand[kept], prices, ahead, events)
-    return Sales(panel, rules, files, columns, list(unused), notes)
+        ahead[known] = rows.ahead(column)[kept]
+    labels = {label: rows.last_label(label) for label in ("category1", "category2") if label in long}
+    series = rows.series.assign(**labels).iloc[kept].reset_index(drop=True)
+    events = holiday_events(rules.holidays, rows.dates) if rules.holidays else {}
+    panel = Panel(series, pd.DatetimeIndex(rows.dates, freq=None, name="date"), demand[kept], prices, ahead, events)
+    return Sales(panel, rules, files, columns, list(unused), rows.notes)
 
 
-def _periods(long: pd.DataFrame, name: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    """The days, or weeks, from the first to the last with a quantity, and the number of each row's."""
-    known = long.loc[long["qty"].notna(), "date"]
-    weekly = long["date"].dt.day_of_week.nunique() == 1 and known.nunique() > 1
-    dates = pd.date_range(known.min(), known.max(), freq="7D" if weekly else "1D").as_unit("ns")
-    share, what = known.nunique() / len(dates), "weeks" if weekly else "days"
-    if share < 0.25:
-        raise DataError(
-            f"{name}: only {share:.0%} of the {len(dates):,} {what} from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} "
-            "have a row; give daily or weekly sales, a week's on the same weekday, and correct wrong dates"
-        )
-    return dates, ((long["date"] - dates[0]).dt.days // dates.freq.n).to_numpy()
+class _Rows:
+    """Rows of a table on their way to series and days, or weeks; `notes` say what was done to them."""
 
+    def __init__(self, long: pd.DataFrame, rules: Rules, name: str, notes: list[str]):
+        self.rules, self.name, self.notes = rules, name, notes
+        if rules.exclude:
+            out = long["product_no"].isin(_parts(rules.exclude)).to_numpy()
+            long = long[~out]
+            notes.append(f"{out.sum():,} rows of excluded items are left out")
+        if long["qty"].isna().all():
+            raise DataError(f'{name}: no row has a quantity; name the column that has it, give --columns "qty=NAME"')
+        grouped = long.groupby(key_columns(long), sort=True)
+        self.series, self.row = grouped.size().index.to_frame(index=False), grouped.ngroup().to_numpy()
+        self.long, self.qty = long, long["qty"].to_numpy(dtype=float)
 
-@dataclass
-class _Grid:
-    """The rows' places in a table of series and days; rows after the last day with a quantity lie beyond it."""
-
-    row: np.ndarray
-    place: np.ndarray
-    long: pd.DataFrame
-    shape: tuple[int, int]
-
-    def __post_init__(self):
+        known = long.loc[long["qty"].notna(), "date"]
+        weekly = long["date"].dt.day_of_week.nunique() == 1 and known.nunique() > 1
+        self.dates = pd.date_range(known.min(), known.max(), freq="7D" if weekly else "1D").as_unit("ns")
+        self.word = "week" if weekly else "day"
+        if (share := known.nunique() / len(self.dates)) < LEAST_DATES:
+            raise DataError(
+                f"{name}: only {share:.0%} of the {len(self.dates):,} {self.word}s from {self.dates[0]:%Y-%m-%d} to "
+                f"{self.dates[-1]:%Y-%m-%d} have a row; give daily or weekly sales, a week's on the same weekday, and "
+                "correct wrong dates"
+            )
+        if weekly:
+            notes.append("dates lie on one weekday: weekly, each the first day of its week")
+        # Rows known ahead may lie after the last day with a quantity, beyond the table
+        self.place = ((long["date"] - self.dates[0]).dt.days // (7 if weekly else 1)).to_numpy()
+        self.shape = len(self.series), len(self.dates)
         self.inside = (self.place >= 0) & (self.place < self.shape[1])
-        self.cell = self.row * self.shape[1] + self.place
 
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sums of the rows' values (n_series, n_days), the same bits in any order of the rows."""
-        return _sums(self.cell[self.inside], np.asarray(values, dtype=float)[self.inside], self.shape)
+    def note(self, count: int, text: str) -> None:
+        if count:
+            self.notes.append(f"{count:,} {text}")
 
-    def price(self, qty: np.ndarray, price: np.ndarray) -> np.ndarray:
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums of the rows' values (n_series, n_days)."""
+        return _sums(self.row[self.inside], self.place[self.inside], values[self.inside], self.shape)
+
+    def demand(self) -> np.ndarray:
+        """Demand (n_series, n_days) by the rules, NaN where it is unknown."""
+        rules, qty, days = self.rules, self.qty, f"series-{self.word}s"
+        listed = self.sums(np.ones(len(qty)))
+        demand = np.where((listed > 0) & (self.sums(np.isnan(qty)) == 0), self.sums(np.nan_to_num(qty)), np.nan)
+        self.note((listed > 1).sum(), f"{days} have several rows, which are added up")
+        self.note((np.isnan(qty) & self.inside).sum(), "rows have an empty quantity: missing")
+        demand = self.without_returns(demand)
+        closed = self.closed(demand)
+        demand[:, closed] = np.nan
+
+        sold = np.nan_to_num(demand) > 0
+        begun = np.maximum.accumulate(sold, axis=1) | (rules.leading == "zero")  # from the first sale on
+        self.fill(demand, (listed == 0) & begun & ~closed)
+        demand[~begun] = np.nan
+        self.note((~begun & sold.any(axis=1, keepdims=True)).sum(), f"{days} before a first sale are missing")
+        if "in_stock" in self.long:
+            out = self.sums(~self.long["in_stock"].to_numpy(dtype=bool)) > 0
+            units = f"{np.nansum(demand[out]):,.0f} units were sold on them"
+            self.notes.append(f"{(out & begun).sum():,} {days} out of stock are missing; {units}")
+            demand[out] = np.nan
+        return demand
+
+    def without_returns(self, demand: np.ndarray) -> np.ndarray:
+        """Demand without what is still negative once the rows of a day are added up."""
+        returned, negative = self.qty < 0, demand < 0
+        units = f"{-self.qty[returned].sum():,.0f} units"
+        self.note(returned.sum(), f"rows of returns, {units}, are netted with the sales of their day")
+        if negative.any() and self.rules.returns == "refuse":
+            k, day = np.argwhere(negative)[0]
+            raise DataError(
+                f"{self.name}: {self.named([k])} has {demand[k, day]:g} units on {self.dates[day]:%Y-%m-%d}, more "
+                f"returns than sales ({negative.sum():,} such days); correct them, or {how('returns=drop')}"
+            )
+        units = f"{-demand[negative].sum():,.0f} units"
+        self.note(negative.sum(), f"series-days, {units}, stay negative and count as 0")
+        return np.where(negative, 0.0, demand)
+
+    def closed(self, demand: np.ndarray) -> np.ndarray:
+        """The days on which all demand is unknown (n_days)."""
+        idle, chosen = np.nansum(demand, axis=0) == 0, self.rules.closed_days
+        if chosen == "auto":
+            self.notes.append(f"{idle.sum():,} {self.word}s on which nothing was sold are closed: missing")
+            return idle
+        if chosen == "none":
+            often = ", ".join(self.dates[idle].day_name().value_counts().index[:1])
+            which = f"{self.word}s, most often {often}s"
+            self.note(idle.sum(), f"{which}, have no sale at all and count as 0; closed_days=auto makes them missing")
+            return np.zeros(len(idle), dtype=bool)
+        days = parse_days(pd.Series(_parts(chosen), name="closed_days"), "rules", self.rules.dates)
+        closed = np.isin(self.dates, days)
+        units = f"{np.nansum(demand[:, closed]):,.0f} units were sold on them"
+        self.notes.append(f"{closed.sum():,} closed {self.word}s are missing; {units}")
+        return closed
+
+    def fill(self, demand: np.ndarray, gaps: np.ndarray) -> None:
+        """Fill the days without a row, in place."""
+        become = self.rules.fill_gaps
+        if become == "auto":
+            become = "refuse" if (self.qty == 0).any() else "zero"
+        if gaps.any() and become == "refuse":
+            k, day = np.argwhere(gaps)[0]
+            raise DataError(
+                f"{self.name}: {self.named([k])} has no row on {self.dates[day]:%Y-%m-%d}; {gaps.sum():,} {self.word}s "
+                f"are missing in {gaps.any(axis=1).sum():,} series; if nothing was sold on them, "
+                f"{how('fill_gaps=zero')}; if their sales are not known, fill_gaps=missing"
+            )
+        if become == "zero":
+            demand[gaps] = 0.0
+        why = ", as the table lists no zeros" if self.rules.fill_gaps == "auto" else ""
+        self.note(gaps.sum(), f"series-{self.word}s without a row are {become}{why}")
+
+    def kept(self, demand: np.ndarray) -> np.ndarray:
+        """Numbers of the series that stay."""
+        sold, known = np.nansum(demand, axis=1), (~np.isnan(demand)).sum(axis=1)
+        least = self.rules.least_known or min(LEAST_KNOWN[self.word], demand.shape[1] * 3 // 4)
+        never, short = sold == 0, (sold > 0) & (known < least)
+        for out, what in ((never, "never sold"), (short, f"have fewer than {least} known {self.word}s")):
+            self.note(out.sum(), f"series {what} and are left out: {self.named(out)}")
+        kept = np.flatnonzero(~never & ~short)
+        if not len(kept):
+            raise DataError(f"no series is left: {self.notes[-1]}; add earlier {self.word}s, or {how('least_known=1')}")
+        if 0 < (top := self.rules.top) < len(kept):
+            self.notes.append(f"{top:,} of {len(kept):,} series, those of most units, are taken")
+            kept = np.sort(kept[np.argsort(-sold[kept], kind="stable")[:top]])
+        return kept
+
+    def prices(self) -> np.ndarray:
         """Mean price of what was sold, weighted by quantity; where nothing was sold the mean listed; NaN if unknown."""
+        price = self.long["price"].to_numpy(dtype=float)
         listed = np.nan_to_num(price) > 0
-        weight, plain = np.where(listed & (qty > 0), qty, 0.0), listed.astype(float)
-        price = np.where(listed, price, 0.0)
+        price, weight = np.where(listed, price, 0.0), np.where(listed & (self.qty > 0), self.qty, 0.0)
         with np.errstate(invalid="ignore"):
-            sold = self.sum(weight)
-            return np.where(sold > 0, self.sum(weight * price) / sold, self.sum(plain * price) / self.sum(plain))
+            sold, paid = self.sums(weight), self.sums(weight * price)
+            return np.where(sold > 0, paid / sold, self.sums(listed * price) / self.sums(listed))
 
-    def ahead(self, values: np.ndarray) -> np.ndarray:
+    def ahead(self, column: str) -> np.ndarray:
         """A column known ahead, to the last day that has a row; filled where a series has no row.
 
         The value that all other series have that day; else 0 for a flag, the series' last value for other numbers.
         """
+        values = self.long[column].to_numpy(dtype=float)
         known = ~np.isnan(values) & (self.place >= 0)
-        shape = (self.shape[0], max(self.shape[1], int(self.place.max(initial=0)) + 1))
-        cell = (self.row * shape[1] + self.place)[known]
-        count = _sums(cell, np.ones(known.sum()), shape)
-        flag = np.isin(values[known], (0, 1)).all()
+        row, place, values = self.row[known], self.place[known], values[known]
+        shape = self.shape[0], max(self.shape[1], int(self.place.max(initial=0)) + 1)
+        flag = np.isin(values, (0, 1)).all()
         with np.errstate(invalid="ignore"):
-            mean = _sums(cell, values[known], shape) / count
+            mean = _sums(row, place, values, shape) / _sums(row, place, np.ones(len(values)), shape)
         table = pd.DataFrame(np.ceil(mean) if flag else mean)
         low, high = table.min(), table.max()
         table = table.fillna(low.where(low == high))
-        return (table.fillna(0.0) if flag else table.ffill(axis=1).bfill(axis=1).fillna(0.0)).to_numpy()
+        return (table if flag else table.ffill(axis=1).bfill(axis=1)).fillna(0.0).to_numpy()
+
+    def last_label(self, label: str) -> np.ndarray:
+        """The label of each series on its last day."""
+        labels = self.long[[label, "date"]].assign(row=self.row).drop_duplicates()
+        by_row = labels.sort_values(["row", "date", label]).groupby("row")[label]
+        self.note((by_row.nunique() > 1).sum(), f"series change their {label}; the last one counts")
+        return by_row.last().to_numpy()
+
+    def named(self, rows) -> str:
+        """Up to five series by name."""
+        names = named(self.series.iloc[rows])
+        return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
 
 
-def _sums(cell: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _sums(row: np.ndarray, place: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Sums by series and day, the same bits in any order of the rows."""
+    cell = row * shape[1] + place
     order = np.lexsort((values, cell))
     return np.bincount(cell[order], values[order], minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _named(series: pd.DataFrame, rows) -> str:
-    """Up to five series by name."""
-    names = ["/".join(key) for key in series.iloc[rows, :].astype(str).itertuples(index=False)]
-    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-
-
-def _take_returns_out(demand, qty, rules: Rules, name: str, series, dates, notes: list[str]) -> np.ndarray:
-    """Demand without what is still negative once the rows of a day are added up."""
-    negative = np.nan_to_num(demand) < 0
-    if (rows := qty < 0).any():
-        notes.append(
-            f"{rows.sum():,} rows of returns, {-qty[rows].sum():,.0f} units, are netted with the sales of their day"
-        )
-    if negative.any():
-        k, day = np.argwhere(negative)[0]
-        if rules.returns == "refuse":
-            raise DataError(
-                f"{name}: {_named(series, [k])} has {demand[k, day]:g} units on {dates[day]:%Y-%m-%d}, more "
-                f"returns than sales ({negative.sum():,} such days); correct them, or {how('returns=drop')}"
-            )
-        notes.append(
-            f"{negative.sum():,} series-days, {-demand[negative].sum():,.0f} units, stay negative and count as 0"
-        )
-    return np.where(negative, 0.0, demand)
-
-
-def _closed(demand, dates, rules: Rules, notes: list[str], step: str) -> np.ndarray:
-    """The days on which all demand is unknown (n_days)."""
-    idle = np.nansum(demand, axis=0) == 0
-    if rules.closed_days == "auto":
-        notes.append(f"{idle.sum():,} {step}s on which nothing was sold are closed: missing")
-        return idle
-    if rules.closed_days == "none":
-        if idle.any():
-            day = dates[idle].day_name().value_counts().index[0]
-            notes.append(
-                f"{idle.sum():,} {step}s, most often {day}s, have no sale at all and count as 0; closed_days=auto "
-                "makes them missing"
-            )
-        return np.zeros(len(dates), dtype=bool)
-    texts = pd.Series([day.strip() for day in rules.closed_days.split("+")], name="closed_days")
-    closed = np.isin(dates, parse_days(texts, "rules", rules.dates))
-    notes.append(
-        f"{closed.sum():,} closed {step}s are missing; {np.nansum(demand[:, closed]):,.0f} units were sold on them"
-    )
-    return closed
-
-
-def _fill(demand, gaps, zeros_listed: bool, rules: Rules, name, series, dates, notes: list[str], step: str) -> None:
-    """Fill the days without a row, in place."""
-    become = rules.fill_gaps if rules.fill_gaps != "auto" else "refuse" if zeros_listed else "zero"
-    if become == "refuse":
-        k, day = np.argwhere(gaps)[0]
-        raise DataError(
-            f"{name}: {_named(series, [k])} has no row on {dates[day]:%Y-%m-%d}; {gaps.sum():,} {step}s are missing in "
-            f"{gaps.any(axis=1).sum():,} series; if nothing was sold on them, {how('fill_gaps=zero')}; if their sales "
-            "are not known, fill_gaps=missing"
-        )
-    if become == "zero":
-        demand[gaps] = 0.0
-    why = ", as the table lists no zeros" if rules.fill_gaps == "auto" else ""
-    notes.append(f"{gaps.sum():,} series-{step}s without a row are {become}{why}")
-
-
-def _kept(demand, series, rules: Rules, notes: list[str], step: str) -> np.ndarray:
-    """Numbers of the series that stay."""
-    sold, known = np.nansum(demand, axis=1), (~np.isnan(demand)).sum(axis=1)
-    least = rules.least_known or min(LEAST_KNOWN[step], demand.shape[1] * 3 // 4)
-    never, short = sold == 0, (sold > 0) & (known < least)
-    for rows, what in ((never, "never sold"), (short, f"have fewer than {least} known {step}s")):
-        if rows.any():
-            notes.append(f"{rows.sum():,} series {what} and are left out: {_named(series, rows)}")
-    kept = np.flatnonzero(~never & ~short)
-    if not len(kept):
-        raise DataError(f"no series is left: {notes[-1]}; add earlier {step}s, or {how('least_known=1')}")
-    if 0 < rules.top < len(kept):
-        notes.append(f"{rules.top:,} of {len(kept):,} series, those of most units, are taken")
-        kept = np.sort(kept[np.argsort(-sold[kept], kind="stable")[: rules.top]])
-    return kept
-
-
-def _last_label(long: pd.DataFrame, row: np.ndarray, label: str, notes: list[str]) -> np.ndarray:
-    """The label of each series on its last day."""
-    labels = (
-        long[[label]]
-        .assign(row=row, date=long["date"].to_numpy())
-        .drop_duplicates()
-        .sort_values(["row", "date", label])
-    )
-    if several := int((labels.groupby("row")[label].nunique() > 1).sum()):
-        notes.append(f"{several:,} series change their {label}; the last one counts")
-    return labels.groupby("row")[label].last().to_numpy()
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split("+")]
 
 
 def holiday_events(country: str, dates: pd.DatetimeIndex) -> dict[str, list]:

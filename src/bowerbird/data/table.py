@@ -146,7 +146,7 @@ class _Table:
         sheets = load(self.path, self._is_header, self.rules.sheet)
         wide = [self._is_wide(header) for _, header, _ in sheets]
         if any(wide) and len(sheets) > 1:
-            names = ", ".join(sheet for sheet, _, _ in sheets)
+            names = ", ".join(place.removeprefix(" of sheet ") for place, _, _ in sheets)
             raise DataError(
                 f"{self.path.name}: sheets {names} hold a column a day each; choose one, {how('sheet=NAME')}"
             )
@@ -270,7 +270,7 @@ class _Table:
 
 
 def load(path: Path, is_header, sheet: str) -> list[tuple[str, list[str], pd.DataFrame]]:
-    """Sheet, header and cells of a file, a csv and a parquet file being one sheet; the index is the row."""
+    """Place, header and cells of each sheet, a csv and a parquet file being one; the index is the row."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; put it beside the table, or correct its name")
     kind = path.suffix.lower()
@@ -280,22 +280,9 @@ def load(path: Path, is_header, sheet: str) -> list[tuple[str, list[str], pd.Dat
         except Exception as error:  # pyarrow raises its own kinds
             raise DataError(f"{path.name}: not a readable parquet file ({error}); write it again") from error
         return [("", [str(name).strip() for name in table.columns], table.set_axis(range(1, len(table) + 1)))]
-    if kind == ".csv":
-        text = reader.csv_text(path)
-        separator = reader.csv_separator(text, is_header, path.name) or max(reader.SEPARATORS, key=text[:2000].count)
-        sheets = {"": reader.csv_cells(text, separator, path.name)}
-    elif kind in (".xlsx", ".xls"):
-        sheets = reader.sheets_of_table(path, is_header, ("item", "date", "qty"), sheet)
-    else:
+    if kind not in reader.SUFFIXES:
         raise DataError(f"{path.name}: neither .csv, .xlsx nor .parquet; save it as one of them")
-    found = []
-    for name, cells in sheets.items():
-        if cells.empty:
-            raise DataError(f"{path.name}, row 1: the file is empty or begins with a blank row; put the header there")
-        of_sheet, rows = f" of sheet {name!r}" if name else "", pd.RangeIndex(2, len(cells) + 1)
-        header = [str(cell).strip() for cell in cells.iloc[0]]
-        found.append((name, header, cells.iloc[1:].set_axis([f"{r}{of_sheet}" for r in rows] if name else rows)))
-    return found
+    return reader.open_table(path, is_header, NEEDED, sheet)[1]
 
 
 def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules, columns: dict) -> pd.DataFrame:

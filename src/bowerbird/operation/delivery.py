@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel, key_columns
+from bowerbird.data.panel import Panel, key_columns, named
 from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
 from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
@@ -38,11 +38,6 @@ class Delivery:
     unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"qty": []}))
     # Ids, date and a column each of what is known ahead, of this day and later ones
     ahead: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def named(series: pd.DataFrame) -> np.ndarray:
-    """One readable name a row of ids: seller_6/product_1312/wh_43."""
-    return np.array(["/".join(ids) for ids in series[key_columns(series)].itertuples(index=False)], dtype=object)
 
 
 def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[Path]:

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.data.cleaning import far_outside
-from bowerbird.data.panel import key_columns
+from bowerbird.data.panel import key_columns, named
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.files import atomic_path, sha256
 from bowerbird.operation.day import fill_day, finish_day, run_day
-from bowerbird.operation.delivery import Delivery, find_deliveries, named, read_day
+from bowerbird.operation.delivery import Delivery, find_deliveries, read_day
 from bowerbird.operation.pseudonyms import fingerprint
 from bowerbird.operation.store import NONE_CAME, Rules, Store, StoreError
 

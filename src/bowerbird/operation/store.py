@@ -17,11 +17,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel, key_columns
+from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel, key_columns, named
 from bowerbird.data.reader import PRODUCT_ATTRIBUTES, SELLER_ATTRIBUTES, SERIES_KEY, WAREHOUSE_ATTRIBUTES
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.files import atomic_path, only_run
-from bowerbird.operation.delivery import FILL_GAPS, Delivery, named
+from bowerbird.operation.delivery import FILL_GAPS, Delivery
 
 FILE_NAME = "store.duckdb"
 FORMAT = 5
