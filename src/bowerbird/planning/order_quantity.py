@@ -7,22 +7,11 @@ say; in `inventory.simulate` that is s = r + 1. Demand not met waits.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
-from bowerbird.checks import above, at_least, check_shapes, check_size, finite, spread_over
+from bowerbird.checks import above, at_least, check_size, finite, spread_over
 from bowerbird.errors import ParameterError
-from bowerbird.inventory.demand import Demand, level_cost, normal_newsvendor
+from bowerbird.inventory.demand import Demand, level_cost
 from bowerbird.inventory.policy import EconomicOrder, economic_order_quantity, economic_order_with_backorders
-
-
-def economic_order_quantity_as_printed(stock_cost, shortage_cost, demand_rate) -> np.ndarray:
-    """Document 003's formula with its labels: Q = sqrt(2 C D / H), C "unit stock cost", H "unit shortage cost".
-
-    The labels are wrong: C must be the cost of an order and H the cost of holding a unit.
-    """
-    check_shapes(stock_cost=stock_cost, shortage_cost=shortage_cost, demand_rate=demand_rate)
-    numerator = 2 * at_least("stock_cost", stock_cost) * at_least("demand_rate", demand_rate)
-    return np.sqrt(numerator / above("shortage_cost", shortage_cost))
 
 
 def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_costs) -> EconomicOrder:
@@ -110,40 +99,3 @@ def _per_cycle(n_items: int, demand_rate, order_cost) -> np.ndarray:
     return spread_over("order_cost", at_least("order_cost", order_cost), (n_items,)) * spread_over(
         "demand_rate", above("demand_rate", demand_rate), (n_items,)
     )
-
-
-def normal_shortage(level, mean, std) -> np.ndarray:
-    """Expected units short of a level under normal demand, E[(D - y)+] (Snyder & Shen, appendix C)."""
-    z = (level - np.asarray(mean)) / above("std", std)
-    # E[(D - y)+] = sigma (phi(z) - z (1 - Phi(z)))
-    return std * (norm.pdf(z) - z * norm.sf(z))
-
-
-def normal_reorder_point(quantity, *, mean, std, holding_cost, shortage_cost) -> np.ndarray:
-    """The best reorder point for a given quantity under normal lead-time demand (Snyder & Shen, example 5.2)."""
-    quantity = above("quantity", quantity)
-    # G(r + Q) - G(r) = h Q + (h + p) (n(r + Q) - n(r)) rises with r; its zero lies where r is below and r + Q above y*.
-    high = normal_newsvendor(mean, std, holding_cost, shortage_cost).level
-    low = high - quantity
-    for _ in range(100):  # bisection, to the last digit
-        middle = (low + high) / 2
-        less_short = normal_shortage(middle, mean, std) - normal_shortage(middle + quantity, mean, std)
-        rises = holding_cost * quantity > (holding_cost + shortage_cost) * less_short
-        low, high = np.where(rises, low, middle), np.where(rises, middle, high)
-    return high[()]
-
-
-def eoq_with_safety_stock(*, demand_rate, mean, std, holding_cost, shortage_cost, order_cost) -> ReorderQuantity:
-    """The common approximation: Q of known demand and r of the newsvendor, set apart (Snyder & Shen, example 5.5)."""
-    quantity = economic_order_quantity(order_cost, holding_cost, demand_rate).quantity
-    return ReorderQuantity(normal_newsvendor(mean, std, holding_cost, shortage_cost).level, quantity)
-
-
-def eoq_with_backorders(*, demand_rate, mean, std, holding_cost, shortage_cost, order_cost) -> ReorderQuantity:
-    """The better approximation: Q of known demand that may wait, then the best r for that Q (Zheng 1992; example 5.4).
-
-    Its cost is at most 1/8 above the best.
-    """
-    quantity = economic_order_with_backorders(order_cost, holding_cost, shortage_cost, demand_rate).quantity
-    costs = {"holding_cost": holding_cost, "shortage_cost": shortage_cost}
-    return ReorderQuantity(normal_reorder_point(quantity, mean=mean, std=std, **costs), quantity)

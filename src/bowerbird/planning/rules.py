@@ -1,39 +1,13 @@
 """Simple replenishment rules that the companion articles name: periodic and dynamic replenishment, days of cover.
 
-The rules of levels give `Levels` for `simulate`: a position below s is raised to S.
+The rules give `Levels` for `simulate`: a position below s is raised to S.
 """
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, probabilities, spread_over, whole
+from bowerbird.checks import at_least, probabilities, spread_over, whole
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.policy import Levels, order_up_to_level, over_next_days
-
-
-def periodic_order_quantity(daily_demand, days) -> np.ndarray:
-    """Units of an order if the next one comes after `days` days: Q = D t (document 003, section 4.2.1)."""
-    return at_least("daily_demand", daily_demand) * above("days", days)
-
-
-def mean_stock(daily_demand, orders, days) -> np.ndarray:
-    """Mean units in stock under steady demand and `orders` evenly spaced orders in `days` days: half an order."""
-    # Q / 2 = D t / 2, with t = days / orders
-    return periodic_order_quantity(daily_demand, above("days", days) / above("orders", orders)) / 2
-
-
-def stock_cost(stock, orders, stockouts, *, holding_cost, order_cost, stockout_cost) -> np.ndarray:
-    """Total cost of a period as document 004, section 4.1, counts it: C = C_h I + C_p P + C_s S."""
-    return (
-        at_least("holding_cost", holding_cost) * at_least("stock", stock)
-        + at_least("order_cost", order_cost) * at_least("orders", orders)
-        + at_least("stockout_cost", stockout_cost) * at_least("stockouts", stockouts)
-    )
-
-
-def available_share(stock, demand) -> np.ndarray:
-    """Service level of document 004, section 4.2: stock / demand, at most 1, and 1 without demand (a fill rate)."""
-    stock, demand = np.broadcast_arrays(at_least("stock", stock), at_least("demand", demand))
-    return np.divide(np.minimum(stock, demand), demand, out=np.ones(demand.shape), where=demand > 0)[()]
 
 
 def periodic_levels(daily_mean: np.ndarray, days: int, *, lead_time: int, safety=0.0) -> Levels:
