@@ -112,13 +112,13 @@ def told(found: list[Candidate], choice: str):
     return getattr(best, choice)
 
 
-def stop_told(best: Candidate, printed: Printed, n_starts: int = 100, seed: int = 0) -> str | None:
+def stop_told(best: Candidate, printed: Printed, seed: int = 0) -> str | None:
     """Which stop the best candidate was run with: the one that gives every printed number, if only one does.
 
-    scikit-learn's default is tried from `n_starts` starts about the settled solution.
+    scikit-learn's default is tried from 100 starts about the settled solution.
     """
     tables = printed.table_2.to_numpy(), printed.table_1["frequency"].to_numpy()
-    nearest, _ = with_default_stop(best.records, best.found, *tables, n_starts, best.unit, seed)
+    nearest, _ = with_default_stop(best.records, best.found, *tables, 100, best.unit, seed)
     exact = {FULL_STOP: best.misfit == 0, DEFAULT_STOP: replace(best, agreed=agreement(nearest, *tables)).misfit == 0}
     return next(stop for stop in exact if exact[stop]) if sum(exact.values()) == 1 else None
 

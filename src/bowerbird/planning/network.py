@@ -250,11 +250,6 @@ def _share(limit: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.divide(limit, asked, out=np.ones(asked.shape), where=asked > limit)
 
 
-def base_stock_cost(levels: np.ndarray, network: Network) -> float:
-    """The sum of `base_stock_costs`."""
-    return sum(base_stock_costs(levels, network).values())
-
-
 def base_stock_costs(levels: np.ndarray, network: Network) -> dict[str, float]:
     """Cost by kind of base-stock levels (n_warehouses, n_products) over the network's days, without foresight.
 

@@ -66,15 +66,15 @@ def model(shop: Shop) -> tuple[np.ndarray, np.ndarray]:
     return expected, moves.sum(axis=2)
 
 
-def value_iteration(shop: Shop, tolerance: float = 1e-9) -> np.ndarray:
-    """Q of the best orders (n_stocks, n_orders), exact up to the tolerance."""
+def value_iteration(shop: Shop) -> np.ndarray:
+    """Q of the best orders (n_stocks, n_orders), exact up to 1e-9."""
     cost, chance = model(shop)
     q = cost
     while True:
         best = q.min(axis=1)
         q = cost + shop.discount * chance @ best
         # Each pass brings Q nearer to its limit by the factor gamma at least.
-        if np.abs(q.min(axis=1) - best).max() * shop.discount < tolerance * (1 - shop.discount):
+        if np.abs(q.min(axis=1) - best).max() * shop.discount < 1e-9 * (1 - shop.discount):
             return q
 
 

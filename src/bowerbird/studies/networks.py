@@ -5,40 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from bowerbird.inventory.demand import Demand
-from bowerbird.planning.lot_sizing import LotPlan
 from bowerbird.planning.network import Network, NetworkPlan
 from bowerbird.planning.service import best_service, expected_sales, marginal_analysis
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
+from bowerbird.studies.style import BLUE, GREEN, ORANGE, PURPLE, RED, new_figure
 
 KINDS = {"supply": BLUE, "transhipment": PURPLE, "delivery": GREEN, "holding": ORANGE, "lost_sales": RED}
-
-
-def shared_capacity(capacity: np.ndarray, plans: dict[str, LotPlan]):
-    """Arrivals of two plans on each day against the capacity that the items share."""
-    figure, axis = new_figure(width=7.2, height=3.4)
-    days, width = np.arange(1, len(capacity) + 1), 0.4
-    for side, (name, plan), colour in zip((-0.5, 0.5), plans.items(), (ORANGE, BLUE), strict=True):
-        axis.bar(days + side * width, plan.orders.sum(axis=0), width, color=colour, label=name)
-    axis.step(days, capacity, where="mid", color="black", ls="--", label="capacity")
-    axis.set(title="Arrivals, all items together", xlabel="day", ylabel="units")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def service_of_budget(table: pd.DataFrame):
-    """Fill rate against budget for each rule."""
-    figure, axis = new_figure(width=6.4, height=3.6)
-    budget, *rules = table.columns
-    for rule, style, colour in zip(rules, ("-", "x", "--"), (BLUE, RED, GREY), strict=False):
-        axis.plot(table[budget], table[rule], style, color=colour, ms=7, label=rule)
-    axis.set(title="The same budget, shared out in different ways", xlabel="budget / cost of the expected demand",
-             ylabel="expected fill rate", ylim=(0, 1.03))  # fmt: skip
-    axis.legend(frameon=False, fontsize=8, loc="lower right")
-    return figure
 
 
 def network_costs(plan: NetworkPlan, costs: pd.DataFrame):

@@ -96,10 +96,10 @@ class PlantedPrices(NamedTuple):
     elasticity: np.ndarray
 
 
-def plant_prices(n_series: int, rng: np.random.Generator, deviation: float = 0.5) -> PlantedPrices:
+def plant_prices(n_series: int, rng: np.random.Generator) -> PlantedPrices:
     """Poisson sales of two categories, of mean elasticity -1 and -2.5; the last series never changes its price."""
     n_weeks, second = 52, rng.random(n_series) < 0.5
-    elasticity = np.where(second, -2.5, -1.0) + deviation * rng.standard_normal(n_series)
+    elasticity = np.where(second, -2.5, -1.0) + 0.5 * rng.standard_normal(n_series)
     factor = rng.choice([1.0, 0.9, 0.8, 0.7], (n_series, n_weeks), p=[0.85, 0.05, 0.05, 0.05])
     factor[-1] = 1
     factor = np.repeat(factor, 7, axis=1)  # (n_series, n_days)

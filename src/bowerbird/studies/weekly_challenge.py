@@ -20,7 +20,6 @@ from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import Stock
 from bowerbird.seeds import stream
-from bowerbird.studies.style import COLOURS, GREY, new_figure
 
 HOLDING, SHORTAGE = 0.2, 1.0  # per unit left at the end of a week, per unit lost
 LEAD_TIME = 2  # weeks from order to arrival; also the weeks of stock in transit
@@ -249,10 +248,10 @@ def features(smoothing: SeasonalSmoothing, one_season: SeasonalSmoothing, known:
     return np.stack([np.column_stack([*(x[:, h] for x in own), common]) for h in range(AHEAD)])
 
 
-def corrected(smoothing: SeasonalSmoothing, every: int = 4) -> dict[int, np.ndarray]:
+def corrected(smoothing: SeasonalSmoothing) -> dict[int, np.ndarray]:
     """Forecasts (n_series, AHEAD) by the weeks known: the simple forecast times a correction that LightGBM learns.
 
-    The trees are trained anew every few weeks, on weeks known by then. So every forecast, of past weeks too, uses
+    The trees are trained anew every four weeks, on weeks known by then. So every forecast, of past weeks too, uses
     earlier weeks only.
     """
     import lightgbm
@@ -266,7 +265,7 @@ def corrected(smoothing: SeasonalSmoothing, every: int = 4) -> dict[int, np.ndar
         "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "seed": 0, "deterministic": True,
         "num_threads": 1, "verbosity": -1,
     }  # fmt: skip
-    for trained in range(start - (start - LEARNT_FROM - 12) // every * every, last, every):
+    for trained in range(start - (start - LEARNT_FROM - 12) // 4 * 4, last, 4):
         rows, targets, offsets, weights = [], [], [], []
         for known in range(LEARNT_FROM, trained - AHEAD + 1):
             actual = challenge.demand[:, known : known + AHEAD].T  # (AHEAD, n_series)
@@ -280,7 +279,7 @@ def corrected(smoothing: SeasonalSmoothing, every: int = 4) -> dict[int, np.ndar
             weight=np.concatenate(weights),
         )  # fmt: skip
         trees = lightgbm.train(settings, data, 100)
-        for known in range(trained, min(trained + every, last)):
+        for known in range(trained, min(trained + 4, last)):
             correction = np.column_stack([trees.predict(x, raw_score=True) for x in inputs[known]])
             found[known] = smoothing(known) * np.exp(correction)
     return found
@@ -330,15 +329,3 @@ def by_ratio(challenge: Challenge, policies: dict[str, Callable], ratios, n_game
             costs = {str(challenge.dates[start].date()): score(challenge, policy(ratio), start) for start in starts}
             rows.append({"policy": name, "ratio": ratio, **costs, "mean": np.mean(list(costs.values()))})
     return pd.DataFrame(rows)
-
-
-def cost_by_ratio(table: pd.DataFrame, benchmark_cost: float):
-    """Mean cost of the earlier games against the critical ratio, a line a policy."""
-    figure, axis = new_figure(width=7.5, height=3.8)
-    for (name, part), colour in zip(table.groupby("policy", sort=False), COLOURS, strict=False):
-        axis.plot(part["ratio"], part["mean"], "o-", color=colour, label=name)
-    axis.axhline(benchmark_cost, color=GREY, ls="--", label="benchmark")
-    axis.axvline(SHORTAGE / (SHORTAGE + HOLDING), color="black", lw=0.8, ls=":", label="p / (p + h) of one week")
-    axis.set(title="Cost of earlier games", xlabel="critical ratio", ylabel="mean cost of six weeks")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    return figure
