@@ -18,7 +18,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bowerbird.data.panel import Panel, build_panel
-from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, read_attachments
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY
 from bowerbird.data.twin import make_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
@@ -173,8 +173,7 @@ def test_a_whole_run_of_hostile_ids(tmp_path, record_property):
             marks = [mark for mark in HOSTILE if not (column in SERIES_KEY and mark.startswith("="))]
             table[column] = [f"{marks[k % len(marks)]}{text}" for k, text in zip(code, table[column], strict=True)]
         table.to_csv(data / f"{spec.label}.csv", index=False)
-    manifest = read_attachments(data).manifest()
-    run = runner.reproduce("smoke", data=str(data), manifest=manifest, out=str(tmp_path / "run"), quiet=True)
+    run = runner.reproduce("smoke", data=str(data), out=str(tmp_path / "run"), quiet=True)
     shown_in, tables, texts = (sorted(run.rglob(f"*.{kind}")) for kind in ("html", "csv", "md"))
     shown = 0
     for page in shown_in:

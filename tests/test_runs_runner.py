@@ -16,7 +16,6 @@ import papermill
 import pytest
 from conftest import PARAMETERS, write_notebook
 
-from bowerbird.data.reader import read_attachments
 from bowerbird.errors import ParameterError
 from bowerbird.files import read_json, read_record, write_record
 from bowerbird.runs import Stage, kernel, runner
@@ -72,8 +71,6 @@ def already_run(two_notebooks, finished):
 
 
 def run(folder, **options):
-    if "data" in options:
-        options["manifest"] = read_attachments(options["data"]).manifest()
     runner.reproduce(profile="smoke", out=str(folder / "run"), quiet=True, **options)
     return (folder / "run" / "log.txt").read_text().split()
 
@@ -95,9 +92,10 @@ def test_stages_run_once_are_skipped_and_run_again_when_something_changes(two_no
     assert (two_notebooks / "run" / "index.html").is_file()
 
 
-def test_a_stage_that_does_not_apply_is_not_run_and_why_is_said(two_notebooks, capsys):
+def test_a_stage_that_does_not_apply_is_not_run_and_why_is_said(two_notebooks, capsys, monkeypatch, tables, write):
     why = "these data have no such file"
-    assert run(two_notebooks, skipped={"06_sbo_lstm": why}) == ["04_denoising"]
+    monkeypatch.setattr(runner, "skipped", lambda source: {"06_sbo_lstm": why})
+    assert run(two_notebooks, data=str(write(tables))) == ["04_denoising"]
     assert re.search(f"06_sbo_lstm +skipped: {why}", capsys.readouterr().out)
     assert read_json(two_notebooks / "run" / "run.json")["skipped"] == {"06_sbo_lstm": why}
     assert f"06_sbo_lstm was skipped: {why}." in (two_notebooks / "run" / "index.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bowerbird import __version__
-from bowerbird.errors import BowerbirdError, ParameterError
+from bowerbird.errors import BowerbirdError
 
 COLUMNS = click.option(
     "--columns", default="", help="Of a table: item=sku,site=shop,date=day,qty=units,price=price,..."
@@ -36,26 +36,15 @@ def cli():
 @click.option("--jobs", default=min(2, os.cpu_count() or 1), help="Notebooks that run side by side.")
 @click.option("--cell-minutes", default=240.0, help="A cell that takes longer is stopped, and named.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def reproduce(cluster, data, columns, rules, **options):
+def reproduce(cluster, **options):
     """Run the notebooks in order; a stage that is up to date is skipped."""
     from bowerbird.cluster import use
-    from bowerbird.data.rules import Sales
-    from bowerbird.data.source import open_data
-    from bowerbird.data.summary import is_contest, skipped
     from bowerbird.runs import runner
     from bowerbird.verdict.verdicts import headline_text
 
     if cluster:
         use(cluster)
-    about = {}
-    if data != "synthetic":  # data that cannot be used are refused at once
-        source = open_data(data, columns, rules)
-        about = {"manifest": source.manifest(), "skipped": skipped(source), "contest": is_contest(source)}
-        if isinstance(source, Sales):
-            click.echo(source.describe())
-    elif columns or rules:
-        raise ParameterError("--columns and --rules are for a table: give its file by --data")
-    folder = runner.reproduce(data=data, columns=columns, rules=rules, **about, **options)
+    folder = runner.reproduce(**options)
     click.echo("\n" + headline_text(folder))
     click.echo(f"\n{folder / 'index.html'}")
 

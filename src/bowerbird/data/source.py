@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bowerbird.data.groceries import package_folder, read_groceries
+from bowerbird.data.groceries import read_groceries
 from bowerbird.data.reader import Attachments, read_attachments
 from bowerbird.data.rules import Sales
 from bowerbird.data.table import read_table
@@ -22,10 +22,3 @@ def open_data(data: str, columns: str = "", rules: str = "") -> Attachments | Sa
             raise ParameterError(f"{data} is a folder of attachments; columns and rules are for a table, a file")
         return read_attachments(data)
     return read_table(data, columns, rules)
-
-
-def home(data: str) -> Path:
-    """The folder in which the files of a manifest lie."""
-    if data == "groceries":
-        return package_folder()
-    return Path(data) if Path(data).is_dir() else Path(data).parent

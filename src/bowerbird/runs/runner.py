@@ -31,7 +31,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from bowerbird.cluster import begin_worker
 from bowerbird.code import code_digest
-from bowerbird.data.source import NAMED_DATA, home
+from bowerbird.data.rules import Sales
+from bowerbird.data.source import NAMED_DATA, open_data
+from bowerbird.data.summary import is_contest, skipped
 from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
@@ -97,34 +99,31 @@ class Job:
     """What one call of `reproduce` runs."""
 
     profile: str
-    data: str
     seed: int
     device: str
     folder: Path
     parameters: dict[str, dict]
-    manifest: dict[str, dict]
     fingerprints: dict[str, str]
-    skipped: dict[str, str]
-    contest: bool
     quiet: bool  # no progress bar of cells
     cell_minutes: float
+    data: str  # what the records call it: synthetic; attachments, if they are the contest's; own data, and their name
+    files: dict[str, Path]  # of the data, by label
+    manifest: dict[str, dict]  # label -> file, sha256
+    skipped: dict[str, str]  # notebook -> why it does not apply to the data
 
 
 def reproduce(
     profile: str = "demo", data: str = "synthetic", device: str = "auto", seed: int = 0, out: str = "",
     until: str = "", settings: tuple[str, ...] = (), quiet: bool = False, jobs: int = 1, cell_minutes: float = 240,
-    manifest: dict[str, dict] | None = None, columns: str = "", rules: str = "", skipped: dict[str, str] | None = None,
-    contest: bool = False,
+    columns: str = "", rules: str = "",
 ) -> Path:  # fmt: skip
     """Run all notebooks of a profile, or those up to one of them, and return the run's folder.
 
-    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's. `manifest` is label -> file, sha256 of the data's files;
-    `columns` and `rules` say how a table is read. `skipped` is notebook -> why it does not apply to these data;
-    `contest` tells whether they are the contest's. Up to `jobs` notebooks run side by side; a cell that takes longer
-    than `cell_minutes` is stopped.
+    `settings` are NOTEBOOK.PARAMETER=VALUE over the profile's; `columns` and `rules` say how a table is read. Up to
+    `jobs` notebooks run side by side; a cell that takes longer than `cell_minutes` is stopped.
 
-    ParameterError comes before anything has run; RunInUse where another run is at work in the folder; StageFailed names
-    the notebook, the cell and the cause, and the next call goes on from there.
+    ParameterError and DataError come before anything has run; RunInUse where another run is at work in the folder;
+    StageFailed names the notebook, the cell and the cause, and the next call goes on from there.
     """
     notebooks = notebook_paths()
     chosen = _up_to(notebooks, until)
@@ -137,17 +136,28 @@ def reproduce(
     folder = Path(out).resolve() if out else run_folder(profile, data)
     common = {"data": data, "out": str(folder), "seed": seed, "device": device, "columns": columns, "rules": rules}
     parameters = resolve(notebooks, changes, common, f"profile {profile}" + (" with --set" if settings else ""))
-    manifest, skipped = manifest or {}, skipped or {}
-    fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], manifest) for path in notebooks}
+    about = _about(data, columns, rules)
+    fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], about["manifest"]) for path in notebooks}
     quiet = quiet or jobs > 1  # two bars would write over each other
-    job = Job(
-        profile, data, seed, device, folder, parameters, manifest, fingerprints, skipped, contest, quiet, cell_minutes
-    )
+    job = Job(profile, seed, device, folder, parameters, fingerprints, quiet, cell_minutes, **about)
     with own_environment(), only_run(folder):
         click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
         _run_all(chosen, job, jobs)
         _write_pages(job)
     return folder
+
+
+def _about(data: str, columns: str, rules: str) -> dict:
+    """The fields of a Job on its data, which are refused if they cannot be used."""
+    if data == "synthetic":
+        if columns or rules:
+            raise ParameterError("--columns and --rules are for a table: give its file by --data")
+        return {"data": data, "files": {}, "manifest": {}, "skipped": {}}
+    source = open_data(data, columns, rules)
+    if isinstance(source, Sales):
+        click.echo(source.describe())
+    name = "attachments" if is_contest(source) else f"own data, {Path(data).name}"
+    return {"data": name, "files": source.files, "manifest": source.manifest(), "skipped": skipped(source)}
 
 
 def _run_all(chosen: list[Path], job: Job, jobs: int) -> None:
@@ -353,8 +363,8 @@ def _last_cell(running: Path) -> int:
 
 def _check_unchanged(stage: Stage, job: Job) -> None:
     """Refuse what a stage has made if the data or the files it has read changed while it was at work."""
-    files = {label: (home(job.data) / entry["file"], entry["sha256"]) for label, entry in job.manifest.items()}
-    changed = [f"{job.data}: {k}" for k, (path, known) in files.items() if not path.is_file() or sha256(path) != known]
+    now = {label: sha256(path) if path.is_file() else None for label, path in job.files.items()}
+    changed = [f"{job.data}: {label}" for label, entry in job.manifest.items() if now[label] != entry["sha256"]]
     if changed := changed + stage.outdated():
         raise StageFailed(f"{stage.name}: {', '.join(changed)} changed while the run was at work\n{GO_ON}")
 
@@ -380,20 +390,13 @@ def _circumstances(job: Job) -> dict:
             manifest = Stage("~", job.folder).read("manifest")
     return {
         "seed": job.seed,
-        "data": _name(job),
+        "data": job.data,
         "data_files": manifest,
         "commit": _commit(),
         "versions": versions(),
         "device": describe(choose_device(job.device)),
         "platform": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _name(job: Job) -> str:
-    """What the records call the data: synthetic; attachments, if they are the contest's; own data, and their name."""
-    if job.data == "synthetic":
-        return job.data
-    return "attachments" if job.contest else f"own data, {Path(job.data).name}"
 
 
 def made_on() -> str:
