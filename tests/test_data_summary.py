@@ -23,7 +23,7 @@ def test_tiny_attachments(tiny):
         assert f"{label}  {rows:>9} rows  sha256 {sha256(path)[:12]}  {path.name}\n" in text
     lines = lines_of(text)
     assert lines["Series"] == "4 on 10 days, 2022-12-01 to 2022-12-10"
-    assert lines["Units"] == "780; 2.5% of the days listed are zero"  # 0 + 1 + ... + 39; one of 40 is zero
+    assert lines["Units"] == "780; 2.5% of the known days are zero"  # 0 + 1 + ... + 39; one of 40 is zero
     assert lines["Missing days"] == "none in 4 series"
     assert lines["Far outside"] == "0 quantities"
     assert lines["New items"] == "1 series of 3 to 3 days, 2022-12-08 to 2022-12-10; 0 of them in 附件1"
@@ -49,7 +49,7 @@ def test_missing_days_and_quantities_far_outside_their_series(tables, write):
     lines = lines_of(text)
     assert lines["Missing days"] == "none in 1 series; 1 in 1 series; 2 to 6 in 1 series; 7 to 27 in 1 series"
     units = 780 - 11 - 12 - sum(range(21, 28)) + 3 * 10**8 - 2 - 35 - 36
-    assert lines["Units"] == f"{units:,}; 0.0% of the days listed are zero"
+    assert lines["Units"] == f"{units:,}; 0.0% of the known days are zero"
     assert lines["Far outside"] == "3 quantities"
     assert "\n              seller_1/product_1/wh_1 100000000 on 2022-12-03, usual at most 8\n" in text
     assert "\n              seller_2/product_3/wh_1 100000000 on 2022-12-06, usual at most 39\n" in text
@@ -93,7 +93,7 @@ def test_original(original):
     assert "附件1    331,336 rows" in text
     lines = lines_of(text)
     assert lines["Series"] == "1,996 on 166 days, 2022-12-01 to 2023-05-15"
-    assert lines["Units"].endswith("; 18.9% of the days listed are zero")
+    assert lines["Units"].endswith("; 18.9% of the known days are zero")
     assert lines["Missing days"] == "none in 1,996 series"
     assert lines["Far outside"] == "4 quantities"
     assert obstacles(original) == {}

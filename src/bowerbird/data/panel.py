@@ -150,13 +150,17 @@ class Panel:
         n_days = self.n_days + n_ahead
         for name, values in self.ahead.items():
             if values.shape[1] < n_days:
-                last = self.dates[0] + (values.shape[1] - 1) * self.frequency.step
                 raise DataError(
-                    f"column {name} is known to {last:%Y-%m-%d}; a forecast of {n_ahead} {self.frequency.word}s needs "
-                    f"{n_days - values.shape[1]} more: add rows of later dates with an empty qty, or leave {name} out"
+                    f"column {name} is known to {self.known_to(name):%Y-%m-%d}; a forecast of {n_ahead} "
+                    f"{self.frequency.word}s needs {n_days - values.shape[1]} more: add rows of later dates with an "
+                    f"empty qty, or leave {name} out"
                 )
         empty = np.empty((self.n_series, n_days, 0))
         return np.dstack([values[:, :n_days] for values in self.ahead.values()]) if self.ahead else empty
+
+    def known_to(self, name: str) -> pd.Timestamp:
+        """The last day of a column known ahead."""
+        return self.dates[0] + (self.ahead[name].shape[1] - 1) * self.frequency.step
 
     def select(self, rows) -> "Panel":
         """The panel of some series only; `rows` is a boolean mask or row numbers."""

@@ -19,40 +19,27 @@ INDENT = "\n" + 14 * " "
 
 def describe(source: Attachments | Sales) -> str:
     """Say in some fifteen lines what the data hold, for `python -m bowerbird check`."""
-    if isinstance(source, Sales):
-        return _describe_sales(source)
-    attachments, panel = source, build_panel(source, fill_gaps="nan")
-    known = panel.demand[~np.isnan(panel.demand)]
+    attachments = None if isinstance(source, Sales) else source
+    panel = build_panel(source, fill_gaps="nan") if attachments else source.panel
+    word, known = panel.frequency.word, panel.demand[~np.isnan(panel.demand)]
     lines = {
-        "Series": f"{panel.n_series:,} on {panel.n_days} days, {_span(attachments.shipments)}",
-        "Units": f"{known.sum():,.0f}; {np.mean(known == 0):.1%} of the days listed are zero",
-        "Missing days": _missing_days(panel.demand),
-        "Far outside": _far_outside(panel),
-        "New items": _new_items(attachments),
-        "Promotion": _promotion(attachments),
-        "Merge": _merges(attachments, panel.series),
-    }
-    return "\n".join([*_files(attachments), "", *(f"{name:<14}{text}" for name, text in lines.items())])
-
-
-def _describe_sales(sales: Sales) -> str:
-    panel, word = sales.panel, sales.panel.frequency.word
-    known = panel.demand[~np.isnan(panel.demand)]
-    files = [f"{label:<14}sha256 {entry['sha256'][:12]}  {entry['file']}" for label, entry in sales.manifest().items()]
-    ahead = [f"{name} to {_last_ahead(panel, values):%Y-%m-%d}" for name, values in panel.ahead.items()]
-    lines = {
-        "Series": f"{panel.n_series:,} on {panel.n_days} {word}s, {panel.dates[0]:%Y-%m-%d} to "
-        f"{panel.dates[-1]:%Y-%m-%d}",
+        "Series": f"{panel.n_series:,} on {panel.n_days} {word}s, {_span(panel.dates)}",
         "Units": f"{known.sum():,.0f}; {np.mean(known == 0):.1%} of the known {word}s are zero",
         f"Missing {word}s": _missing_days(panel.demand),
         "Far outside": _far_outside(panel),
-        "Known ahead": ", ".join(ahead) or "nothing",
     }
-    return "\n".join([*files, "", sales.describe(), *(f"{name:<14}{text}" for name, text in lines.items())])
-
-
-def _last_ahead(panel: Panel, values: np.ndarray) -> pd.Timestamp:
-    return panel.dates[0] + (values.shape[1] - 1) * panel.frequency.step
+    if attachments:
+        lines |= {"New items": _new_items(attachments), "Promotion": _promotion(attachments)}
+        lines["Merge"] = _merges(attachments, panel.series)
+        files = _files(attachments)
+    else:
+        ahead = (f"{name} to {panel.known_to(name):%Y-%m-%d}" for name in panel.ahead)
+        lines["Known ahead"] = ", ".join(ahead) or "nothing"
+        files = [
+            f"{label:<14}sha256 {file['sha256'][:12]}  {file['file']}" for label, file in source.manifest().items()
+        ]
+        files += ["", source.describe()]
+    return "\n".join([*files, "", *(f"{name:<14}{text}" for name, text in lines.items())])
 
 
 def skipped(source: Attachments | Sales) -> dict[str, str]:
@@ -127,8 +114,8 @@ def _far_outside(panel: Panel) -> str:
     return INDENT.join([f"{len(places)} quantities", *lines, *(["..."] if len(places) > 5 else [])])
 
 
-def _span(shipments: pd.DataFrame) -> str:
-    return f"{shipments['date'].min():%Y-%m-%d} to {shipments['date'].max():%Y-%m-%d}"
+def _span(dates: pd.DatetimeIndex | pd.Series) -> str:
+    return f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
 
 
 def _files(attachments: Attachments) -> list[str]:
@@ -153,14 +140,14 @@ def _new_items(attachments: Attachments) -> str:
     days = attachments.new_items.groupby(list(SERIES_KEY)).size()
     known = days.index.isin(_series(attachments.shipments)).sum()
     length = f"{days.min()} to {days.max()} days"
-    return f"{len(days):,} series of {length}, {_span(attachments.new_items)}; {known} of them in 附件1"
+    return f"{len(days):,} series of {length}, {_span(attachments.new_items['date'])}; {known} of them in 附件1"
 
 
 def _promotion(attachments: Attachments) -> str:
     if attachments.promotion is None:
         return "no 附件6"
     promoted, series = _series(attachments.promotion), _series(attachments.shipments)
-    return f"{series.isin(promoted).sum():,} of the {len(series):,} series, {_span(attachments.promotion)}"
+    return f"{series.isin(promoted).sum():,} of the {len(series):,} series, {_span(attachments.promotion['date'])}"
 
 
 def _series(shipments: pd.DataFrame) -> pd.MultiIndex:
