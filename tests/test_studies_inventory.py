@@ -276,11 +276,14 @@ def test_a_table_of_stock_is_read_by_item_and_refused_where_it_lacks_one(tmp_pat
     assert shelf[["on_order_1", "on_order_2"]].to_numpy().tolist() == [[0, 0], [0, 5]]
     path.write_text(path.read_text().replace("product_no", "SKU"))
     pd.testing.assert_frame_equal(read_stock(path, series, 2, {"product_no": "SKU"}), shelf)
+    pd.read_csv(path, dtype={"SKU": str}).to_excel(tmp_path / "stock.xlsx", index=False)
+    pd.testing.assert_frame_equal(read_stock(tmp_path / "stock.xlsx", series, 2, {"product_no": "SKU"}), shelf)
     for text, fault in (
         ("product_no,on_hand\na,1\n", "007 has no on_hand"),
         ("product_no,on_hand\na,1\n007,1\na,2\n", "row 4: the item stands twice"),
         ("product_no,on_hand,on_order_3\na,1,1\n007,1,1\n", "'on_order_3' is not known"),
-        ("product_no,on_hand\na,-1\n007,1\n", "on_hand holds"),
+        ("product_no,on_hand\na,-1\n007,1\n", "row 2, column on_hand: '-1' is negative"),
+        ("product_no,on_hand\na,x\n007,1\n", "row 2, column on_hand: 'x' is not a number"),
         ("product_no,on_hand,holding_cost\na,1,1\n007,1,1\n", "no column 'shortage_cost'"),
     ):
         path.write_text(text)

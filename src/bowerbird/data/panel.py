@@ -136,6 +136,11 @@ class Panel:
         """WEEKLY where the first two dates lie a week apart, DAILY otherwise."""
         return WEEKLY if self.n_days > 1 and self.dates[1] - self.dates[0] == WEEKLY.step else DAILY
 
+    @property
+    def closed(self) -> np.ndarray:
+        """Days on which the demand of every series is missing: the shop was closed (n_days,)."""
+        return np.isnan(self.demand).all(axis=0)
+
     def dates_ahead(self, n_days: int) -> pd.DatetimeIndex:
         """The days after the panel's last."""
         return self.frequency.dates(self.dates[-1] + self.frequency.step, n_days)

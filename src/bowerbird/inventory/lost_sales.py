@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import above, at_least, spread_over, whole
+from bowerbird.data.cells import parse_numbers, text_of
 from bowerbird.data.panel import key_columns
+from bowerbird.data.reader import open_table, refuse
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.inventory.demand import check_samples
 
@@ -97,7 +99,7 @@ def lost_sales_order(
 def read_stock(
     path: Path | str, series: pd.DataFrame, lead_time: int, own_names: Mapping[str, str] = MappingProxyType({})
 ) -> pd.DataFrame:
-    """Today's stock of every series from a csv file: on_hand, on_order_1 ... on_order_LT, and costs if it has them.
+    """Today's stock of every series from a csv or Excel file: on_hand, on_order_1 ... on_order_LT, and costs if given.
 
     The file has a row a series: the ids as in forecasts.csv, on_hand, and units on order that arrive today
     (on_order_1), tomorrow (on_order_2), ...; a column left out is 0. The columns holding_cost and shortage_cost, both
@@ -106,30 +108,29 @@ def read_stock(
     """
     path, keys = Path(path), key_columns(series)
     own = {own_names.get(key, key): key for key in keys}
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(own, str), encoding="utf-8-sig").rename(columns=own)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable csv file ({error}); save the table of stock as CSV UTF-8") from error
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give the table of stock as csv or xlsx")
+    _, ((_, header, table), *_) = open_table(path, lambda cells: "on_hand" in cells, ("on_hand",))
+    table = table.set_axis(header, axis=1).rename(columns=own).apply(text_of)
     arriving = [f"on_order_{day}" for day in range(1, lead_time + 1)]
     costs = [name for name in ("holding_cost", "shortage_cost") if name in table]
     needed = [*keys, "on_hand", *(("holding_cost", "shortage_cost") if costs else ())]
     if missing := [name for name in needed if name not in table]:
-        raise DataError(f"{path.name}: no column {missing[0]!r}; the columns are {', '.join(map(str, table.columns))}")
-    if unknown := [name for name in table if name not in (*keys, "on_hand", *arriving, *costs)]:
+        raise DataError(f"{path.name}: no column {missing[0]!r}; the columns are {', '.join(table.columns)}")
+    known = (*keys, "on_hand", *arriving, *costs)
+    if unknown := [name for name in table if name not in known or header.count(name) > 1]:
         raise DataError(
-            f"{path.name}: column {unknown[0]!r} is not known; with a lead time of {lead_time} give "
+            f"{path.name}: column {unknown[0]!r} is not known, or stands twice; with a lead time of {lead_time} give "
             f"{', '.join([*keys, 'on_hand', *arriving])}, and holding_cost and shortage_cost if you like"
         )
     if (twice := table.duplicated(keys)).any():
-        raise DataError(f"{path.name}, row {int(twice.argmax()) + 2}: the item stands twice; give it one row")
+        raise DataError(f"{path.name}, row {twice.idxmax()}: the item stands twice; give it one row")
+    for column in table.columns.difference(keys):
+        cells, table[column] = table[column], parse_numbers(table[column], path.name)
+        refuse(path.name, cells, (table[column] < 0).to_numpy(), "is negative", "give numbers from 0")
     found = series[keys].astype(str).merge(table, on=keys, how="left").reindex(columns=["on_hand", *arriving, *costs])
-    if (lacks := found["on_hand"].isna()).any():
-        name = "/".join(map(str, series[keys].iloc[int(lacks.argmax())]))
-        raise DataError(f"{path.name}: {name} has no on_hand ({lacks.sum()} items in all); add a row, 0 if it has none")
-    found[arriving] = found[arriving].fillna(0)
-    for column in found:
-        cells = pd.to_numeric(found[column], errors="coerce")
-        if (bad := ~(cells >= 0) | np.isinf(cells)).any():
-            raise DataError(f"{path.name}: {column} holds {found[column][bad].iloc[0]!r}; give numbers from 0")
-        found[column] = cells.astype(float)
-    return found
+    for column in ("on_hand", *costs):
+        if (lacks := found[column].isna()).any():
+            name, count = "/".join(series[keys].iloc[int(lacks.argmax())].astype(str)), lacks.sum()
+            raise DataError(f"{path.name}: {name} has no {column} ({count} items in all); add it, 0 if there is none")
+    return found.astype(float).fillna(0)

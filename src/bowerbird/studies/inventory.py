@@ -133,8 +133,7 @@ def past_errors(
 
 def demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     """Demand of the days after an origin; none on a day unknown for all series, on which the shop was closed."""
-    actual = actual_demand(panel, origin, horizon)
-    return np.where(np.isnan(actual).all(axis=0), 0.0, actual)
+    return np.where(panel.closed[origin : origin + horizon], 0.0, actual_demand(panel, origin, horizon))
 
 
 def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
