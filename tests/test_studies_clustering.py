@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, r2_score
+from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm.as_run import RECORD_COLUMNS, Records, k_means
 from bowerbird.errors import ParameterError
@@ -121,14 +121,6 @@ def test_odds_count_every_blind_start():
     ways = tables_1_and_2.stops({"blind": starts, "exact": exact, "none": starts[:0]})
     assert ways["way"].tolist() == ["blind", "exact"] and ways["all ten frequencies"].tolist() == [0, 2]
     assert ways.loc[0, ["starts", "frequencies exact", "records off", "cells equal"]].tolist() == [8, 2, 4, 9]
-
-
-def test_demand_explained_is_the_r_squared_of_cluster_means(found):
-    records = Records.of(codes())
-    labels, qty = found.labels[records.point_of], codes()["qty"]
-    explained = tables_1_and_2.demand_explained(qty.to_numpy(), labels)
-    for name, values in (("demand", qty), ("log(1 + demand)", np.log1p(qty))):
-        assert explained[name] == pytest.approx(r2_score(values, values.groupby(labels).transform("mean")))
 
 
 def test_other_numberings_change_names_alone_and_give_other_clusters(found):

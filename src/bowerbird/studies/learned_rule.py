@@ -13,28 +13,27 @@ from bowerbird.inventory.simulate import Costs
 from bowerbird.planning.learned import rule_inputs, search_levels, train_rule
 from bowerbird.planning.reinforcement import Shop, cost_of_orders, q_learning, value_iteration
 from bowerbird.seeds import stream
-from bowerbird.studies.style import BLUE, GREEN, ORANGE, new_figure
+from bowerbird.studies.style import COLOURS, new_figure
 
 
-def learning(table: pd.DataFrame, searched: pd.DataFrame):
-    """Cost above the exact optimum, of the rule as it is trained and of the search."""
-    figure, (left, right) = new_figure(1, 2, width=9, height=3.4, sharey=True)
-    for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, ORANGE), strict=False):
-        for which, style, name in (("mean", "o-", "mean"), ("worst", "o:", "worst item")):
-            above = np.maximum(100 * (part[which] - 1), 0.01)
-            left.plot(part["steps"], above, style, color=colour, label=f"{rule}, {name}")
-    left.set(title="A neural rule, trained by gradient", xlabel="gradient steps", ylabel="cost above the optimum, %",
-             xscale="log", yscale="log")  # fmt: skip
-    right.plot(searched["evaluations"], 100 * (searched["mean"] - 1), "s-", color=GREEN, label="mean")
-    right.plot(searched["evaluations"], 100 * (searched["worst"] - 1), "s:", color=GREEN, alpha=0.7, label="worst item")
-    right.set(title="SBO, each item on its own", xlabel="candidates tried an item", xscale="log")
-    for axis, ticks in ((left, table["steps"]), (right, searched["evaluations"])):
-        axis.set_xticks(ticks.unique(), ticks.unique())
-        axis.minorticks_off()
-    left.set_yticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
-    for axis in (left, right):
+def above_optimum(panels: dict[str, pd.DataFrame]):
+    """Mean and worst cost above the exact optimum by effort (steps, evaluations, days); a panel for each table."""
+    figure, axes = new_figure(1, len(panels), width=2 + 3.6 * len(panels), height=3.4, sharey=True, squeeze=False)
+    colours = iter(COLOURS)
+    for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
+        (effort,) = set(table) - {"rule", "mean", "worst"}
+        for rule, part in table.groupby("rule", sort=False):
+            colour = next(colours)
+            for which, style in (("mean", "o-"), ("worst", "o:")):
+                above = np.maximum(100 * (part[which] - 1), 0.01)
+                axis.plot(part[effort], above, style, color=colour, label=f"{rule}, {which}")
         axis.axhline(2, color="black", ls="--", lw=0.8, label="2 %")
+        axis.set(title=title, xlabel=effort, xscale="log", yscale="log")
+        axis.set_xticks(table[effort].unique(), table[effort].unique())
+        axis.minorticks_off()
         axis.legend(fontsize=8)
+    axes[0, 0].set_ylabel("cost above the optimum, %")
+    axes[0, 0].set_yticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
     return figure
 
 
@@ -108,16 +107,3 @@ def reinforcement_against_exact(shop: Shop, days: Sequence[int], n_shops: int, s
         for rule, ratio in zip(names, np.transpose(ratios), strict=True):
             rows.append((rule, n_days, ratio.mean(), ratio.max()))
     return pd.DataFrame(rows, columns=["rule", "days", "mean", "worst"])
-
-
-def reinforcement(table: pd.DataFrame):
-    """Cost above the exact optimum against days seen, by rule."""
-    figure, axis = new_figure(width=6.4, height=3.4)
-    for (rule, part), colour in zip(table.groupby("rule", sort=False), (BLUE, GREEN), strict=True):
-        for which, style, name in (("mean", "o-", "mean"), ("worst", "o:", "worst shop")):
-            axis.plot(part["days"], np.maximum(100 * (part[which] - 1), 0.01), style, color=colour,
-                      label=f"{rule}, {name}")  # fmt: skip
-    axis.set(xscale="log", yscale="log", xlabel="days seen", ylabel="cost above the optimum, %")
-    axis.set_yticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
-    axis.legend(fontsize=8)
-    return figure

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from bowerbird.contest import promotion
 from bowerbird.data.panel import Panel
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, format_days, new_figure
+from bowerbird.studies.style import BLUE, GREY, ORANGE, format_days, new_figure
 
 LEAST_UNITS = 1.0  # units a day that a series must sell on ordinary days of December to be scored on Double 12
 
@@ -58,19 +58,6 @@ def lifts(table: pd.DataFrame, groups: pd.DataFrame):
     axis.grid(axis="y", visible=False)
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles[:3], labels[:3], loc="outside lower center", ncols=3, frameon=False, markerscale=1.5)
-    return figure
-
-
-def promotion_days(forecasts: dict[str, pd.DataFrame], base: np.ndarray):
-    """Forecast of all series together on the days of 618, one line an assumption, beside the days without it."""
-    figure, axis = new_figure(width=7.5, height=3.3)
-    for (name, frame), colour, style in zip(forecasts.items(), (BLUE, ORANGE, GREEN), "os^", strict=False):
-        total = frame.groupby("date")["forecast_qty"].sum() / 1e3
-        axis.plot(total.index, total, f"{style}-", ms=4, color=colour, label=name)
-    axis.plot(total.index, base.sum(axis=0) / 1e3, "--", color=GREY, label="without the promotion")
-    axis.set(title="618 as Double 11 would have it", ylabel="thousand units a day, all series", ylim=(0, None))
-    axis.legend(frameon=False, fontsize=8)
-    format_days(axis)
     return figure
 
 

@@ -6,18 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_printed_order, k_means
 from bowerbird.seeds import streams
-from bowerbird.studies.style import BLUE, COLOURS, GREY, new_figure
-
-
-def draw_blind_starts(starts: pd.DataFrame, as_run: float):
-    """Inertia of blind K-means starts, relative to the as-run solution's, and their distance from Table 1."""
-    figure, axis = new_figure(width=6.5, height=3)
-    axis.plot(starts["inertia"] / as_run, starts["records off"], "o", ms=4, color=BLUE, alpha=0.5)
-    axis.axvline(1, color=GREY, lw=1.2)
-    axis.set_yscale("symlog", linthresh=1)
-    axis.set(title="Where blind starts end (line: the as-run solution)", xlabel="inertia, relative")
-    axis.set(ylabel="differences of the\nten frequencies, sum", ylim=(-0.2, None))
-    return figure
+from bowerbird.studies.style import COLOURS, new_figure
 
 
 def code_slices(product_code: np.ndarray, labels: np.ndarray, weights: np.ndarray):
@@ -87,16 +76,6 @@ def stops(by_way: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if len(starts)
     ]
     return pd.DataFrame(rows)
-
-
-def demand_explained(qty: np.ndarray, labels: np.ndarray) -> dict:
-    """Share of the variance of the records' demand between clusters, raw and as log(1 + demand)."""
-    return {"demand": _between(qty, labels), "log(1 + demand)": _between(np.log1p(qty), labels)}
-
-
-def _between(values: np.ndarray, labels: np.ndarray) -> float:
-    means = pd.Series(values).groupby(labels).transform("mean")
-    return float(means.var(ddof=0) / values.var())
 
 
 def renumber(codes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
