@@ -213,15 +213,11 @@ COSTS, SAMPLES = Costs(1.0, 2.0, 0.0), np.ones((1, 2, 5))
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: rule_inputs(SAMPLES[:, :, :3], COSTS), "samples, shape"),
         (lambda: rule_inputs(-SAMPLES, COSTS), "samples holds -1"),
-        (lambda: train_rule(rule_inputs(SAMPLES, COSTS), SAMPLES), "demand, shape"),
         (lambda: search_levels(SAMPLES[0], COSTS), "samples"),
         (lambda: search_levels(SAMPLES, Costs(0.0, 2.0, 0.0)), "costs"),
         (lambda: search_levels(SAMPLES, COSTS, lead_time=-1), "lead_time"),
         (lambda: search_levels(SAMPLES, COSTS, opening_stock=-1), "opening_stock"),
-        (lambda: Shop(poisson_demand([1.0, 2.0]), 9, 1, 9, 5), "demand holds 2 items"),
-        (lambda: Shop(poisson_demand(2.0), 9, 1, 9, 5, discount=1.0), "discount"),
     ],
 )
 def test_wrong_input_is_refused_by_name(call, named):

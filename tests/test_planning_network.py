@@ -250,15 +250,12 @@ SMALL = {
         (lambda: Network(**SMALL, supply_capacity=-5), "supply_capacity"),
         (lambda: Network(**SMALL, holding_cost=np.inf), "holding_cost"),
         (lambda: Network(**SMALL, material_cost=[1.0, 2.0, 3.0], production_cost=np.ones((2, 2))), "production_cost"),
-        (lambda: base_stock_cost([1, 2, 3], Network(**SMALL)), "levels has shape"),
         (lambda: base_stock_cost([1, 2], Network(**SMALL, material_cost=[[1.0]])), "network has factories"),
-        (lambda: genetic_search(np.sum, [1, 9], [5, 5]), "low is"),
         (lambda: genetic_search(np.sum, [1, 2], [5, 5], generations=-1), "generations"),
         (lambda: chain_orders(np.ones(9), [1], window=2), "demand, shape"),
         (lambda: chain_orders(np.ones((1, 9)), [-1], window=2), "lead_times"),
         (lambda: chain_orders(np.ones((1, 9)), [1], window=0), "window"),
         (lambda: bullwhip_ratios(np.ones((1, 9)), np.ones((1, 1, 9)), warm_up=8), "warm_up"),
-        (lambda: bullwhip_ratios(np.ones((1, 5)), np.ones((1, 1, 5))), "demand does not vary"),
     ],
 )
 def test_wrong_input_is_refused_by_name(call, named):

@@ -7,7 +7,6 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm.as_run import RECORD_COLUMNS, Records, k_means
-from bowerbird.errors import ParameterError
 from bowerbird.studies import clustering as study
 from bowerbird.studies import tables_1_and_2
 
@@ -27,8 +26,6 @@ def test_scales_by_hand():
     standardized = study.on_scale(raw, "standardized")
     np.testing.assert_allclose((standardized[0].mean(), standardized[0].std()), (0, 1), atol=1e-12)
     np.testing.assert_array_equal(standardized[1], 0)  # a constant series has no shape
-    with pytest.raises(ParameterError, match="scale is 'log'; choose one of raw"):
-        study.on_scale(raw, "log")
 
 
 def test_raw_demand_is_clustered_by_level_and_standardized_by_shape():

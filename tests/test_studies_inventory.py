@@ -199,13 +199,6 @@ def test_stock_between_two_ratios_by_hand():
     assert found.loc["b"].isna().all()
 
 
-def test_origins_too_few_or_too_near_are_refused():
-    with pytest.raises(ParameterError, match="origins is"):
-        worth_of_forecasts(panel(), {}, ["mean"], (30,), **OPTIONS)
-    with pytest.raises(ParameterError, match=r"origins is \[40, 50, 65\]: none lies horizon = 15 days before 50"):
-        worth_of_forecasts(None, {}, [], [40, 50, 65], **OPTIONS | {"horizon": 15})
-
-
 # ---- the scorecard --------------------------------------------------------------------------------------------------
 
 
@@ -234,9 +227,6 @@ def test_cost_at_equal_fill_rate():
         [13, 16, 28, 10]
     )
     assert np.isnan(cost_at_fill_rate(cost, fill, 0.96))
-    for cost, fill in [([1, 2], [1]), ([1, np.nan], [1, 1]), ([[1]], [[1]])]:
-        with pytest.raises(ParameterError, match="cost"):
-            pareto_front(cost, fill)
 
 
 # ---- orders from live stock -----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import above, at_least, spread_over, whole
+from bowerbird.checks import above, at_least, probabilities, spread_over, whole
 from bowerbird.data.panel import WEEKLY, key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples
@@ -230,11 +230,9 @@ class Thresholds:
 
     def __post_init__(self):
         for name in ("cover_quantile", "stockout_probability", "fading", "returning"):
-            if not 0 < getattr(self, name) < 1:
-                raise ParameterError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
+            probabilities(name, getattr(self, name))
         for name in ("cover_days", "anomaly", "silence", "shift"):
-            if not getattr(self, name) > 0:
-                raise ParameterError(f"{name} is {getattr(self, name)}; give a number above 0")
+            above(name, getattr(self, name))
 
 
 DEFAULTS = Thresholds()
@@ -255,12 +253,8 @@ def demand_alerts(
     `series` holds seller_no, product_no and warehouse_no. NaN marks an unknown day, which raises no alert and ends no
     episode.
     """
-    demand = np.asarray(demand, float)
-    if demand.shape != (len(series), len(dates)):
-        raise ParameterError(
-            f"demand has shape {demand.shape}; {len(series)} series and {len(dates)} dates need one row each"
-        )
     above("shortage_cost", shortage_cost)
+    demand = np.asarray(demand, float)
     seen, days, limits = watch(demand, shift_limit=thresholds.shift), lead_time + review, thresholds
     known, z, shift = ~np.isnan(demand), seen.residual, seen.shift
     silent = seen.silence > limits.silence
@@ -353,8 +347,6 @@ def stock_alerts(
     on_hand = spread_over("on_hand", at_least("on_hand", on_hand), (n_series,))
     above("shortage_cost", shortage_cost)
     arrivals = np.zeros((n_series, 0)) if arrivals is None else at_least("arrivals", arrivals)
-    if arrivals.ndim != 2 or len(arrivals) != n_series:
-        raise ParameterError(f"arrivals has shape {arrivals.shape}; give ({n_series}, n_days)")
 
     short, limit = largest_shortfall(samples, on_hand, arrivals, days), limits.stockout_probability
     chance = (short > 0).mean(axis=1)

@@ -17,7 +17,6 @@ import torch
 
 from bowerbird import sbo
 from bowerbird.checks import above, at_least, spread_over, whole
-from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples, normal_newsvendor
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import Costs, cost_parts, simulate_paths
@@ -42,8 +41,6 @@ class RuleInputs:
 def rule_inputs(samples, costs: Costs, *, lead_time: int = 3) -> RuleInputs:
     """Inputs for each day whose protection interval ends within the samples (n_items, n_samples, horizon)."""
     samples, protection = check_samples(samples), whole("lead_time", lead_time) + 1
-    if samples.shape[2] < protection:
-        raise ParameterError(f"samples, shape {samples.shape}: give (n_items, n_samples, {protection} days or more)")
     holding, shortage, order = (
         spread_over("costs", check("costs", cost), samples.shape[:1])[:, None]
         for check, cost in ((above, costs.holding), (above, costs.shortage), (at_least, costs.order))
@@ -128,10 +125,6 @@ def train_rule(inputs: RuleInputs, demand, *, epochs: int = 200, seed: int = 0) 
     """
     demand = at_least("demand", demand).astype(np.float32)
     epochs, seed = whole("epochs", epochs, 1), whole("seed", seed)
-    if demand.ndim != 3 or not demand.size or (demand.shape[0], demand.shape[2]) != inputs.mean.shape:
-        raise ParameterError(
-            f"demand, shape {demand.shape}: give {inputs.mean.shape[0]} items x paths x {inputs.mean.shape[1]} days"
-        )
     rng = stream(seed, "learned rule/which paths")
     rule = LevelRule(inputs, seed)
     optimizer = torch.optim.Adam(rule.parameters(), lr=LEARNING_RATE)

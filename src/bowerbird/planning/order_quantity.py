@@ -21,10 +21,6 @@ def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_
     The cost includes the units' price.
     """
     breakpoints, unit_costs = at_least("breakpoints", breakpoints), above("unit_costs", unit_costs)
-    if breakpoints.ndim != 1 or not breakpoints.size or breakpoints.shape != unit_costs.shape:
-        raise ParameterError(
-            f"breakpoints has shape {breakpoints.shape} and unit_costs {unit_costs.shape}; give one breakpoint a price"
-        )
     if breakpoints[0] != 0 or (np.diff(breakpoints) <= 0).any():
         raise ParameterError(f"breakpoints are {breakpoints}; start at 0 and let them rise")
     if (np.diff(unit_costs) >= 0).any():

@@ -90,10 +90,8 @@ def markdown_plan(n_units: int, prices: np.ndarray, mean_demand: np.ndarray, *, 
     """
     prices, mean_demand = finite("prices", prices), at_least("mean_demand", mean_demand)
     n_units, salvage = whole("n_units", n_units), single_number("salvage", finite("salvage", salvage))
-    if prices.ndim != 1 or not prices.size or not (np.diff(prices) < 0).all():
-        raise ParameterError(f"prices is {prices.tolist()}; give a falling ladder of at least one price")
-    if mean_demand.shape[1:] != prices.shape or not len(mean_demand):
-        raise ParameterError(f"mean_demand, shape {mean_demand.shape}: give (n_periods, {prices.size})")
+    if not (np.diff(prices) < 0).all():
+        raise ParameterError(f"prices is {prices.tolist()}; give a falling ladder")
     check_size("n_units", float(n_units + 1) ** 2)
     n_periods, n_prices = mean_demand.shape
     units = np.arange(n_units + 1)
@@ -148,9 +146,6 @@ def transfer(surplus, shortage, transport_cost, *, worth) -> Transfer:
     way; worth of a unit of shortage made good (n_to,) [v].
     """
     surplus, shortage = at_least("surplus", surplus), at_least("shortage", shortage)
-    for name, units in (("surplus", surplus), ("shortage", shortage)):
-        if units.ndim != 1 or not units.size:
-            raise ParameterError(f"{name} is {units.tolist()}; give units for each warehouse")
     shape = (surplus.size, shortage.size)
     cost = _checked_cost(transport_cost, shape)
     worth = spread_over("worth", finite("worth", worth), shape[1:])
@@ -185,11 +180,7 @@ def end_of_life(stock, value, transport_cost, *, clearing_price=0.0) -> EndOfLif
     infinite without a way. `clearing_price` is per unit, below 0 if disposal costs.
     """
     stock, value = at_least("stock", stock), finite("value", value)
-    if stock.ndim != 1 or not stock.size or (stock != np.rint(stock)).any():
-        raise ParameterError(f"stock is {stock.tolist()}; give whole units for each warehouse, at least 0")
     n = stock.size
-    if value.ndim != 2 or len(value) != n or value.shape[1] < 2:
-        raise ParameterError(f"value, shape {value.shape}: give ({n}, n_units + 1), one unit at least")
     unit_worth = np.diff(value, axis=1)  # (n_warehouses, n_units), of the 1st, 2nd, ... unit there
     if (np.diff(unit_worth, axis=1) > 1e-9 * np.abs(value).max()).any():
         place = int(np.argmax(np.diff(unit_worth, axis=1).max(axis=1)))

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bowerbird.checks import above, at_least, single_number, whole
-from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import Demand
 
 EXPLORE = 0.1  # share of days on which the learner orders at random
@@ -35,15 +33,6 @@ class Shop:
     lost_sale_cost: float  # per unit of demand that is lost [p]
     order_cost: float  # per order [K]
     discount: float = 0.95  # worth of tomorrow's money today [gamma], below 1
-
-    def __post_init__(self):
-        if len(self.demand.probability) != 1:
-            raise ParameterError(f"demand holds {len(self.demand.probability)} items; give one")
-        whole("shelf", self.shelf, 1, 500)
-        for name in ("holding_cost", "lost_sale_cost", "order_cost"):
-            single_number(name, at_least(name, getattr(self, name)))
-        if not single_number("discount", above("discount", self.discount)) < 1:
-            raise ParameterError(f"discount is {self.discount}; give a number below 1")
 
     def day(self, stock, order, demand) -> tuple[np.ndarray, np.ndarray]:
         """The cost of a day and the next morning's stock; numbers or arrays that fit each other."""

@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-from bowerbird.checks import floats
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.errors import ParameterError
 from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, format_days, new_figure, with_sliders
 
 
@@ -105,11 +103,6 @@ NORMAL_80 = 1.2816  # the standard normal's 90 % quantile: 80 % lie within it on
 
 def on_scale(demand: np.ndarray, scale: str) -> np.ndarray:
     """Demand (n_series, n_days) on one of SCALES; "standardized" is log(1 + demand) less its mean, by its sd."""
-    if scale not in SCALES:
-        raise ParameterError(f"scale is {scale!r}; choose one of {', '.join(SCALES)}")
-    demand = floats("demand", demand)
-    if not (demand >= 0).any() or (demand < 0).any():
-        raise ParameterError("demand must hold numbers of at least 0; use NaN where a day is missing")
     if scale == "raw":
         return demand
     logs = np.log1p(demand)
