@@ -162,14 +162,10 @@ def opened(recipe: dict, told: dict) -> pd.DataFrame:
 def page(trials: pd.DataFrame, table: pd.DataFrame, made_on: str) -> str:
     """FORENSICS.md."""
     n, seconds = trials["seed"].nunique(), trials.groupby("seed")["seconds"].first()
-    shown = table.assign(
-        **{
-            f"{name}, 95 %": [
-                f"{low:.0%} to {high:.0%}" for low, high in table[[f"{name} low", f"{name} high"]].to_numpy()
-            ]
-            for name in (IDENTIFIED, WRONG)
-        }
-    )
+    shown = table.copy()
+    for name in (IDENTIFIED, WRONG):
+        intervals = table[[f"{name} low", f"{name} high"]].to_numpy()
+        shown[f"{name}, 95 %"] = [f"{low:.0%} to {high:.0%}" for low, high in intervals]
     names = ["choice", "n", IDENTIFIED, f"{IDENTIFIED}, 95 %", WRONG, f"{WRONG}, 95 %", OPEN, "left out: wrong"]
     lines = [_HEAD.format(n=n, first=trials["seed"].min(), last=trials["seed"].max(), series=SERIES, days=DAYS,
                           tolerance=TABLE_3_TOLERANCE)]  # fmt: skip

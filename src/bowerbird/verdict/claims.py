@@ -135,14 +135,8 @@ def _families(tables: Tables) -> pd.DataFrame:
     return families[(families["against"] == "denoised") & families["attains"]]
 
 
-JUDGES = {
-    "clusters": _clusters,
-    "search": _search,
-    "denoising": _denoising,
-    "accuracy": _accuracy,
-    "rmse": _rmse,
-    "inventory": _inventory,
-}
+_JUDGES = (_clusters, _search, _denoising, _accuracy, _rmse, _inventory)
+JUDGES = {judge.__name__[1:]: judge for judge in _JUDGES}
 
 
 def claims_table(tables: Tables, real: bool, claims: list[dict] = CLAIMS) -> pd.DataFrame:

@@ -149,26 +149,12 @@ def _inventory(tables: Tables) -> str:
     )
 
 
-EFFECTS: dict[str, Callable[[Tables], str]] = {
-    "merge": _merge,
-    "curves": _curves,
-    "codes": _codes,
-    "equation_9": _equation_9,
-    "scale": _scale,
-    "basis": _basis,
-    "number_of_clusters": _number_of_clusters,
-    "cleaning": _cleaning,
-    "split": _split,
-    "target": _target,
-    "classes": _classes,
-    "clusters": _clusters,
-    "search": _search,
-    "stop": _stop,
-    "layers": _layers,
-    "level": _level,
-    "inventory": _inventory,
-    **{name: _variant(name) for name in ("denoised", "without other series", "aimed at the median")},
-}
+_MEASURED = (
+    _merge, _curves, _codes, _equation_9, _scale, _basis, _number_of_clusters, _cleaning, _split, _target, _classes,
+    _clusters, _search, _stop, _layers, _level, _inventory,
+)  # fmt: skip
+EFFECTS: dict[str, Callable[[Tables], str]] = {effect.__name__[1:]: effect for effect in _MEASURED}
+EFFECTS |= {name: _variant(name) for name in ("denoised", "without other series", "aimed at the median")}
 
 
 def deviations_table(tables: Tables) -> pd.DataFrame:
