@@ -55,6 +55,10 @@ def blobs(sizes=(400, 250, 120, 40, 6), seed=0) -> tuple[pd.DataFrame, np.ndarra
     return pd.DataFrame(centres[labels] + rng.normal(0, 2, (labels.size, 12)), columns=RECORD_COLUMNS), centres, labels
 
 
+def best_of_ten(records, seed=0):
+    return min((k_means(records, 5, seed=10 * seed + start) for start in range(10)), key=lambda found: found.inertia)
+
+
 def assert_settled(found, records):
     """Lloyd's end: every record is with its nearest centre, and every centre is the mean of its records."""
     squared = [((records.points.to_numpy() - centre) ** 2).sum(axis=1) for centre in found.centres.to_numpy()]
@@ -117,7 +121,7 @@ def test_k_means_of_counted_records_is_scikit_learns_of_all(tolerance):
 @pytest.mark.parametrize("seed", range(4))
 def test_blind_clusters_come_in_order_of_frequency(seed):
     codes, _, labels = blobs()
-    found = k_means(Records.each(codes), 5, n_init=10, seed=seed)
+    found = best_of_ten(Records.each(codes), seed)
     np.testing.assert_array_equal(found.frequencies, [400, 250, 120, 40, 6])
     np.testing.assert_array_equal(found.labels, labels)  # blobs are numbered by falling size as well
     np.testing.assert_allclose(found.centres, codes.groupby(labels).mean(), rtol=1e-9)
@@ -134,7 +138,7 @@ def test_clusters_come_in_the_printed_order():
     found, _ = from_printed_centres(Records.of(codes), printed, frequencies[order], n_starts=3)
     np.testing.assert_array_equal(found.frequencies, frequencies[order])
     np.testing.assert_array_equal(order[found.labels[Records.of(codes).point_of]], labels)
-    blind = in_printed_order(k_means(Records.of(codes), 5, n_init=10), printed)
+    blind = in_printed_order(best_of_ten(Records.of(codes)), printed)
     np.testing.assert_array_equal(blind.frequencies, found.frequencies)
     np.testing.assert_allclose(blind.centres, found.centres, rtol=1e-9)
     np.testing.assert_array_equal(blind.labels, found.labels)
@@ -142,7 +146,7 @@ def test_clusters_come_in_the_printed_order():
 
 def test_agreement_counts_records_and_cells():
     codes, _, labels = blobs()
-    found = k_means(Records.of(codes), 5, n_init=10)
+    found = best_of_ten(Records.of(codes))
     centres = np.floor(found.centres.iloc[:, :10].to_numpy() + 0.5)
     assert agreement(found, centres, np.bincount(labels)) == {
         "frequencies exact": 5, "records off": 0, "cells equal": 50

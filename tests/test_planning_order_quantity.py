@@ -53,8 +53,8 @@ def test_document_003_labels_the_costs_wrongly():
 
 
 def test_example_5_8_and_costs_of_other_policies():
-    best = exact_reorder_quantity(poisson_demand(1.5 * 2), **EXAMPLE_5_8)
-    assert (best.reorder_point[0], best.quantity[0]) == (3, 5)
+    r, Q = exact_reorder_quantity(poisson_demand(1.5 * 2), **EXAMPLE_5_8)
+    assert (r[0], Q[0]) == (3, 5)
     cost = reorder_quantity_cost([3, 8], [5, 12], poisson_demand([3, 3]), **EXAMPLE_5_8)
     np.testing.assert_allclose(cost, [107.9235806331498, 242.5281637662021])
     cost = reorder_quantity_cost([6, 3], [7, 9], poisson_demand([6, 6]), **PROBLEM_5_2)
@@ -67,7 +67,7 @@ def test_brute_force_over_every_r_and_Q_on_small_random_tables():
     rate, h, p, K = rng.uniform(0.2, 3, 20), rng.uniform(0.5, 3, 20), rng.uniform(1, 15, 20), rng.uniform(0, 9, 20)
     costs = {"demand_rate": rate, "holding_cost": h, "shortage_cost": p, "order_cost": K}
     best = exact_reorder_quantity(Demand(table), **costs)
-    again = reorder_quantity_cost(best.reorder_point, best.quantity, Demand(table), **costs)
+    again = reorder_quantity_cost(*best, Demand(table), **costs)
     units = np.arange(7)
     for i in range(20):
         G = {y: table[i] @ (h[i] * np.maximum(y - units, 0) + p[i] * np.maximum(units - y, 0)) for y in range(-20, 35)}
@@ -77,15 +77,15 @@ def test_brute_force_over_every_r_and_Q_on_small_random_tables():
             for Q in range(1, 20)
         }
         assert again[i] == pytest.approx(min(slow.values()))
-        assert slow[best.reorder_point[i], best.quantity[i]] == pytest.approx(again[i])
+        assert slow[best[0][i], best[1][i]] == pytest.approx(again[i])
 
 
 def test_large_orders_at_little_shortage_cost_reach_far_below_zero():
     costs = {"demand_rate": 5.0, "holding_cost": 1.0, "shortage_cost": 0.2, "order_cost": 400.0}
-    best = exact_reorder_quantity(poisson_demand(10), **costs)
-    assert best.reorder_point[0] < -100
+    (best_r,), (best_Q,) = exact_reorder_quantity(poisson_demand(10), **costs)
+    assert best_r < -100
     nearby = [
-        reorder_quantity_cost(best.reorder_point[0] + dr, best.quantity[0] + dQ, poisson_demand(10), **costs)[0]
+        reorder_quantity_cost(best_r + dr, best_Q + dQ, poisson_demand(10), **costs)[0]
         for dr in (-1, 0, 1)
         for dQ in (-1, 0, 1)
     ]

@@ -91,7 +91,7 @@ def codes(n=900, seed=0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found():
-    return k_means(Records.of(codes()), 4, n_init=10)
+    return min((k_means(Records.of(codes()), 4, seed=start) for start in range(10)), key=lambda found: found.inertia)
 
 
 def printed(found):

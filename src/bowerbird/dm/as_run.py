@@ -108,7 +108,6 @@ def k_means(
     records: Records,
     n_clusters: int = 10,
     init: str | np.ndarray = "k-means++",
-    n_init: int = 1,
     tolerance: float = 1e-4,
     unit: np.ndarray | float = 1.0,
     seed: int = 0,
@@ -126,7 +125,7 @@ def k_means(
     # scikit-learn takes the variance over the points it is given, unweighted; 0 when all points are equal
     spread = np.var(values, axis=0).mean()
     relative = tolerance * records.variance / spread if spread else tolerance
-    model = KMeans(n_clusters, init=init, n_init=n_init, tol=relative, random_state=seed)
+    model = KMeans(n_clusters, init=init, n_init=1, tol=relative, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # an emptied cluster is a bad start, not a fault
         model.fit(values, sample_weight=records.counts)

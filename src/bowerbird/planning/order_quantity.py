@@ -4,8 +4,6 @@ The (r, Q) policy: stock is watched all the time, and Q units are ordered when t
 say; in `inventory.simulate` that is s = r + 1. Demand not met waits.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bowerbird.checks import above, at_least, check_size, finite, spread_over
@@ -34,18 +32,10 @@ def all_units_discount(order_cost, holding_rate, demand_rate, breakpoints, unit_
     return EconomicOrder(quantity[cost.argmin()], cost.min())
 
 
-@dataclass(frozen=True)
-class ReorderQuantity:
-    """An (r, Q) policy: the position at which an order is placed [r] and the units an order [Q], (n_items,)."""
-
-    reorder_point: np.ndarray
-    quantity: np.ndarray
-
-
 def exact_reorder_quantity(
     lead_time_demand: Demand, *, demand_rate, holding_cost, shortage_cost, order_cost
-) -> ReorderQuantity:
-    """The whole (r, Q) of least expected cost per unit of time, exact if units are asked for one at a time.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The whole r and Q (n_items,) of least expected cost per unit of time, exact if units are asked for one at a time.
 
     The position passes r + 1 ... r + Q evenly, so with G(y) the holding and shortage cost per unit of time of lead-time
     demand met from position y,
@@ -74,7 +64,7 @@ def exact_reorder_quantity(
             break
         width *= 2
     lowest = np.minimum.accumulate(order, axis=1)[np.arange(n_items), quantity - 1]
-    return ReorderQuantity(positions[lowest] - 1, quantity)
+    return positions[lowest] - 1, quantity
 
 
 def reorder_quantity_cost(

@@ -91,8 +91,8 @@ def differences(table: pd.DataFrame):
     for axis, protocol in zip(axes[0], protocols, strict=True):
         part = table[table["protocol"] == protocol].set_index("other").reindex(others[::-1])
         position = np.arange(len(part))
-        colours = np.where(part["low"] > 0, "ahead", np.where(part["high"] < 0, "behind", "chance"))
-        colours = [{"ahead": GREEN, "behind": RED, "chance": GREY}[verdict] for verdict in colours]
+        intervals = part[["low", "high"]].to_numpy()
+        colours = [GREEN if low > 0 else RED if high < 0 else GREY for low, high in intervals]
         axis.hlines(position, part["low"], part["high"], color=colours, lw=2.5)
         axis.scatter(part["difference"], position, color=colours, s=26, zorder=3)
         axis.axvline(0, color="black", lw=0.8)

@@ -1,7 +1,5 @@
 """Notebook 13: selling seasons at the best prices, planted elasticities, and figures of prices and markdowns."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from matplotlib.colors import BoundaryNorm
@@ -89,15 +87,11 @@ def selling_seasons(
     return revenue, pd.DataFrame([*path, (0.0, left[0])], columns=["time left", "units left"])
 
 
-class PlantedPrices(NamedTuple):
-    """A year of sales with weekly price cuts, and the elasticities behind them."""
+def plant_prices(n_series: int, rng: np.random.Generator) -> tuple[Panel, np.ndarray]:
+    """A year of Poisson sales with weekly price cuts, and each series' elasticity: mean -1 or -2.5 by category.
 
-    panel: Panel
-    elasticity: np.ndarray
-
-
-def plant_prices(n_series: int, rng: np.random.Generator) -> PlantedPrices:
-    """Poisson sales of two categories, of mean elasticity -1 and -2.5; the last series never changes its price."""
+    The last series never changes its price.
+    """
     n_weeks, second = 52, rng.random(n_series) < 0.5
     elasticity = np.where(second, -2.5, -1.0) + 0.5 * rng.standard_normal(n_series)
     factor = rng.choice([1.0, 0.9, 0.8, 0.7], (n_series, n_weeks), p=[0.85, 0.05, 0.05, 0.05])
@@ -109,7 +103,7 @@ def plant_prices(n_series: int, rng: np.random.Generator) -> PlantedPrices:
     series["category1"] = np.where(second, "category_2", "category_1")
     dates = pd.date_range("2023-01-02", periods=7 * n_weeks, name="date")
     price = rng.uniform(2, 10, (n_series, 1)) * factor
-    return PlantedPrices(Panel(series, dates, rng.poisson(mean).astype(float), price), elasticity)
+    return Panel(series, dates, rng.poisson(mean).astype(float), price), elasticity
 
 
 def elasticities(response: PriceResponse, truth: np.ndarray):
