@@ -63,10 +63,25 @@ def daily(run, tmp_path):
     return ("daily", "--store", tmp_path / "store", "--deliveries", tmp_path / "in")
 
 
-def test_from_a_run_to_its_pages_and_again(run, daily, tmp_path):
+@pytest.fixture(scope="module")
+def finished(run, tmp_path_factory):
+    """A store after the run's last days, with a lead time of 2 days, and what the command said."""
+    folder = tmp_path_factory.mktemp("finished")
+    call("deliveries", run, "--out", folder / "in")
+    daily = ("daily", "--store", folder / "store", "--deliveries", folder / "in", "--run", run, "--lead-time", "2")
+    return folder, call(*daily)
+
+
+@pytest.fixture
+def taken_in(daily, finished, tmp_path):
+    """The command, where all files are taken in."""
+    shutil.copytree(finished[0] / "store", tmp_path / "store")
+    return daily
+
+
+def test_from_a_run_to_its_pages_and_again(run, finished, taken_in, tmp_path):
     assert "4 files, one a day" in call("deliveries", run, "--out", tmp_path / "again")
-    daily = (*daily, "--run", run, "--lead-time", "2")
-    shown = call(*daily)
+    daily, shown = (*taken_in, "--run", run, "--lead-time", "2"), finished[1]
     assert shown.count("taken in") == 4 and "0 files held already" in shown
     assert (tmp_path / "store" / "days" / "2023-05-15" / "index.html").is_file()
     assert "4 files held already" in call(*daily)
@@ -102,8 +117,8 @@ def test_the_help_names_the_rules_own_defaults():
             assert options[field.name].endswith(f"[default: {field.default}]"), field.name
 
 
-def test_rules_other_than_the_stores_are_refused(run, daily):
-    call(*daily, "--run", run, "--lead-time", "2")
+def test_rules_other_than_the_stores_are_refused(taken_in):
+    daily = taken_in
     told = refused(*daily, "--fill-gaps", "zero")
     assert "--fill-gaps is zero;" in told and "holds refuse; a store's rules are fixed when it is made" in told
     assert "--lead-time is 3;" in refused(*daily, "--lead-time", "3")  # the default, but given
@@ -111,8 +126,7 @@ def test_rules_other_than_the_stores_are_refused(run, daily):
         assert "4 files held already" in call(*daily, *same)
 
 
-def test_an_order_is_overridden_with_a_reason(run, daily, tmp_path):
-    call(*daily, "--run", run)
+def test_an_order_is_overridden_with_a_reason(taken_in, tmp_path):
     with open_store(tmp_path / "store") as store:
         item, tomorrow = store.names[3], f"{store.last_day + pd.Timedelta(days=1):%Y-%m-%d}"
     override = ("override", "--store", tmp_path / "store", "--item", item, "--order", "31", "--day")

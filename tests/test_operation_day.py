@@ -149,35 +149,6 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_broken_off_at_any_step_it_goes_on_to_the_same_content(begun, undisturbed, monkeypatch, moment):
-    calls = {"left": 0}
-
-    def breaking(work):
-        def step(store, day):
-            calls["left"] -= 1
-            if calls["left"] == 0 and moment == "before":
-                raise Killed
-            work(store, day)
-            if calls["left"] == 0:
-                raise Killed  # all written, nothing committed
-
-        return step
-
-    monkeypatch.setattr(operation, "STEPS", {name: breaking(work) for name, work in operation.STEPS.items()})
-    broken = 0
-    for step in (1, 2, 3, 4, 1, 3, 2, 4, 1, 2):
-        calls["left"] = step
-        try:
-            take(begun)
-        except Killed:
-            broken += 1
-    assert broken == 10
-    calls["left"] = 0
-    take(begun)
-    assert_same(content(begun), content(undisturbed[0]))
-
-
 def test_another_content_for_a_held_day_is_set_aside(received):
     before = content(received)
     table = pd.read_csv(received / "in" / "2023-05-02.csv")
@@ -458,9 +429,8 @@ def test_what_cannot_be_overridden_is_refused(received):
     assert_same(before, content(received))
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tmp_path, monkeypatch, moment):
-    """Killed at every step of the way, the store ends with the same content as without."""
+def test_days_new_item_override_and_late_file_survive_being_broken_off(forecaster, tmp_path, monkeypatch):
+    """Killed before every step of the way, and after it with all written and nothing committed: the same content."""
 
     class Clock:
         @staticmethod
@@ -468,15 +438,17 @@ def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tm
             return pd.Timestamp("2023-05-06", tz=zone)
 
     monkeypatch.setattr(overrides, "datetime", Clock)
-    left = {"calls": 0}
+    left, moment, killed = 0, "", []
 
     def breaking(work):
         def step(*args):
-            left["calls"] -= 1
-            if left["calls"] == 0 and moment == "before":
+            nonlocal left
+            left -= 1
+            kill = left == 0
+            if kill and moment == "before":
                 raise Killed
             work(*args)
-            if left["calls"] == 0:
+            if kill:
                 raise Killed
 
         return step
@@ -487,12 +459,13 @@ def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tm
 
     def scenario(folder, often):
         def tried(work):
+            nonlocal left
             for calls in (*often, 0):
-                left["calls"] = calls
+                left = calls
                 try:
                     return work()
                 except Killed:
-                    pass
+                    killed.append(moment)
 
         def decide():
             with open_store(folder / "store") as store:
@@ -514,10 +487,11 @@ def test_new_item_override_and_late_file_survive_being_broken_off(forecaster, tm
         tried(lambda: take(folder))
         return content(folder)
 
-    undisturbed = scenario(tmp_path / "one", ())
-    broken = scenario(tmp_path / "two", (1, 2, 3, 1, 4, 5, 2))
-    assert_same(undisturbed, broken)
+    undisturbed = scenario(tmp_path / "undisturbed", ())
     assert undisturbed["overrides"]["quantity"].tolist() == [9] and len(undisturbed["series"]) == 11
+    for moment in ("before", "after"):
+        assert_same(undisturbed, scenario(tmp_path / moment, (1, 2, 3, 4, 1, 4, 5, 2)))
+        assert killed.count(moment) >= 20
 
 
 def test_a_day_waits_for_what_must_be_known_ahead(tmp_path):

@@ -254,10 +254,10 @@ def test_a_cell_that_hangs_is_named_and_the_run_goes_on_later(two_notebooks):
     assert run(two_notebooks) == ["04_denoising", "06_sbo_lstm", "06_sbo_lstm"]
 
 
-@pytest.mark.parametrize("name", ["{3F2504E0} {out} 100 %s %", 'it\'s "so" #1 运行 结果\\n'])
-def test_any_name_of_a_folder_will_do(two_notebooks, name):
-    (two_notebooks / name).mkdir()
-    assert run(two_notebooks / name, until="04_denoising") == ["04_denoising"]
+def test_any_name_of_a_folder_will_do(two_notebooks):
+    folder = two_notebooks / '{3F2504E0} {out} 100 %s % it\'s "so" #1 运行 结果\\n'
+    folder.mkdir()
+    assert run(folder, until="04_denoising") == ["04_denoising"]
 
 
 # The kernel
@@ -368,7 +368,7 @@ def test_a_run_killed_with_9_leaves_no_kernel_and_no_worker(tmp_path):
 
 # ---- a notebook run by papermill alone -------------------------------------------------------------------------------
 
-DECLARED = PARAMETERS + '\nlevel: int = 3  # of the wavelet [1 to 7]\nkind: str = "a"  # of filter [a, b]'
+DECLARED = PARAMETERS + "\nlevel: int = 3  # of the wavelet [1 to 7]"
 
 
 @pytest.fixture
@@ -390,9 +390,7 @@ def alone(tmp_path):
     ("parameters", "words"),
     [
         ({"levels": 3}, "04_denoising has no parameter 'levels'; did you mean 'level'"),
-        ({"level": "3"}, "04_denoising.level: '3' is no int"),
         ({"level": 9}, "04_denoising.level: 9 is not allowed; give 1 to 7"),
-        ({"kind": "c"}, "'c' is not allowed; give a, b"),
     ],
 )
 def test_papermill_alone_refuses_what_reproduce_refuses(alone, tmp_path, parameters, words):
