@@ -57,10 +57,23 @@ def _runs(process: int) -> bool:
     return True
 
 
+def write_text(path: Path, text: str) -> Path:
+    """Write text atomically, in UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_csv(path: Path, table: pd.DataFrame, **how) -> Path:
+    """Write a table atomically, without its index; `how` as `to_csv` takes it."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, **how)
+    return path
+
+
 def write_json(path: Path, content) -> None:
     """Write JSON atomically, readable by people."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
 def read_json(path: Path):

@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 
 from bowerbird.checks import probabilities, single_number, whole
 from bowerbird.contest.new_items import contest_table
-from bowerbird.data.panel import Panel, key_columns
+from bowerbird.data.panel import Panel, key_columns, rows_of
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.plan import whole_units
@@ -163,8 +163,7 @@ def lifts(
     mask = ordinary_december(panel) if surroundings is None else surroundings
     if not mask.any():
         raise ParameterError("surroundings hold no day; the panel must hold ordinary days of December 2022")
-    listed = pd.MultiIndex.from_frame(promotion.series[list(SERIES_KEY)])
-    row = listed.get_indexer(pd.MultiIndex.from_frame(panel.series[list(SERIES_KEY)]))
+    row = rows_of(panel.series, promotion.series)
     days = np.where(row[:, None] >= 0, promotion.demand[row], np.nan)  # (n_series, 11)
     shape = day_shape(promotion, panel.series, group)  # (n_series, 11)
     exposure = np.where(np.isnan(days), 0, shape).sum(axis=1)  # mean promotion days that the known ones stand for

@@ -47,6 +47,12 @@ def key_columns(series: pd.DataFrame) -> list[str]:
     return [column for column in SERIES_KEY if column in series]
 
 
+def rows_of(table: pd.DataFrame, series: pd.DataFrame) -> np.ndarray:
+    """The row of `series` that has the ids of each row of a table, -1 where none has."""
+    keys = key_columns(series)
+    return pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
+
+
 def named(series: pd.DataFrame) -> np.ndarray:
     """One readable name a row of ids: seller_6/product_1312/wh_43."""
     ids = series[key_columns(series)].itertuples(index=False)

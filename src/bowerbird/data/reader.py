@@ -80,8 +80,18 @@ EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
 PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
 
 
+class FromFiles:
+    """Data that were read from files."""
+
+    files: dict[str, Path]  # label -> the path that was read
+
+    def manifest(self) -> dict[str, dict]:
+        """File name and sha256 of every file that was read."""
+        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
+
+
 @dataclass(frozen=True)
-class Attachments:
+class Attachments(FromFiles):
     """The validated attachments of one folder: ids are str, dates Timestamps, qty int64 (units per day).
 
     Attributes
@@ -101,10 +111,6 @@ class Attachments:
     new_items: pd.DataFrame | None
     promotion: pd.DataFrame | None
     files: dict[str, Path]
-
-    def manifest(self) -> dict[str, dict]:
-        """File name and sha256 of every attachment that was read."""
-        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
 
 
 def read_attachments(folder) -> Attachments:
@@ -237,14 +243,12 @@ def open_table(
     return separator, opened
 
 
-def header_row(rows, is_header) -> int | None:
-    """Number of the first row that is a header, None where none is."""
-    return next((row for row, cells in enumerate(rows, 1) if is_header(cells)), None)
-
-
-def _refuse_rows_above(header: int | None, file: str, of_sheet: str = "") -> None:
-    if header not in (None, 1):
-        raise DataError(f"{file}, row 1{of_sheet}: the header stands in row {header}; delete the rows above it")
+def _begins_with_header(rows, is_header, file: str, of_sheet: str = "") -> bool:
+    """Whether the first of some rows is a header; one further down is refused."""
+    row = next((row for row, cells in enumerate(rows, 1) if is_header(cells)), None)
+    if row not in (None, 1):
+        raise DataError(f"{file}, row 1{of_sheet}: the header stands in row {row}; delete the rows above it")
+    return row == 1
 
 
 def _row_at(text: str, place: int) -> int:
@@ -267,7 +271,7 @@ def csv_separator(text: str, is_header, file: str) -> str:
     """The sign that makes row 1 a header, or the most frequent where none does; a header further down is refused."""
     unquoted = [line.replace('"', "") for line in LINE_END.split(text, HEADER_ROWS)[:HEADER_ROWS]]
     if unquoted[0].strip():
-        _refuse_rows_above(header_row((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header), file)
+        _begins_with_header((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header, file)
     usual = max(SEPARATORS, key=text[:2000].count)
     return next((sign for sign in SEPARATORS if is_header(unquoted[0].split(sign))), usual)
 
@@ -356,10 +360,12 @@ def sheets_of_table(path: Path, is_header, columns: tuple[str, ...], chosen: str
     filled = {name: cells for name, cells in sheets.items() if (cells != "").any(axis=None)}
     if len(filled) < 2 and not hidden & set(filled):
         filled = {"": next(iter(filled.values()), pd.DataFrame())}
-    header = {name: header_row(cells.head(HEADER_ROWS).to_numpy(), is_header) for name, cells in filled.items()}
+    header = {}
+    for name, cells in filled.items():
+        rows, of_sheet = cells.head(HEADER_ROWS).to_numpy(), f" of sheet {name!r}" if name else ""
+        header[name] = _begins_with_header(rows, is_header, path.name, of_sheet)
     for name, cells in filled.items():
         place = f"{path.name}, sheet {name!r}" if name else path.name
-        _refuse_rows_above(header[name], path.name, f" of sheet {name!r}" if name else "")
         if name in hidden and header[name]:
             raise DataError(
                 f"{place}: is hidden and holds such a table; show it if it belongs to the data, or delete it"

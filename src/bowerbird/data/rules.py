@@ -8,8 +8,8 @@ import pandas as pd
 
 from bowerbird.data.cells import how, parse_days
 from bowerbird.data.panel import Panel, key_columns, named
+from bowerbird.data.reader import FromFiles
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.files import sha256
 
 LEAST_KNOWN = {"day": 60, "week": 40}
 LEAST_DATES = 0.25  # share of the days from the first to the last that have a row
@@ -38,14 +38,9 @@ class Rules:
         for name, value in given.items():
             if name not in known:
                 raise ParameterError(f"rules: {name!r} is no rule; there are {', '.join(known)}")
-            if isinstance(value, list):
-                given[name] = "+".join(map(str, value))
-            elif known[name] is int:
-                if not str(value).isdecimal():
-                    raise ParameterError(f"rules: {name} is {value!r}; give a whole number from 0")
-                given[name] = int(value)
-            else:
-                given[name] = str(value)
+            if known[name] is int and not str(value).isdecimal():
+                raise ParameterError(f"rules: {name} is {value!r}; give a whole number from 0")
+            given[name] = "+".join(map(str, value)) if isinstance(value, list) else known[name](value)
             if name in CHOICES and given[name] not in CHOICES[name]:
                 raise ParameterError(f"rules: {name} is {given[name]!r}; choose {', '.join(CHOICES[name])}")
         return cls(**given)
@@ -61,7 +56,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class Sales:
+class Sales(FromFiles):
     """A table of sales as a panel, and what was done to make it one.
 
     Parameters
@@ -80,10 +75,6 @@ class Sales:
     columns: dict[str, str]
     unused: list[str]
     notes: list[str]
-
-    def manifest(self) -> dict[str, dict]:
-        """File name and sha256 of every file that was read."""
-        return {label: {"file": path.name, "sha256": sha256(path)} for label, path in self.files.items()}
 
     def form(self) -> dict:
         """How a later file of the same form is read: the headers of ids, date and qty, those known ahead, the rules."""

@@ -78,7 +78,7 @@ def read_table(path, columns: str = "", rules: str = "") -> Sales:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file; give a csv, xlsx or parquet file, or a folder of attachments")
-    beside = _yaml_beside(path)
+    beside = next((p for ending in (".yaml", ".yml") if (p := path.with_suffix(ending)).is_file()), None)
     content = {} if beside is None else _read_yaml(beside)
     attributes = content.pop("attributes", None)
     given = {name: content.pop(name) for name in list(content) if name in (*ROLES, "ahead")}
@@ -97,10 +97,6 @@ def read_table(path, columns: str = "", rules: str = "") -> Sales:
         files["attributes"] = path.parent / str(attributes)
         long = _with_attributes(long, files["attributes"], given, chosen, table.columns)
     return sales_of(long, chosen, path.name, files, table.columns, table.unused, table.notes)
-
-
-def _yaml_beside(path: Path) -> Path | None:
-    return next((p for s in (".yaml", ".yml") if (p := path.with_suffix(s)).is_file()), None)
 
 
 def _read_yaml(path: Path) -> dict:

@@ -17,7 +17,7 @@ from bowerbird.data.panel import build_panel, correct_merge, naive_merge
 from bowerbird.data.reader import Attachments
 from bowerbird.data.twin import FULL_SERIES, make_twin
 from bowerbird.dm.as_run import label_codes
-from bowerbird.files import atomic_path, read_record, write_record
+from bowerbird.files import read_record, write_csv, write_record, write_text
 from bowerbird.forensics import table_3, tables_1_and_2, twin_paper
 from bowerbird.forensics.recipe import Recipe
 from bowerbird.paper import PAPER, Printed
@@ -197,8 +197,6 @@ def report(out: Path, reports: Path, n_recipes: int, made_on: str) -> str:
     trials = run_trials(out, range(FIRST_SEED, FIRST_SEED + n_recipes))
     table = rates(trials)
     text = page(trials, table, made_on)
-    with atomic_path(Path(reports) / RATES) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
-    with atomic_path(Path(reports) / "FORENSICS.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_csv(Path(reports) / RATES, table, float_format="%.4f")
+    write_text(Path(reports) / "FORENSICS.md", text)
     return text

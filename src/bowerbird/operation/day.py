@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, rows_of
 from bowerbird.errors import ParameterError
 from bowerbird.forecaster import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
@@ -156,11 +156,9 @@ def alert(store: Store, day: pd.Timestamp) -> None:
     ahead = stock_alerts(panel.series, forecast.dates[0], paths, stock.on_hand, arrivals=arrivals, **about)
     table = pd.concat([seen[seen["date"] == day], ahead], ignore_index=True)
     table = table.sort_values("worth", ascending=False, kind="stable")
-    keys = panel.key_columns
-    rows = pd.MultiIndex.from_frame(panel.series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
     if len(table):
-        what = {name: table[name].to_numpy() for name in table.columns.drop([*keys, "date"])}
-        store.insert("alerts", date=day, number=np.arange(len(table)), row=rows, **what)
+        what = {name: table[name].to_numpy() for name in table.columns.drop([*panel.key_columns, "date"])}
+        store.insert("alerts", date=day, number=np.arange(len(table)), row=rows_of(table, panel.series), **what)
 
 
 # Each called as step(store, day) in a transaction of its own, in this order

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel, key_columns, named
+from bowerbird.data.panel import Panel, key_columns, named, rows_of
 from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
 from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.files import atomic_path, sha256
+from bowerbird.files import sha256, write_csv
 from bowerbird.operation.pseudonyms import pseudonymise
 
 SHIPMENTS = next(spec for spec in ATTACHMENTS if spec.name == "shipments")
@@ -52,9 +52,7 @@ def write_deliveries(panel: Panel, folder: Path | str, first_day=None) -> list[P
             continue
         table = panel.series.loc[known, panel.key_columns].assign(date=f"{day:%Y-%m-%d}")
         table["qty"] = panel.demand[known, column].astype(np.int64)
-        paths.append(Path(folder) / f"{day:%Y-%m-%d}.csv")
-        with atomic_path(paths[-1]) as path:
-            table.to_csv(path, index=False)
+        paths.append(write_csv(Path(folder) / f"{day:%Y-%m-%d}.csv", table))
     return paths
 
 
@@ -94,7 +92,7 @@ def read_day(
     refuse(path.name, written, other, f"is not the day of the first row, {day:%Y-%m-%d}", "deliver one day a file")
     if key is not None:
         table, known_ahead = pseudonymise(table, key), pseudonymise(known_ahead, key)
-    rows = pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))  # -1: unknown
+    rows = rows_of(table, series)
     due = np.full(len(series), True) if first_days is None else first_days <= np.datetime64(day)
     rows = np.where(due[rows], rows, -1)
 

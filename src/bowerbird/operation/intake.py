@@ -15,7 +15,7 @@ import pandas as pd
 from bowerbird.data.cleaning import far_outside
 from bowerbird.data.panel import key_columns, named
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.files import atomic_path, sha256
+from bowerbird.files import sha256, write_text
 from bowerbird.operation.day import fill_day, finish_day, run_day
 from bowerbird.operation.delivery import Delivery, find_deliveries, read_day
 from bowerbird.operation.pseudonyms import fingerprint
@@ -218,8 +218,7 @@ def _quarantine(store: Store, path: Path, checksum: str, reason: str, key: bytes
     """Set a file aside: reason first, the store next, the move last, so that one broken off is done over again."""
     name = f"{path.stem}-{checksum[:8]}{path.suffix}"
     folder = path.parent / "quarantine"
-    with atomic_path(folder / f"{name}.reason.txt") as temporary:
-        temporary.write_text(reason + "\n", encoding="utf-8")
+    write_text(folder / f"{name}.reason.txt", reason + "\n")
     file, told = path.name, reason
     if key is not None:  # the reason quotes cells of the raw file: only the place of the fault may be told on
         place = reason.removeprefix(path.name).partition(":")[0]

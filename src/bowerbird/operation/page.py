@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment
 
 from bowerbird.data.panel import key_columns
-from bowerbird.files import atomic_path, neutralised
+from bowerbird.files import neutralised, write_csv, write_text
 from bowerbird.operation.store import Rules, Store
 
 SHOWN = 15  # rows of a table on the page; the csv holds all
@@ -92,12 +92,8 @@ def write(store: Store, day: pd.Timestamp) -> Path:
         ),
     }  # fmt: skip
     for name, table in tables.items():
-        with atomic_path(folder / name) as path:
-            neutralised(table).to_csv(path, index=False, date_format="%Y-%m-%d")
-    page = PAGE.render(_content(store, day, tomorrow, tables))
-    with atomic_path(folder / "index.html") as path:
-        path.write_text(page, encoding="utf-8")
-    return folder / "index.html"
+        write_csv(folder / name, neutralised(table), date_format="%Y-%m-%d")
+    return write_text(folder / "index.html", PAGE.render(_content(store, day, tomorrow, tables)))
 
 
 def one_day_scores(store: Store, day: pd.Timestamp) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.files import atomic_path
+from bowerbird.files import write_csv
 
 LEAST_KEY_BYTES = 16
 DIGITS = 16  # hexadecimal digits kept, 64 bits: two of a million ids meet with a chance of 3e-8
@@ -90,6 +90,5 @@ def write_pseudonymised(attachments: Attachments, folder: Path | str, key: bytes
         if table is not None:
             hidden = pseudonymise(table, key)
             hidden = hidden.sort_values([c for c in hidden if c in (*SERIES_KEY, "date")])  # the rows' order tells too
-            with atomic_path(folder / f"{spec.label}-{spec.title}.csv") as path:
-                hidden.to_csv(path, index=False, date_format="%Y-%m-%d")
+            write_csv(folder / f"{spec.label}-{spec.title}.csv", hidden, date_format="%Y-%m-%d")
     return folder

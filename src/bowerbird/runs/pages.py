@@ -19,7 +19,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from bowerbird.files import atomic_path, read_json
+from bowerbird.files import read_json, write_text
 from bowerbird.runs.stage import SEE, Stage, notebook_paths
 
 # Names a series of the attachments, or links to the page of a day, which does and is not in reports/
@@ -241,10 +241,7 @@ def to_html(text: str, own: bool = False) -> Markup:
 
 
 def _save(path: Path, template: str, **content) -> Path:
-    page = _templates.get_template(template).render(parts=PARTS, **content)
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+    return write_text(path, _templates.get_template(template).render(parts=PARTS, **content))
 
 
 def _record(run: dict) -> dict[str, str]:

@@ -30,8 +30,10 @@ from bowerbird.files import (
     read_json,
     read_record,
     sha256,
+    write_csv,
     write_json,
     write_record,
+    write_text,
 )
 from bowerbird.runs.parameters import of_this_kernel
 
@@ -281,29 +283,19 @@ class Stage:
 
     def table(self, name: str, frame: pd.DataFrame, decimals: int = 3, keep: bool = False) -> pd.DataFrame:
         """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
-        path = self.home / "tables" / f"{name}.csv"
-        with atomic_path(path) as temporary:
-            neutralised(frame).to_csv(temporary, index=False)
-        self.wrote(path, keep=keep)
-        with atomic_path(path.with_suffix(".md")) as temporary:
-            shown = markdown_safe(frame.round(decimals)).to_markdown(index=False)
-            temporary.write_text(shown + "\n", encoding="utf-8")
-        self.wrote(path.with_suffix(".md"), keep=keep)
-        return frame.round(decimals)
+        path, shown = self.home / "tables" / f"{name}.csv", frame.round(decimals)
+        self.wrote(write_csv(path, neutralised(frame)), keep=keep)
+        text = markdown_safe(shown).to_markdown(index=False) + "\n"
+        self.wrote(write_text(path.with_suffix(".md"), text), keep=keep)
+        return shown
 
     def csv(self, name: str, frame: pd.DataFrame, caption: str) -> Path:
         """Save a table to be handed out, <name>.csv in the run's folder itself, numbers to three decimals."""
-        path = self.home / f"{name}.csv"
-        with atomic_path(path) as temporary:
-            neutralised(frame).to_csv(temporary, index=False, float_format="%.3f")
-        return self.wrote(path, caption)
+        return self.wrote(write_csv(self.home / f"{name}.csv", neutralised(frame), float_format="%.3f"), caption)
 
     def page(self, name: str, text: str, caption: str) -> Path:
         """Save a page for readers, such as VERDICT.md, in the run's folder itself; reports/ keeps it."""
-        path = self.home / name
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return self.wrote(path, caption, keep=True)
+        return self.wrote(write_text(self.home / name, text), caption, keep=True)
 
     def figure(self, name: str, figure, caption: str, keep: bool = False):
         """Save a figure, figures/<name>.png, and hand it back to be shown under its caption: what to see in it."""
@@ -319,7 +311,9 @@ class Stage:
 class Tables(dict[str, pd.DataFrame]):
     """Tables by name, each read when it is first asked for; one that is not there names the notebook that makes it."""
 
-    source: Stage | Path | None = None  # a stage of a run, or a report's folder
+    def __init__(self, tables=(), source: Stage | Path | None = None):  # a stage of a run, or a report's folder
+        super().__init__(tables)
+        self.source = source
 
     def __missing__(self, name: str) -> pd.DataFrame:
         content, place = None, f"tables/{name}.csv"
@@ -336,9 +330,7 @@ class Tables(dict[str, pd.DataFrame]):
 
 def read_tables(source: Stage | Path) -> Tables:
     """The tables of a run, as a stage of it may read them, or those of a report's folder."""
-    tables = Tables()
-    tables.source = source
-    return tables
+    return Tables(source=source)
 
 
 def one(table: pd.DataFrame, column: str, where: str):

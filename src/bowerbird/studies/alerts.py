@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import key_columns
+from bowerbird.data.panel import rows_of
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.planning.alerts import (
     DEFAULTS,
@@ -87,7 +87,7 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
 def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) -> pd.DataFrame:
     """Precision of the alerts and recall of the planted events, one row an event."""
     alerts = demand_alerts(planted.series, planted.dates, planted.demand, thresholds=thresholds)
-    alerts["row"] = _rows_of(planted.series, alerts)
+    alerts["row"] = rows_of(alerts, planted.series)
     alerts["day"] = (alerts["date"] - planted.dates[0]).dt.days
     alerts["right"] = [_right(planted, kind, row, day) for kind, row, day in alerts[["kind", "row", "day"]].to_numpy()]
     up, silent = alerts["value"] > 0, alerts["measure"] == "silence"
@@ -128,7 +128,7 @@ def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time:
     demand = draw_counts(mean, dispersion, for_days).cumsum(axis=1)
 
     alerts = stock_alerts(twin.truth, FIRST_DAY, paths, on_hand, lead_time=lead_time)
-    rows = _rows_of(twin.truth, alerts)
+    rows = rows_of(alerts, twin.truth)
     happened = {
         "stockout risk": demand[:, lead_time] > on_hand,  # any of the next LT + 1 days was short
         "overstock": on_hand > demand[:, cover_days - 1],  # stock was left after that many days
@@ -156,12 +156,6 @@ def returns_foretold(demand: np.ndarray, *, week: int = 7) -> pd.DataFrame:
         bands.cat.rename_categories(["to .3", "to .6", "to .9", "above"]).rename("band"), observed=True
     )
     return parts.mean().assign(pauses=parts.size()).reset_index()
-
-
-def _rows_of(series: pd.DataFrame, alerts: pd.DataFrame) -> np.ndarray:
-    """Row of each alert's series."""
-    keys = key_columns(series)
-    return pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(alerts[keys]))
 
 
 def _share(part, whole) -> float:

@@ -16,7 +16,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.as_run import Records, k_means
 from bowerbird.errors import MissingResult
-from bowerbird.files import atomic_path, read_record
+from bowerbird.files import read_record, write_csv, write_text
 from bowerbird.runs.runner import made_on
 from bowerbird.runs.stage import Tables, project_root, read_tables
 from bowerbird.seeds import streams
@@ -209,15 +209,13 @@ def report(runs: dict[str, Path], reports: Path) -> str:
     """Write the effects of the runs and a page of them to `reports`; returns the page."""
     effects, about = gather(runs)
     maker = made_on()  # before a file in reports/ is another than the commit's
-    with atomic_path(Path(reports) / FILE) as temporary:
-        effects.to_csv(temporary, index=False, float_format="%.5f")
+    write_csv(Path(reports) / FILE, effects, float_format="%.5f")
     meaning = pd.DataFrame({"finding": FINDINGS.keys(), "effect": FINDINGS.values()})
     text = PAGE.format(
         runs=about.to_markdown(index=False), effects=wide(effects).to_markdown(index=False),
         meaning=meaning.to_markdown(index=False), level=LEVEL, made_on=maker,
     )  # fmt: skip
-    with atomic_path(Path(reports) / "OTHER_DATA.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(Path(reports) / "OTHER_DATA.md", text)
     return text
 
 
