@@ -1,4 +1,4 @@
-"""Figures of the contest's second and third question: new items held out, lifts of Double 11, 618 and its orders."""
+"""Figures of the contest's second and third question: new items held out, and lifts of Double 11."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from bowerbird.contest import promotion
 from bowerbird.data.panel import Panel
-from bowerbird.studies.style import BLUE, GREY, ORANGE, format_days, new_figure
+from bowerbird.studies.style import BLUE, GREY, ORANGE, new_figure
 
 LEAST_UNITS = 1.0  # units a day that a series must sell on ordinary days of December to be scored on Double 12
 
@@ -58,20 +58,6 @@ def lifts(table: pd.DataFrame, groups: pd.DataFrame):
     axis.grid(axis="y", visible=False)
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles[:3], labels[:3], loc="outside lower center", ncols=3, frameon=False, markerscale=1.5)
-    return figure
-
-
-def promotion_orders(by_day: pd.DataFrame):
-    """Forecast, orders and stock of all series together, day by day of the plan for 618."""
-    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.2, sharex=True)
-    left.plot(by_day.index, by_day["forecast_demand"] / 1e3, "--", color=GREY, label="forecast demand")
-    left.bar(by_day.index, by_day["order"] / 1e3, color=BLUE, alpha=0.7, label="orders")
-    left.set(title="Orders come before the demand", ylabel="thousand units a day, all series", ylim=(0, None))
-    left.legend(frameon=False, fontsize=8)
-    right.bar(by_day.index, by_day["closing_stock"] / 1e3, color=ORANGE)
-    right.set(title="Stock at the end of the day", ylabel="thousand units", ylim=(0, None))
-    for axis in (left, right):
-        format_days(axis)
     return figure
 
 

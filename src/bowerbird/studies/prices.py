@@ -7,7 +7,6 @@ from matplotlib.ticker import MaxNLocator
 
 from bowerbird.checks import whole
 from bowerbird.data.panel import Panel
-from bowerbird.planning.price_response import PriceResponse
 from bowerbird.planning.pricing import EndOfLife, Markdown, exponential_pricing
 from bowerbird.studies.style import BLUE, GREY, ORANGE, RED, new_figure
 
@@ -104,16 +103,3 @@ def plant_prices(n_series: int, rng: np.random.Generator) -> tuple[Panel, np.nda
     dates = pd.date_range("2023-01-02", periods=7 * n_weeks, name="date")
     price = rng.uniform(2, 10, (n_series, 1)) * factor
     return Panel(series, dates, rng.poisson(mean).astype(float), price), elasticity
-
-
-def elasticities(response: PriceResponse, truth: np.ndarray):
-    """Estimates against the planted elasticities, of each series alone and shrunk to its category."""
-    figure, axes = new_figure(1, 2, width=9, height=3.6, sharex=True, sharey=True)
-    parts = {"each series alone": (response.own, response.own_error), "shrunk to the category": (
-        response.elasticity, response.error)}  # fmt: skip
-    for axis, (name, (estimate, error)), colour in zip(axes, parts.items(), (ORANGE, BLUE), strict=True):
-        axis.errorbar(truth, estimate, 1.96 * error, fmt="o", ms=3, lw=0.6, color=colour)
-        axis.axline((-2, -2), slope=1, color="black", lw=0.8)
-        axis.set(title=name, xlabel="planted elasticity", ylim=(-6, 2))
-    axes[0].set_ylabel("estimate, 95 % interval")
-    return figure

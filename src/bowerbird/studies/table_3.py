@@ -64,13 +64,6 @@ def widths(cells: pd.DataFrame, families: pd.DataFrame, printed: float):
     return figure
 
 
-def lstm_design(one_day_sigma: float, long_sigma: float) -> list[Protocol]:
-    """Four cells of the LSTM: 1 and 15 days ahead, on raw demand and on demand filtered by sym8 and a Gaussian."""
-    raw = [Protocol(False, 0.0, horizon=h, model="lstm") for h in (1, 15)]
-    widths = ((1, one_day_sigma), (15, long_sigma))
-    return raw + [Protocol(True, sigma, horizon=h, model="lstm") for h, sigma in widths]
-
-
 FILTERED = {"after": "known days, whole", "causal inputs": "each day from its past"}
 
 
