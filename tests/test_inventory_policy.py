@@ -107,15 +107,6 @@ def test_levels_of_many_poisson_samples_are_the_poisson_quantile_on_every_day():
     np.testing.assert_array_equal(levels.S, levels.s)
 
 
-def test_changing_days_before_the_interval_leaves_the_level_unchanged():
-    samples = np.random.default_rng(2).poisson(4.0, size=(3, 50, 10))
-    other = samples.copy()
-    other[:, :, :4] = 99
-    first, second = (periodic_review_levels(x, service_level=0.9) for x in (samples, other))
-    np.testing.assert_array_equal(first.s[:, 4:], second.s[:, 4:])
-    assert (first.s[:, :4] < second.s[:, :4]).all()
-
-
 def test_items_without_demand_are_never_ordered():
     levels = periodic_review_levels(np.zeros((2, 10, 5)), service_level=0.99)
     assert not levels.s.any() and not levels.S.any()

@@ -335,7 +335,6 @@ HORIZON = {"demand": poisson_demand(2), "n_periods": 3, "holding_cost": 1, "shor
         (lambda: periodic_levels(np.ones((1, 3)), 1, lead_time=-1), "lead_time is -1"),
         (lambda: periodic_levels(np.ones((1, 5)), 10**9, lead_time=1), "days would take"),
         (lambda: dynamic_levels(np.ones((1, 9)), window=1, lead_time=1), "window is 1"),
-        (lambda: days_of_cover_levels(np.ones((1, 3)), min_days=4, max_days=3), "max_days 3"),
         (lambda: days_of_cover_levels(np.full((1, 3), np.nan), min_days=1, max_days=3), "daily_mean"),
         (lambda: wagner_whitin(**ONE_ITEM | {"demand": [[1, -1]]}), "demand holds -1"),
         (lambda: silver_meal(**ONE_ITEM | {"demand": [1, 2]}), "demand, shape"),

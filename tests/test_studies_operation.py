@@ -84,8 +84,6 @@ def test_what_does_not_fit_is_refused(panel, forecaster):
     for ahead in (0, 6, 15):
         with pytest.raises(ParameterError, match=f"ahead is {ahead}, with 14 days held out and a horizon of 5"):
             compare_updates(panel, forecaster, N_KNOWN, **HOW | {"ahead": ahead})
-    with pytest.raises(ParameterError, match="refit_days is -1; give at least 0"):
-        compare_updates(panel, forecaster, N_KNOWN, **HOW | {"refit_days": -1})
 
 
 def test_the_clock_runs_over_all_days(panel, forecaster, tmp_path):

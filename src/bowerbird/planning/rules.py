@@ -6,7 +6,6 @@ The rules give `Levels` for `simulate`: a position below s is raised to S.
 import numpy as np
 
 from bowerbird.checks import at_least, probabilities, spread_over, whole
-from bowerbird.errors import ParameterError
 from bowerbird.inventory.policy import Levels, order_up_to_level, over_next_days
 
 
@@ -46,8 +45,6 @@ def days_of_cover_levels(daily_mean: np.ndarray, *, min_days: int, max_days: int
     `daily_mean` is (n_items, n_days); days beyond the last repeat it.
     """
     min_days, max_days = whole("min_days", min_days, 1), whole("max_days", max_days, 1)
-    if max_days < min_days:
-        raise ParameterError(f"max_days {max_days} is below min_days {min_days}; an order must reach at least as far")
     return Levels(*(_rounded_up(over_next_days("daily_mean", daily_mean, days)) for days in (min_days, max_days)))
 
 

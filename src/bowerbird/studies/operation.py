@@ -48,8 +48,6 @@ def compare_updates(
             f"ahead is {ahead}, with {panel.n_days - n_known} days held out and a horizon of {horizon}; "
             "give at least 1 and at most both"
         )
-    if refit_days < 0:
-        raise ParameterError(f"refit_days is {refit_days}; give at least 0, which is for no fine-tuning")
     origins = range(n_known, n_known + n_origins)  # days known
 
     # Beyond its horizon the first evening's forecast repeats its last week
