@@ -50,15 +50,10 @@ def ladder(table: pd.DataFrame):
     )  # fmt: skip
     highest = max(rows["high"].max(), bounds.to_numpy().max()) + 0.02
     lowest = min(0.4, highest - 0.3)  # left end of the axis; a lower score stands at the edge with its number
-    for axis, protocol in zip(axes, [*protocols, protocols[-1]], strict=True):
+    position = np.arange(len(order))
+    for axis, protocol in zip(axes, protocols, strict=False):
         part = rows[rows["protocol"] == protocol].set_index("method").reindex(order)
         colours = [KINDS.get(kind, GREY) for kind in part["kind"]]
-        position = np.arange(len(order))
-        if axis is axes[-1]:
-            axis.barh(position, part["bias"].clip(-0.3, 0.3), color=colours, height=0.6)
-            axis.axvline(0, color="black", lw=0.8)
-            axis.set(title=f"bias, {protocol}", xlabel="share of demand", xlim=(-0.3, 0.3))
-            continue
         shown = part["1-WMAPE"].clip(lower=lowest)
         axis.hlines(position, part["low"].clip(lower=lowest), part["high"].clip(lower=lowest), color=colours, lw=2)
         axis.scatter(shown, position, color=colours, s=22, zorder=3)
@@ -73,7 +68,10 @@ def ladder(table: pd.DataFrame):
             xlabel="1 − WMAPE, 95 % interval",
             xlim=(lowest - 0.01, highest),
         )
-    axes[0].set_yticks(np.arange(len(order)), order, fontsize=7.5)
+    axes[-1].barh(position, part["bias"].clip(-0.3, 0.3), color=colours, height=0.6)
+    axes[-1].axvline(0, color="black", lw=0.8)
+    axes[-1].set(title=f"bias, {protocol}", xlabel="share of demand", xlim=(-0.3, 0.3))
+    axes[0].set_yticks(position, order, fontsize=7.5)
     axes[0].set_ylim(-0.7, len(order) - 0.3)
     present = [kind for kind in KINDS if kind in set(rows["kind"])]
     handles = [axes[0].plot([], [], "o", color=KINDS[kind], label=kind)[0] for kind in present]

@@ -135,13 +135,19 @@ def demand_after(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     return np.where(panel.closed[origin : origin + horizon], 0.0, actual_demand(panel, origin, horizon))
 
 
+def nearest(levels: np.ndarray, wanted: np.ndarray, n: int) -> np.ndarray:
+    """Which `n` of the levels are nearest in rank to each of those wanted (n_wanted, n)."""
+    order = np.argsort(levels, kind="stable")
+    middle = np.searchsorted(levels[order], wanted)
+    first = np.clip(middle - n // 2, 0, len(order) - n)
+    return order[first[:, None] + np.arange(n)]
+
+
 def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Demand paths (n_series, n_neighbours, horizon): the point forecast plus the past errors nearest in level."""
-    order = np.argsort(past[0], kind="stable")
-    neighbours = min(max(round(LIKE * len(order)), LEAST_PATHS), MOST_PATHS, len(order))
-    middle = np.searchsorted(past[0][order], level)  # (n_series,)
-    first = np.clip(middle - neighbours // 2, 0, len(order) - neighbours)
-    chosen = order[first[:, None] + np.arange(neighbours)]  # (n_series, neighbours)
+    n_past = len(past[0])
+    neighbours = min(max(round(LIKE * n_past), LEAST_PATHS), MOST_PATHS, n_past)
+    chosen = nearest(past[0], level, neighbours)  # (n_series, neighbours)
     return np.maximum(point[:, None] + level[:, None, None] * past[1][chosen], 0)
 
 

@@ -20,6 +20,7 @@ from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import Stock
 from bowerbird.seeds import stream
+from bowerbird.studies.inventory import nearest
 
 HOLDING, SHORTAGE = 0.2, 1.0  # per unit left at the end of a week, per unit lost
 LEAD_TIME = 2  # weeks from order to arrival; also the weeks of stock in transit
@@ -295,11 +296,8 @@ def demand_paths(challenge: Challenge, forecasts: dict[int, np.ndarray], known: 
     came = np.concatenate([challenge.demand[:, week : week + AHEAD] for week in past])
     whole = ~np.isnan(came).any(axis=1)
     expected, came = expected[whole], came[whole]
-    order = np.argsort(expected.mean(axis=1), kind="stable")
-    n_paths = max(int(NEIGHBOUR_SHARE * len(order)), min(50, len(order)))
-    middle = np.searchsorted(expected.mean(axis=1)[order], forecasts[known].mean(axis=1))
-    first = np.clip(middle - n_paths // 2, 0, len(order) - n_paths)
-    chosen = order[first[:, None] + np.arange(n_paths)]  # (n_series, n_paths)
+    n_paths = max(int(NEIGHBOUR_SHARE * len(came)), min(50, len(came)))
+    chosen = nearest(expected.mean(axis=1), forecasts[known].mean(axis=1), n_paths)  # (n_series, n_paths)
     return forecasts[known][:, None] * (came / expected)[chosen]
 
 

@@ -72,15 +72,13 @@ def modes(attributes: pd.DataFrame, labels: np.ndarray, n_clusters: int) -> pd.D
 
     Labels (n_series,) count from 0, the column "cluster" from 1.
     """
-    rows = []
-    for k in range(n_clusters):
-        members = attributes[labels == k]
-        row = {"cluster": k + 1}
-        for column in attributes:
-            shares = members[column].value_counts(normalize=True)
-            row[column] = f"{shares.index[0]} ({100 * shares.iloc[0]:.0f} %)" if len(members) else "–"
-        rows.append(row)
-    return pd.DataFrame(rows)
+
+    def mode(values: pd.Series) -> str:
+        shares = values.value_counts(normalize=True)
+        return f"{shares.index[0]} ({100 * shares.iloc[0]:.0f} %)"
+
+    table = attributes.groupby(labels).agg(mode).reindex(range(n_clusters), fill_value="–")
+    return table.set_axis(range(1, n_clusters + 1)).rename_axis("cluster").reset_index()
 
 
 _TABLE_3_COLUMNS = {  # what we take for each printed column
