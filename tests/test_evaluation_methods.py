@@ -43,6 +43,7 @@ from bowerbird.evaluation.regressions import (
     design_at,
     training_design,
 )
+from bowerbird.forecaster.level import weekday_effects, weekday_factors
 
 NAN = np.nan
 BASELINES = {
@@ -278,28 +279,32 @@ def test_shrinkage_draws_to_the_prior():
 
 
 @pytest.mark.parametrize("sellers", [None, np.arange(30) % 4])
-def test_weekday_factors_are_the_slow_loop(sellers):
+@pytest.mark.parametrize("today", [4, 57, 60])
+def test_weekday_factors_are_the_slow_loop(sellers, today):
     units, n_days = demand(), 61
     units[:, 5::7] = NAN  # a weekday on which the shop is closed
     weekdays = (np.arange(n_days) + 3) % 7
     ratios = [[[] for _ in range(7)] for _ in units]
     for row, series in enumerate(units):
-        for day in range(n_days - 56, n_days):
+        for day in range(max(0, today - 55), today + 1):
             if not np.isnan(series[day]):
-                about = series[max(day - 3, n_days - 56) : day + 4]
-                level = np.median(about[~np.isnan(about)]) + 0.3
+                level = np.nanmedian(series[max(day - 6, 0) : day + 1]) + 0.3
                 ratios[row][weekdays[day]].append(min(series[day], 3 * level) / level)
-    for row, found in enumerate(baselines.weekday_factors(units, weekdays, sellers)):
-        expected = []
-        for weekday in range(7):
-            everyone = [ratio for other in ratios for ratio in other[weekday]]
-            prior = np.mean(everyone) if everyone else 1
-            if sellers is not None:
-                same = [r for k, other in enumerate(ratios) if sellers[k] == sellers[row] for r in other[weekday]]
-                prior = (sum(same) + 5 * prior) / (len(same) + 5)
-            own = ratios[row][weekday]
-            expected.append((sum(own) + 8 * prior) / (len(own) + 8))
-        assert found == pytest.approx(np.array(expected) / np.mean(expected))
+    expected = np.empty((len(units), 7))
+    for row, weekday in np.ndindex(expected.shape):
+        everyone = [ratio for other in ratios for ratio in other[weekday]]
+        prior = np.mean(everyone) if everyone else 1
+        if sellers is not None:
+            same = [r for k, other in enumerate(ratios) if sellers[k] == sellers[row] for r in other[weekday]]
+            prior = (sum(same) + 5 * prior) / (len(same) + 5)
+        own = ratios[row][weekday]
+        expected[row, weekday] = max((sum(own) + 8 * prior) / (len(own) + 8), 0.05)
+    expected /= expected.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(weekday_factors(units, weekdays, sellers)[:, today], expected)
+    now, ahead = weekday_effects(units, weekdays, 9, sellers)
+    np.testing.assert_allclose(np.exp(now[:, today]), expected[:, weekdays[today]])
+    later = [(weekdays[today] + j) % 7 for j in range(1, 10)]
+    np.testing.assert_allclose(np.exp(ahead[:, today]), expected[:, later])
 
 
 def test_a_forecast_that_knows_no_weekdays_gets_them():

@@ -63,8 +63,9 @@ def with_other_future(panel: Panel, origin: int) -> Panel:
 
 def untrained(panel: Panel, settings: Settings) -> Forecaster:
     """A forecaster whose head is still zero: it forecasts the running level times the calendar's effect."""
-    n_inputs, n_calendar = len(gather(panel, 1).names), panel.calendar(0).shape[1]
-    return Forecaster(settings, (Network(settings, n_inputs, n_calendar).eval(),), None, (), torch.device("cpu"))
+    data = gather(panel, settings.horizon)
+    sizes = len(data.names), data.calendar.shape[1], data.ahead.shape[3]
+    return Forecaster(settings, (Network(settings, *sizes).eval(),), None, (), torch.device("cpu"))
 
 
 def arrays(forecast):
@@ -74,6 +75,19 @@ def arrays(forecast):
 def assert_same_bits(one, other):
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def all_weekdays_alike(monkeypatch):
+    """Every weekday has a factor of 1, so that a test sees the rest."""
+
+    def none(demand, weekdays, horizon, sellers):
+        return np.zeros(demand.shape), np.zeros((*demand.shape, horizon))
+
+    monkeypatch.setattr(inputs, "weekday_effects", none)
+    inputs._own_and_context.cache_clear()
+    yield
+    inputs._own_and_context.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -139,27 +153,27 @@ def test_running_level_reads_the_past_alone_and_skips_missing_days():
 # ---- which day is which ---------------------------------------------------------------------------------------------
 
 
-def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel):
+def test_horizon_column_h_of_origin_o_is_day_o_plus_h(panel, all_weekdays_alike):
     forecaster = untrained(panel, replace(SMALL, clusters=0))
     torch.nn.init.zeros_(forecaster.networks[0].calendar.weight)
     with torch.no_grad():  # Mondays sell double
         forecaster.networks[0].calendar.weight[0, DAILY.features.index("weekday_0")] = np.log(2)
     first = 7
-    mean = predict_rolling(forecaster, panel, first).mean
+    point = predict_rolling(forecaster, panel, first).point
     level = running_level(panel.demand)
     for column, origin in enumerate(range(first, panel.n_days + 1)):  # days 0 ... origin - 1 are known
         for h in range(5):
             day = panel.dates[0] + pd.Timedelta(days=origin + h)
             factor = 2 if day.day_name() == "Monday" else 1
-            np.testing.assert_allclose(mean[:, column, h], factor * level[:, origin - 1], rtol=1e-5)
+            np.testing.assert_allclose(point[:, column, h], factor * level[:, origin - 1], rtol=1e-5)
     forecast = predict(forecaster, panel)
     assert list(forecast.dates) == list(pd.date_range("2023-02-19", periods=5))  # 80 days from 2022-12-01
-    np.testing.assert_array_equal(forecast.mean, mean[:, -1])
-    doubled = forecast.mean[0] / level[0, -1] > 1.5
+    np.testing.assert_array_equal(forecast.point, point[:, -1])
+    doubled = forecast.point[0] / level[0, -1] > 1.5
     assert list(forecast.dates[doubled]) == [pd.Timestamp("2023-02-20")]
 
 
-def test_targets_are_the_days_after_the_origin(monkeypatch):
+def test_targets_are_the_days_after_the_origin(monkeypatch, all_weekdays_alike):
     # Demand says which series and day it is: 1000 i + t. What the loss is given must be the days after each origin.
     n_series, n_days = 6, 30
     demand = 1000.0 * np.arange(n_series)[:, None] + np.arange(n_days)
@@ -218,7 +232,7 @@ def test_rolling_forecasts_know_no_later_day(panel, trained, origin):
     assert not np.allclose(before[0][:, origin - 3], after[0][:, origin - 3])  # and do notice what they may know
 
 
-def test_series_touch_each_other_through_their_context_alone(panel):
+def test_series_touch_each_other_through_context_and_weekdays_alone(panel, all_weekdays_alike):
     forecaster = fit(panel.until(ORIGIN), replace(SMALL, context=False))
     together = arrays(predict(forecaster, panel))
     alone = arrays(predict(forecaster, panel.select([5, 17])))
@@ -240,7 +254,7 @@ def test_context_is_the_others_and_not_oneself():
         np.testing.assert_array_equal(array, 0)  # there are none
 
 
-def test_unknown_days_of_all_series_teach_nothing():
+def test_unknown_days_of_all_series_teach_nothing(all_weekdays_alike):
     """Inputs stay as on the last known day, but for the one that says whether the day is known."""
     panel = random_panel(n_days=60, missing=0)
     demand = panel.demand.copy()
@@ -462,7 +476,8 @@ def test_same_seed_same_bits_other_seed_other_network(panel):
     assert torch.rand(1) == following  # torch's own generator is left alone
 
 
-def test_members_are_pooled_to_the_mixtures_mean_and_variance(panel):
+def test_members_are_pooled_to_the_mixtures_mean_and_variance(panel, monkeypatch):
+    monkeypatch.setattr(training, "steadied", lambda forecast, *recent: forecast)
     known = panel.until(ORIGIN)
     pooled = fit(known, replace(SMALL, members=3, learning_rate=0.05), seed=1)
     assert len(pooled.networks) == len(pooled.losses) == 3

@@ -13,7 +13,7 @@ from bowerbird.evaluation.ladder import neural_methods, protocols
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module
 from bowerbird.forecaster.training import check_days
-from bowerbird.forecaster.tuning import SPACE, space_of, stop_early, tune, validation_loss
+from bowerbird.forecaster.tuning import SPACE, space_of, tune, validation_loss
 from bowerbird.sbo import Choice
 
 SMALL = Settings(hidden_size=8, epochs=1, batch_size=16, clusters=2, horizon=4, warm_up=8)
@@ -97,7 +97,7 @@ def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypa
 
     def stand_in(panel, settings, **options):
         tried.append(settings)
-        return (settings.hidden_size - 48) ** 2 / 100 + abs(np.log(settings.learning_rate / 3e-3)) + settings.layers
+        return (settings.hidden_size - 48) ** 2 / 100 + abs(np.log(settings.learning_rate / 3e-3)) + settings.clusters
 
     monkeypatch.setattr(module, "validation_loss", stand_in)
     base = replace(SMALL, members=2)
@@ -110,7 +110,7 @@ def test_search_tries_settings_of_the_space_and_returns_the_best(panel, monkeypa
     assert {k: v for k, v in asdict(best).items() if k not in searched} == {
         k: v for k, v in asdict(base).items() if k not in searched
     }
-    assert (best.layers, {s.clusters for s in tried}) == (1, {0, 8})
+    assert (best.clusters, {s.clusters for s in tried}) == (0, {0, 8})
 
 
 def test_search_trains_repeats_with_the_seed_and_stops_at_the_target(long_panel, fitted):
@@ -140,32 +140,6 @@ def test_a_share_of_the_series_drawn_once(panel, monkeypatch):
     seen.clear()
     tune(panel, SMALL, n_bowers=2, max_evaluations=2, n_series=99)
     assert seen[0].n_series == 12
-
-
-def test_training_stops_where_it_validates_best(long_panel, few_origins, monkeypatch):
-    panel = long_panel.until(60)
-    settings = replace(SMALL, epochs=8, learning_rate=0.05)
-    monkeypatch.setattr(module, "PATIENCE", 8)
-    chosen, validated = stop_early(panel, settings, seed=3)
-    by_epoch = {}
-
-    def watch(epoch, forecaster):
-        origins = range(54, 57)
-        points = np.stack([predict(forecaster, panel.until(o)).point for o in origins], axis=1)
-        actual = np.stack([panel.demand[:, o : o + 4] for o in origins], axis=1)
-        by_epoch[epoch] = np.abs(actual - points).sum() / actual.sum()
-
-    fit(panel.until(54), settings, seed=3, after_epoch=watch)
-    assert chosen == replace(settings, epochs=min(by_epoch, key=by_epoch.get))
-    np.testing.assert_allclose(validated, list(by_epoch.values()))
-    for patience in (1, 2):
-        best, since = 1, 0
-        for epoch in range(2, 9):  # as one would by hand: stop after so many epochs without a better one
-            best, since = (epoch, 0) if by_epoch[epoch] < by_epoch[best] else (best, since + 1)
-            if since == patience:
-                break
-        monkeypatch.setattr(module, "PATIENCE", patience)
-        assert stop_early(panel, settings, seed=3)[0].epochs == best
 
 
 @pytest.mark.drill("The same bits with any number of workers, and after a stop")

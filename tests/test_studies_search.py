@@ -60,13 +60,12 @@ def test_noise_belongs_to_the_candidate_and_has_the_stated_size():
 
 def test_the_real_loss_is_the_tuning_stages_and_known_by_its_data(monkeypatch):
     monkeypatch.setattr(study, "LSTM_SERIES", 10)
-    monkeypatch.setattr(study, "LSTM_EPOCHS", 1)
     rng = np.random.default_rng(0)
     panel = panel_of(rng.poisson(rng.gamma(2, 5, (16, 1)), (16, 70)))
     problem = study.lstm_problem(panel, 3)
     x = decode(problem.space, (sum(limits(problem.space)) / 2)[None])[0]
     rows = np.sort(stream(3, "search/series").choice(16, 10, replace=False))
-    settings = replace(Settings(epochs=1, batch_size=16), **x)
+    settings = replace(Settings(batch_size=16), **x)
     assert problem.observe(x) == validation_loss(panel.select(rows), settings, seed=3)
     demand = panel.demand.copy()
     demand[3, 7] += 1

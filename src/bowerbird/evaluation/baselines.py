@@ -10,7 +10,6 @@ from functools import partial
 
 import bottleneck
 import numpy as np
-import pandas as pd
 
 from bowerbird.checks import finite_or_missing, whole
 from bowerbird.errors import ParameterError
@@ -191,35 +190,6 @@ def least_absolute_weights(forecasts, actual, prior, shrinkage: float) -> np.nda
         # (X'RX + lambda I) w = X'R y + lambda v
         weights = np.linalg.solve(normal + ridge * np.eye(len(prior)), weighted.T @ actual + ridge * prior)
     return weights
-
-
-WEEKDAY_DAYS = 56
-LEAST_FACTOR = 0.05  # of a weekday on which nothing is sold
-OWN_WEIGHT, SELLER_WEIGHT = 8, 5  # days that weigh as much as the seller's factor, and as that of all series
-
-
-def weekday_factors(demand, weekdays, sellers=None) -> np.ndarray:
-    """Each series' demand by weekday over its level, mean 1 (n_series, 7), from the last 56 days.
-
-    `weekdays` (n_days,) counts from Monday, 0. The level of a day is the median of the seven days about it, plus 0.3
-    units; demand beyond three levels counts as three. A series' mean is drawn to that of its seller, and the seller's
-    to that of all series. Without `sellers` (n_series,) it is drawn to that of all series.
-    """
-    demand, weekdays = _table(demand)[:, -WEEKDAY_DAYS:], np.asarray(weekdays)[-WEEKDAY_DAYS:]
-    margin = np.full((len(demand), 3), np.nan)
-    about = np.concatenate([margin, demand, margin], axis=1)
-    level = bottleneck.move_median(about, 7, min_count=1, axis=1)[:, 6:] + 0.3  # (n_series, n_days)
-    ratio = np.minimum(demand / level, 3)
-    of_weekday = weekdays[:, None] == np.arange(7)  # (n_days, 7)
-    total, days = np.nan_to_num(ratio) @ of_weekday, ~np.isnan(ratio) @ of_weekday.astype(float)  # (n_series, 7)
-    common = total.sum(axis=0), days.sum(axis=0)
-    prior = np.divide(*common, out=np.ones(7), where=common[1] > 0)
-    if sellers is not None:
-        sums = (pd.DataFrame(part).groupby(np.asarray(sellers)).transform("sum").to_numpy() for part in (total, days))
-        of_seller, seller_days = sums  # (n_series, 7), those of each series' seller
-        prior = (of_seller + SELLER_WEIGHT * prior) / (seller_days + SELLER_WEIGHT)
-    factors = np.maximum((total + OWN_WEIGHT * prior) / (days + OWN_WEIGHT), LEAST_FACTOR)
-    return factors / factors.mean(axis=1, keepdims=True)
 
 
 def past_stretches(demand: np.ndarray, n: int, least: int, stretch: int):

@@ -25,7 +25,7 @@ from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Linear
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
-from bowerbird.forecaster.level import fill_missing, flags, season_factors
+from bowerbird.forecaster.level import fill_missing, flags, season_factors, weekday_factors
 
 SEEDS = (0, 1, 2, 3, 4)
 FEW = 2  # seeds of rows that no claim rests on: their scores differ by .01 at most, a third of the interval over series
@@ -201,7 +201,7 @@ def denoised(forecast: Callable, panel: Panel, horizon: int, seed: int):
 def by_weekday(forecast: Callable, panel: Panel, horizon: int, seed: int) -> Forecast:
     """A forecast from demand without each series' own weekday factors, which the days ahead then get back."""
     weekdays, sellers = panel.dates.day_of_week, panel.series.get("seller_no")
-    factors = baselines.weekday_factors(panel.demand, weekdays, sellers)  # (n_series, 7)
+    factors = weekday_factors(panel.demand, weekdays, sellers)[:, -1]  # (n_series, 7)
     made = forecast(replace(panel, demand=panel.demand / factors[:, weekdays]), horizon, seed)
     made = made if isinstance(made, Forecast) else Forecast(made)
     ahead = factors[:, panel.dates_ahead(horizon).day_of_week]  # (n_series, horizon)

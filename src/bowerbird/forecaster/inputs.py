@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 
 from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
-from bowerbird.forecaster.level import LEAST, fill_missing, held, learn_effects, moving, running_level, season_effects
+from bowerbird.forecaster.level import (
+    LEAST,
+    fill_missing,
+    held,
+    learn_effects,
+    moving,
+    running_level,
+    season_effects,
+    weekday_effects,
+)
 
 CONTEXT = ("product_no", "seller_no", "category1", "warehouse_no")  # those of them that the data have
 SPANS = {"day": ("last days", "last week", "last month"), "week": ("last weeks", "last month", "last half-year")}
@@ -24,6 +33,7 @@ class Inputs:
     demand: Tensor  # (n_series, n_days) units, NaN = missing
     daily: Tensor  # (n_series, n_days, n_daily): own, context, clusters
     level: Tensor  # (n_series, n_days) running level, units a day
+    recent: Tensor  # (n_series, n_days, 2) mean and standard deviation of the last month, units a day
     calendar: Tensor  # (n_days + horizon, n_features) of the days read and of the days after them
     ahead: Tensor  # (n_series, n_days, horizon, n_ahead) columns known ahead, and as many log effects of them so far
     names: tuple[str, ...]  # the group of each daily input
@@ -88,8 +98,7 @@ def context_inputs(
 
 def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, device="cpu") -> Inputs:
     """The panel's inputs as tensors on the device; all but the clusters' are made once a panel."""
-    reads_ahead = panel.ahead or panel.frequency == WEEKLY
-    level, daily, names, ahead = _own_and_context(_ByContent(panel), horizon if reads_ahead else 0)
+    level, recent, daily, names, ahead = _own_and_context(_ByContent(panel), horizon)
     if not context:
         n_own = sum(not name.startswith("others of") for name in names)
         daily, names = daily[:, :, :n_own], names[:n_own]
@@ -107,7 +116,7 @@ def gather(panel: Panel, horizon: int, mixture=None, context: bool = True, devic
     def single(array) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=device)
 
-    arrays = (single(array) for array in (panel.demand, daily, level, panel.calendar(horizon), ahead))
+    arrays = (single(array) for array in (panel.demand, daily, level, recent, panel.calendar(horizon), ahead))
     return Inputs(*arrays, names)
 
 
@@ -135,11 +144,12 @@ class _ByContent:
 
 
 @lru_cache(maxsize=4)  # the ladder forecasts from four origins
-def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], np.ndarray]:
-    """Running level (n_series, n_days), inputs (n_series, n_days, n_inputs) in single precision, names, and `ahead`.
+def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
+    """Running level, recent mean and spread, inputs (n_series, n_days, n_inputs), names, and `ahead`.
 
-    Where columns are known ahead, level and inputs are those of demand without their effects; of a weekly panel also
-    without the week of the year, which stands among the columns with its own log factor as effect.
+    All are of demand without each series' own weekdays or, of a weekly panel, the week of the year; level and inputs
+    also without the effects of columns known ahead. Weekday or week is the last of the columns, its log factor so far
+    the effect.
     """
     panel, demand, frequency = known.panel, known.panel.demand, known.panel.frequency
     columns, ahead = {}, np.empty((*demand.shape, horizon, 0))
@@ -149,13 +159,25 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, np.nd
         columns["known ahead"] = [*np.moveaxis(effects.today(), 2, 0), *np.moveaxis(effects.effect, 2, 0)]
     if frequency == WEEKLY:
         now, later = season_effects(fill_missing(demand, frequency).sum(axis=0), frequency.season, horizon)
-        demand = demand / np.exp(now)
-        columns["week of the year"] = [np.broadcast_to(now, demand.shape)]
-        season = np.broadcast_to(later[None, :, :, None], (*demand.shape, horizon, 1))
-        values, log_effects = np.split(ahead, 2, axis=3)
-        ahead = np.concatenate([values, season, log_effects, season], axis=3)
+    else:
+        sellers = panel.series.get("seller_no")
+        now, later = weekday_effects(demand, panel.dates.day_of_week, horizon, sellers)
+    recent = recent_moments(panel.demand / np.exp(now), frequency)
+    demand = demand / np.exp(now)
+    columns["week of the year" if frequency == WEEKLY else "weekday"] = [np.broadcast_to(now, demand.shape)]
+    season = np.broadcast_to(later, (*demand.shape, horizon))[..., None]
+    values, log_effects = np.split(ahead, 2, axis=3)
+    ahead = np.concatenate([values, season, log_effects, season], axis=3)
     level = running_level(demand, frequency)
     groups = own_inputs(demand, level, frequency) | columns
     groups |= context_inputs(panel.series, demand, level, frequency)
     daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2, dtype=np.float32)
-    return level, daily, tuple(name for name, arrays in groups.items() for _ in arrays), ahead
+    names = tuple(name for name, arrays in groups.items() for _ in arrays)
+    return level, recent, daily, names, ahead
+
+
+def recent_moments(demand: np.ndarray, frequency: Frequency = DAILY) -> np.ndarray:
+    """Mean and standard deviation of the last month of known days, or half-year of weeks (n_series, n_days, 2)."""
+    month = frequency.windows[-1]
+    parts = moving(bottleneck.move_mean, demand, month), moving(partial(bottleneck.move_std, ddof=1), demand, month)
+    return np.stack([held(np.nan_to_num(part), ~np.isnan(demand)) for part in parts], axis=2)

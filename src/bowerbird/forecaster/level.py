@@ -1,4 +1,4 @@
-"""The running level of demand, and what columns known ahead, such as promotions, do to demand about it.
+"""The running level of demand, and what weekdays, weeks and columns known ahead, such as promotions, do to it.
 
 The effect of a column is learnt day by day, from that day and the days before it. Where a column holds numbers from 0,
 no promotion, to 1, it is the log of demand under the usual promotion over demand without one; otherwise it is the
@@ -17,6 +17,9 @@ LEAST = 0.1  # units a day; no level is lower
 SHRINKAGE = 8.0  # days with a promotion that weigh as much as the effect over all series
 LARGEST_EFFECT = 3.0  # of the log
 LARGEST_INPUT = 4.0  # spreads
+WEEKDAY_DAYS = 56
+OWN_DAYS, SELLER_DAYS = 8, 5  # that weigh as much as the weekday factor of the seller, and as that of all series
+LEAST_FACTOR = 0.05  # of a weekday on which nothing is sold
 
 
 def running_level(demand: np.ndarray, frequency: Frequency = DAILY) -> np.ndarray:
@@ -43,6 +46,39 @@ def moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
 def held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Values as on the last known day: nothing is learnt on a missing one; 0 before the first known day."""
     return np.nan_to_num(bottleneck.push(np.where(known, values, np.nan), axis=1))
+
+
+def weekday_factors(demand: np.ndarray, weekdays, sellers=None) -> np.ndarray:
+    """Each series' demand by weekday over its level, mean 1, as every day knows it (n_series, n_days, 7).
+
+    It rests on the 56 days up to that day; `weekdays` (n_days,) counts from Monday, 0. The level of a day is the median
+    of the seven days up to it, plus 0.3 units; demand beyond three levels counts as three. A series' mean is drawn to
+    that of its seller, and the seller's to that of all series; without `sellers` (n_series,) to that of all series.
+    """
+    ratio = np.minimum(demand / (moving(bottleneck.move_median, demand, 7) + 0.3), 3)
+    days = [np.where(np.asarray(weekdays) == weekday, ratio, np.nan) for weekday in range(7)]
+    total = np.stack([moving(bottleneck.move_sum, np.nan_to_num(day), WEEKDAY_DAYS) for day in days], axis=2)
+    count = np.stack([moving(bottleneck.move_sum, 1.0 * ~np.isnan(day), WEEKDAY_DAYS) for day in days], axis=2)
+    total, count = total.clip(0).round(9), count.round()  # a moving sum leaves traces of what has passed
+    of_all = total.sum(axis=0), count.sum(axis=0)
+    prior = np.divide(*of_all, out=np.ones(total.shape[1:]), where=of_all[1] > 0)  # (n_days, 7)
+    if sellers is not None:
+        of_seller = (
+            pd.DataFrame(part.reshape(len(part), -1)).groupby(np.asarray(sellers)).transform("sum").to_numpy()
+            for part in (total, count)
+        )
+        seller_total, seller_count = (part.reshape(total.shape) for part in of_seller)
+        prior = (seller_total + SELLER_DAYS * prior) / (seller_count + SELLER_DAYS)
+    factors = np.maximum((total + OWN_DAYS * prior) / (count + OWN_DAYS), LEAST_FACTOR)
+    return factors / factors.mean(axis=2, keepdims=True)
+
+
+def weekday_effects(demand: np.ndarray, weekdays, horizon: int, sellers=None) -> tuple[np.ndarray, np.ndarray]:
+    """Log factors as each day knows them: its own (n_series, n_days), the days ahead (n_series, n_days, horizon)."""
+    log_factors, weekdays = np.log(weekday_factors(demand, weekdays, sellers)), np.asarray(weekdays)
+    days = np.arange(len(weekdays))
+    ahead = (weekdays[:, None] + np.arange(1, horizon + 1)) % 7  # (n_days, horizon)
+    return log_factors[:, days, weekdays], log_factors[:, days[:, None], ahead]
 
 
 def season_factors(total: np.ndarray, season: int) -> np.ndarray:

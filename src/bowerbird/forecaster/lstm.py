@@ -134,8 +134,6 @@ class Settings:
         Passes over the series.
     batch_size : int
         Series a training step.
-    point_weight : float
-        Weight of the point forecast's error beside the likelihood.
     point_quantile : float in (0, 1)
         Quantile the point forecast aims at; 0.5, the median, is best in absolute error and too low in sum.
     volume_weight : float in [0, 1]
@@ -159,7 +157,6 @@ class Settings:
     dropout: float = 0.1
     epochs: int = 6
     batch_size: int = 64
-    point_weight: float = 1.0
     point_quantile: float = 0.55
     volume_weight: float = 0.5
     clusters: int = 0
@@ -231,7 +228,7 @@ def distribution(log_point: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Ten
 class Network(nn.Module):
     """A cell over the days, and a head that forecasts `horizon` days from every day."""
 
-    def __init__(self, settings: Settings, n_inputs: int, n_calendar: int, n_ahead: int = 0):
+    def __init__(self, settings: Settings, n_inputs: int, n_calendar: int, n_ahead: int):
         super().__init__()
         self.horizon = settings.horizon
         self.register_buffer("mean", torch.zeros(n_inputs))
@@ -250,11 +247,10 @@ class Network(nn.Module):
         for layer in (self.point, self.distribution, self.calendar):  # the first forecast is the running level
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
-        if n_ahead:  # ... times the past effects of the columns known ahead, the second half of them
-            self.ahead = nn.Linear(n_read, n_ahead)
-            nn.init.zeros_(self.ahead.weight)
-            nn.init.zeros_(self.ahead.bias[: n_ahead // 2])
-            nn.init.ones_(self.ahead.bias[n_ahead // 2 :])
+        self.ahead = nn.Linear(n_read, n_ahead)  # ... times the columns' past effects, the second half of them
+        nn.init.zeros_(self.ahead.weight)
+        nn.init.zeros_(self.ahead.bias[: n_ahead // 2])
+        nn.init.ones_(self.ahead.bias[n_ahead // 2 :])
 
     def forward(self, daily: Tensor, level: Tensor, calendar: Tensor, known: Tensor, origins: slice) -> Ahead:
         """Forecast from the days in `origins`; the arguments are those of `Inputs`, for a batch of series."""
@@ -265,8 +261,7 @@ class Network(nn.Module):
             effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
             ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
             log_point = torch.log(level[:, origins, None]) + ahead + bounded(self.point(read))
-            if known.shape[3]:
-                log_point = log_point + column_effects(self.ahead(read), known[:, origins])
+            log_point = log_point + column_effects(self.ahead(read), known[:, origins])
             # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
             # spikes that an absolute error leaves alone
             mean, dispersion, zero = distribution(log_point.detach(), self.distribution(read.detach()))

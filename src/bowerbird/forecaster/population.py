@@ -1,10 +1,11 @@
 """Many forecasters trained together: a whole generation of candidates in one stack of matrix products.
 
-The candidates may differ in width, depth, rates, what their loss weighs, warm-up, and in whether they read clusters.
-Narrow networks are padded with zeros: a unit without weights gives o tanh(0) = 0 and learns nothing. Shallow ones sit
-out the upper layers, a longer warm-up gives origins a weight of zero. Each has its own initial weights, batch order and
-random numbers, and so becomes what `fit` makes of it alone, but for rounding; on a GPU dropout draws other numbers.
-Candidates that differ in anything else are stacked apart, and cells other than the LSTM are trained one by one.
+The candidates may differ in width, depth, rates, epochs, what their loss weighs, warm-up, and in whether they read
+clusters. Narrow networks are padded with zeros: a unit without weights gives o tanh(0) = 0 and learns nothing. Shallow
+ones sit out the upper layers, those of fewer epochs rest at the end, a longer warm-up gives origins a weight of zero.
+Each has its own initial weights, batch order and random numbers, and so becomes what `fit` makes of it alone, but for
+rounding; on a GPU dropout draws other numbers. Candidates that differ in anything else are stacked apart, and cells
+other than the LSTM are trained one by one.
 
 Shapes: M networks, a batch of B series, O origins, h days ahead, H units.
 """
@@ -22,7 +23,7 @@ from bowerbird.forecaster.lstm import Network, Settings
 from bowerbird.forecaster.training import LIKELIHOOD_EVERY, Forecaster, weighted_mean
 
 STACKED = (
-    "hidden_size", "layers", "learning_rate", "dropout", "point_weight", "volume_weight", "warm_up", "clusters",
+    "hidden_size", "layers", "learning_rate", "epochs", "dropout", "volume_weight", "warm_up", "clusters",
 )  # fmt: skip
 """Settings in which the networks of a stack may differ; of clusters, in whether there are any."""
 
@@ -86,7 +87,10 @@ def _fit_stack(panel: Panel, begun: list[Forecaster], seed: int) -> list[Forecas
     losses = _train(members, data, [training.origin_weights(panel, m.settings) for m in members])
     done = list(begun)
     for n, member, own in zip([n for n, _ in places], members, losses.T.tolist(), strict=True):
-        networks, past = (*done[n].networks, member.network.eval()), (*done[n].losses, tuple(own))
+        networks, past = (
+            (*done[n].networks, member.network.eval()),
+            (*done[n].losses, tuple(own[: member.settings.epochs])),
+        )
         done[n] = replace(done[n], networks=networks, losses=past)
     return done
 
@@ -163,18 +167,14 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
     ahead = effect[:, 1:].unfold(1, task.targets.shape[2], 1)[:, origins]  # (M, O, h)
     point = _linear(members, data, read, [network.point for network in networks])  # (M, B, O, h)
     log_point = torch.log(level[..., None]) + ahead[:, None] + lstm.bounded(point)
-    if data.ahead.shape[3]:
-        columns = _linear(members, data, read, [network.ahead for network in networks])  # (M, B, O, n_ahead)
-        log_point = log_point + lstm.column_effects(columns, data.ahead[rows][:, :, origins])
+    columns = _linear(members, data, read, [network.ahead for network in networks])  # (M, B, O, n_ahead)
+    log_point = log_point + lstm.column_effects(columns, data.ahead[rows][:, :, origins])
 
     actual = task.targets[rows]  # (M, B, O, h)
     known = ~actual.isnan()
     actual = actual.nan_to_num()
     weight = known * task.by_origin[:, None, :, None]
-    power, point_weight = (
-        torch.tensor([getattr(m.settings, name) for m in members], device=level.device)
-        for name in ("volume_weight", "point_weight")
-    )
+    power = torch.tensor([m.settings.volume_weight for m in members], device=level.device)
     relative = (level / data.level.mean()) ** power[:, None, None] / level
     quantile = members[0].settings.point_quantile
     error = weighted_mean(lstm.pinball_loss(actual, torch.exp(log_point), quantile) * relative[..., None], weight)
@@ -189,7 +189,7 @@ def stacked_loss(members: Sequence[Member], data: Inputs, task: Task, rows: Tens
     )
     outputs = _linear(members, data, read, [network.distribution for network in networks])
     likelihood = lstm.zero_inflated_loss(actual, *lstm.distribution(log_point, outputs))
-    return weighted_mean(likelihood, weight * counted[:, None, :, None]) + point_weight * error
+    return weighted_mean(likelihood, weight * counted[:, None, :, None]) + error
 
 
 def _read(members: Sequence[Member], data: Inputs, origins: slice, rows: Tensor) -> Tensor:

@@ -49,7 +49,6 @@ def fit(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    after_epoch: Callable[[int, Forecaster], bool] | None = None,
 ) -> Forecaster:
     """Train the forecaster on a panel; every day of the panel is training data.
 
@@ -61,8 +60,6 @@ def fit(
     seed : int
         Seeds initial weights, dropout, batch order and the mixture.
     device : torch.device or str
-    after_epoch : callable, optional
-        Called as after_epoch(epoch, forecaster of this network) after every epoch; True stops its training.
 
     Returns
     -------
@@ -98,7 +95,7 @@ def fit(
     forecaster = begin(settings, clusters_of(panel, settings, seed), device)
     data = forecaster.gather(panel)
     begun = (initial_network(forecaster, data, seed, member) for member in range(settings.members))
-    return _train_each(forecaster, begun, data, origin_weights(panel, settings), after_epoch)
+    return _train_each(forecaster, begun, data, origin_weights(panel, settings))
 
 
 def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int = 0) -> Forecaster:
@@ -174,17 +171,15 @@ def own_randomness(device: torch.device):
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _train_each(
-    forecaster: Forecaster, networks: Iterable[Network], data: Inputs, weights: np.ndarray, after_epoch=None
-) -> Forecaster:
+def _train_each(forecaster: Forecaster, networks: Iterable[Network], data: Inputs, weights: np.ndarray) -> Forecaster:
     """Train each network as it comes: torch's random numbers go on from its beginning through its training."""
     with own_randomness(forecaster.device):
-        trained = [(network, _train(forecaster, network, data, weights, after_epoch)) for network in networks]
+        trained = [(network, _train(forecaster, network, data, weights)) for network in networks]
     networks, losses = zip(*trained, strict=True)
     return replace(forecaster, networks=networks, losses=losses)
 
 
-def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.ndarray, after_epoch=None):
+def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.ndarray) -> tuple[float, ...]:
     """Train one network of the forecaster; the mean loss of each epoch, as a tuple."""
     settings, (n_series, n_days) = forecaster.settings, data.demand.shape
     origins = slice(settings.warm_up, n_days - settings.horizon)
@@ -210,11 +205,6 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
                 f"give a smaller learning_rate than {settings.learning_rate:g}"
             )
         losses.append(mean.item())
-        if after_epoch is not None:
-            network.eval()
-            if after_epoch(epoch, replace(forecaster, networks=(network,))):
-                break
-            network.train()
     network.eval()
     return tuple(losses)
 
@@ -222,25 +212,29 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
 def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inputs, draw: Callable, loss_of: Callable):
     """Train M networks side by side; after every epoch yield their mean losses (M,), and all steps (n_steps, 2, M).
 
-    A step is the loss and the gradient's norm. `draw()` gives each network's order of the series (M, n_series), and
-    `loss_of(rows)` the losses (M,) of a batch of them, rows (M, batch).
+    A step is the loss and the gradient's norm. A network rests after its own number of epochs. `draw()` gives each
+    network's order of the series (M, n_series), and `loss_of(rows)` the losses (M,) of a batch, rows (M, batch).
     """
-    n_series, batch_size, epochs = len(data.demand), settings[0].batch_size, settings[0].epochs
-    rates = [own.learning_rate for own in settings]
-    groups = [{"params": network.parameters(), "lr": rate} for network, rate in zip(networks, rates, strict=True)]
-    optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    total_steps = max(epochs * -(-n_series // batch_size), 2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=total_steps)
-    for _ in range(epochs):
+    n_series, batch_size = len(data.demand), settings[0].batch_size
+    steps_an_epoch = -(-n_series // batch_size)
+    optimizers, schedules = [], []
+    for network, own in zip(networks, settings, strict=True):
+        optimizers.append(torch.optim.AdamW(network.parameters(), lr=own.learning_rate, weight_decay=WEIGHT_DECAY))
+        total_steps = max(own.epochs * steps_an_epoch, 2)
+        schedules.append(torch.optim.lr_scheduler.OneCycleLR(optimizers[-1], own.learning_rate, total_steps))
+    for epoch in range(max(own.epochs for own in settings)):
+        going = [m for m, own in enumerate(settings) if epoch < own.epochs]
         steps, sizes = [], []  # read once an epoch, so that a GPU need not wait for every step
         for rows in draw().to(data.demand.device).split(batch_size, dim=1):
             loss = loss_of(rows)
-            optimizer.zero_grad()
+            for m in going:
+                optimizers[m].zero_grad()
             with torch.autocast(rows.device.type, enabled=False):  # every gradient in the precision of its forward pass
-                loss.sum().backward()
+                loss[going].sum().backward()
             norms = [nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT) for network in networks]
-            optimizer.step()
-            schedule.step()
+            for m in going:
+                optimizers[m].step()
+                schedules[m].step()
             steps.append(torch.stack([loss.detach(), torch.stack(norms)]))
             sizes.append(rows.shape[1])
         steps = torch.stack(steps).double().cpu()
@@ -255,7 +249,7 @@ def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, s
     # The likelihood costs a third of a step, and its few linear maps learn as much from one origin in LIKELIHOOD_EVERY
     some = slice(int(torch.randint(LIKELIHOOD_EVERY, ())), None, LIKELIHOOD_EVERY)
     counts = (part[:, some] for part in (actual, outputs.mean, outputs.dispersion, outputs.zero))
-    return weighted_mean(zero_inflated_loss(*counts), weight[:, some]) + settings.point_weight * error
+    return weighted_mean(zero_inflated_loss(*counts), weight[:, some]) + error
 
 
 def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
@@ -323,7 +317,28 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
     second_moment = (mean + (1 + dispersion) * mean**2 / selling).mean(axis=0)
     share = selling.mean(axis=0)
     excess = np.maximum((second_moment - average) * share / average**2 - 1, 1e-3)
-    return Forecast(point.mean(axis=0), average, excess, 1 - share)
+    made = Forecast(point.mean(axis=0), average, excess, 1 - share)
+    factor = data.ahead[:, origins, :, -1].exp()  # of weekday or week, as known at the origin
+    recent = data.recent[:, origins, None] * factor[..., None]  # (n_series, n_origins, horizon, 2)
+    return steadied(made, *np.moveaxis(recent.double().cpu().numpy(), 3, 0))
+
+
+def steadied(forecast: Forecast, mean: np.ndarray, sd: np.ndarray) -> Forecast:
+    """The forecast with its mean and standard deviation half way to others, such as those of the last month.
+
+    The average of the quantiles of two distributions of like shape has the average of their means and of their standard
+    deviations (Vincentization; Ratcliff, Psychological Bulletin 86, 1979).
+
+    >>> spread = Forecast(np.full((1, 1), 4.0), mean=np.full((1, 1), 4.0), dispersion=np.full((1, 1), 2.0))
+    >>> between = steadied(spread, mean=np.full((1, 1), 2.0), sd=np.full((1, 1), 2.0))  # of 4, 6 and of 2, 2
+    >>> between.mean, between.variance
+    (array([[3.]]), array([[16.]]))
+    """
+    average = (forecast.mean + mean) / 2
+    variance = (np.sqrt(forecast.variance) + sd) ** 2 / 4
+    # (1 - z) (m + (1 + d) m^2) - average^2 = variance, m = average / (1 - z), for d
+    excess = (variance + average**2 - average) * (1 - forecast.zero) / average**2 - 1
+    return replace(forecast, mean=average, dispersion=np.maximum(excess, 1e-3))
 
 
 # ---- keeping --------------------------------------------------------------------------------------------------------
@@ -338,7 +353,7 @@ def save(forecaster: Forecaster, path: Path | str) -> Path:
 
     >>> import tempfile
     >>> settings = Settings(horizon=2)
-    >>> untrained = Forecaster(settings, (Network(settings, 22, 12),), None, (), torch.device("cpu"))
+    >>> untrained = Forecaster(settings, (Network(settings, 22, 12, 2),), None, (), torch.device("cpu"))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     again = load(save(untrained, Path(folder) / "forecaster.zip"))
     >>> again.settings == settings
@@ -364,7 +379,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         settings = Settings(**kept["settings"])
         networks = []
         for state in kept["networks"]:
-            sizes = len(state["mean"]), state["calendar.weight"].shape[1], len(state.get("ahead.bias", ()))
+            sizes = len(state["mean"]), state["calendar.weight"].shape[1], len(state["ahead.bias"])
             network = Network(settings, *sizes).to(device).eval()
             network.load_state_dict(state)
             networks.append(network)

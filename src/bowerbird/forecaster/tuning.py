@@ -20,11 +20,10 @@ from bowerbird.seeds import stream
 WARM_UP = {"day": (14, 35), "week": (4, 20)}
 SPACE = {
     "hidden_size": Integer(12, 48),
-    "layers": Integer(1, 2),
     "learning_rate": Float(2e-3, 1e-2, log=True),
+    "epochs": Integer(2, 12),
     "dropout": Float(0.0, 0.4),
-    "point_weight": Float(0.3, 3.0, log=True),
-    "volume_weight": Float(0.25, 1.0),
+    "volume_weight": Float(0.0, 1.0),
     "warm_up": Integer(*WARM_UP["day"]),
     "clusters": Choice((0, 8)),
 }
@@ -32,28 +31,12 @@ SPACE = {
 
 
 N_ORIGINS = 8  # validation origins, the last of the training days
-PATIENCE = 2  # epochs without a better validation after which training stops
 
 
 def validation_loss(panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu") -> float:
     """WMAPE of a forecaster on the validation origins, which it was not trained on."""
     first = _first_origin(panel, settings)
     return _rolling_wmape(fit(panel.until(first), settings, seed=seed, device=device), panel, first)
-
-
-def stop_early(
-    panel: Panel, settings: Settings, *, seed: int = 0, device: torch.device | str = "cpu"
-) -> tuple[Settings, list[float]]:
-    """The settings with the number of epochs, at most theirs, that validates best; and the validation of each epoch."""
-    first = _first_origin(panel, settings)
-    losses: list[float] = []
-
-    def watch(epoch: int, forecaster: Forecaster) -> bool:
-        losses.append(_rolling_wmape(forecaster, panel, first))
-        return epoch - int(np.argmin(losses)) > PATIENCE
-
-    fit(panel.until(first), replace(settings, members=1), seed=seed, device=device, after_epoch=watch)
-    return replace(settings, epochs=int(np.argmin(losses)) + 1), losses
 
 
 def space_of(panel: Panel, settings: Settings) -> dict:

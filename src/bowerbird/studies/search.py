@@ -342,11 +342,11 @@ BAND = {
 
 WIDE_LSTM: Space = {
     "hidden_size": Integer(8, 64),
-    "layers": Integer(1, 2),
     "learning_rate": Float(1e-4, 1e-1, log=True),
+    "epochs": Integer(1, 12),
     "dropout": Float(0.0, 0.6),
-    "point_weight": Float(0.1, 10.0, log=True),
-    "clusters": Choice((0, 4, 8)),
+    "volume_weight": Float(0.0, 1.0),
+    "clusters": Choice((0, 8)),
 }
 """The forecaster's settings, in ranges one might give them who has not trained it before."""
 
@@ -469,7 +469,7 @@ def at_length(n_seeds: int, max_evaluations: int, seed: int = 0) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-LSTM_SERIES, LSTM_EPOCHS = 200, 4
+LSTM_SERIES = 100
 
 
 def lstm_problem(panel: Panel, seed: int) -> Problem:
@@ -478,8 +478,8 @@ def lstm_problem(panel: Panel, seed: int) -> Problem:
     from bowerbird.forecaster.tuning import validation_loss
 
     rows = stream(seed, "search/series").choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)
-    few, fixed = panel.select(np.sort(rows)), Settings(epochs=LSTM_EPOCHS, batch_size=16)
-    data = digest([few.series.to_csv(), few.demand.tolist(), seed, LSTM_EPOCHS])
+    few, fixed = panel.select(np.sort(rows)), Settings(batch_size=16, horizon=panel.frequency.horizon)
+    data = digest([few.series.to_csv(), few.demand.tolist(), seed])
     return Problem("LSTM", WIDE_LSTM, lambda x: validation_loss(few, replace(fixed, **x), seed=seed), data=data)
 
 
