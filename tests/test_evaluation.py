@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import panel_of
+from scipy.stats import nbinom
 
 from bowerbird import metrics
 from bowerbird.data.panel import WEEKLY, Panel, build_panel
@@ -297,7 +298,7 @@ def test_coverage_of_classes_of_sellers_by_hand():
     }
     made = make_forecasts(data, [Method(name, row, seeds=(0, 1)) for name, row in rows.items()], SHORT[1:])
     table = coverage_table(data, made, SHORT[1:]).set_index(["method", "sellers"])
-    assert set(table.index.get_level_values("method")) == {"counts", "median 21"} and len(table) == 6
+    assert set(table.index.get_level_values("method")) == {"counts", "median 21"} and len(table) == 8
     assert table.loc["median 21", "95 %"].isna().all() and not table.loc["counts"].isna().any(axis=None)
     shares = []
     for origin in (60, 70):
@@ -309,6 +310,11 @@ def test_coverage_of_classes_of_sellers_by_hand():
                 days += 1
         shares.append(inside / days)
     assert table.loc[("median 21", "fast sellers"), "80 %"] == pytest.approx(np.mean(shares))
+    assert table.loc[("median 21", "all"), "80 % stated"] == pytest.approx(0.8)
+    units = np.arange(400)[:, None, None]
+    chances = nbinom.pmf(units, 2, 2 / (2 + mean))  # dispersion 0.5; (n_units, n_series, horizon)
+    held = (units >= counts.quantile(0.1)) & (units <= counts.quantile(0.9))
+    assert table.loc[("counts", "all"), "80 % stated"] == pytest.approx((chances * held).sum(axis=0).mean())
 
 
 def test_no_weights_beat_those_fitted_in_hindsight():

@@ -285,7 +285,21 @@ def test_inputs_of_the_first_days_are_a_slice_of_those_of_all_days(panel, contex
     whole = gather(panel, 5, context=context)
     for day in (7, 30, 79):
         first = gather(panel.until(day), 5, context=context)
-        assert_same_bits((first.daily, first.level), (whole.daily[:, :day], whole.level[:, :day]))
+        parts = [
+            (getattr(data, name)[:, :day] for name in ("daily", "level", "recent", "ahead")) for data in (first, whole)
+        ]
+        assert_same_bits(*parts)
+
+
+def test_recent_moments_are_those_of_the_last_known_days():
+    demand = np.random.default_rng(5).poisson(4, (3, 40)).astype(float)
+    demand[0, 9:12], demand[1, 5:] = np.nan, np.nan
+    found = inputs.recent_moments(demand)
+    for row, day in np.ndindex(demand.shape):
+        last = np.flatnonzero(~np.isnan(demand[row, : day + 1]))[-1]  # a missing day leaves them as they were
+        seen = demand[row, max(0, last - 27) : last + 1]
+        spread = np.nanstd(seen, ddof=1) if np.count_nonzero(~np.isnan(seen)) > 1 else 0
+        np.testing.assert_allclose(found[row, day], [np.nanmean(seen), spread], atol=1e-9)
 
 
 def test_inputs_are_made_once_a_panel_and_anew_for_another(panel, monkeypatch):

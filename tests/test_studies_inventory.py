@@ -182,10 +182,12 @@ def test_the_errors_are_those_of_a_tenth_of_the_paths_and_of_thirty_to_two_hundr
     assert abs(np.median(borrowed) - 2.5 * n_series) <= 1
 
 
-def test_six_origins_up_to_the_last_and_those_alone_that_know_enough():
-    assert study.origins_of(166, 15) == (76, 91, 106, 121, 136, 151)
-    assert study.origins_of(80, 15) == (35, 50, 65)
-    assert study.origins_of(130, 15) == (55, 70, 85, 100, 115)  # at 40 a network with a warm-up of 28 days cannot train
+def test_ten_origins_up_to_the_last_and_those_alone_that_know_enough():
+    assert study.origins_of(166, 15) == (79, 87, 95, 103, 111, 119, 127, 135, 143, 151)
+    assert study.judged_of(study.origins_of(166, 15), 15) == [111, 119, 127, 135, 143, 151]
+    assert study.origins_of(80, 15) == (41, 49, 57, 65)
+    assert study.judged_of((41, 49, 57, 65), 15) == [57, 65]  # the days after 41 are known at 56
+    assert study.origins_of(130, 15)[0] == 51  # at 43 a network with a warm-up of 28 days cannot train
 
 
 def test_stock_between_two_ratios_by_hand():

@@ -17,7 +17,9 @@ from bowerbird.seeds import stream
 TOP_SHARE = 0.01
 N_DRAWS = 1000
 CENTRAL = {"50 %": (0.25, 0.75), "80 %": (0.1, 0.9), "95 %": (0.025, 0.975)}  # intervals whose coverage is measured
+ALL = "all"
 SELLERS = ("slow sellers", "middle", "fast sellers")
+LARGEST_BIAS = 0.05  # share of demand; a lower sum is rewarded by WMAPE and costs sales
 
 
 def ladder_table(
@@ -100,10 +102,11 @@ def differences_to(
 
 
 def coverage_table(panel: Panel, forecasts: Forecasts, protocols: Iterable[Protocol]) -> pd.DataFrame:
-    """Share of days within central intervals, a row a method with a distribution and class of sellers.
+    """Share of days within central intervals, a row a method with a distribution and class of sellers, and all.
 
     The classes are thirds of the series by demand before the origin. Shares are means over origins, for each method's
-    first seed; NaN where a method does not know the quantiles.
+    first seed; NaN where a method does not know the quantiles. "stated" is the chance that the forecast itself gives to
+    its interval: more than nominal, as an interval of counts holds its ends.
     """
     first = {}  # (method, origin, horizon) -> first seed
     for key, forecast in forecasts.items():
@@ -115,21 +118,25 @@ def coverage_table(panel: Panel, forecasts: Forecasts, protocols: Iterable[Proto
             if _is_of(key, key.method, protocol):
                 rows += [{"protocol": protocol.name} | row for row in _covered(panel, key, forecasts[key])]
     columns = ["protocol", "method", "sellers"]
-    return pd.DataFrame(rows, columns=[*columns, *CENTRAL]).groupby(columns, sort=False).mean().reset_index()
+    shares = [name for central in CENTRAL for name in (central, f"{central} stated")]
+    return pd.DataFrame(rows, columns=[*columns, *shares]).groupby(columns, sort=False).mean().reset_index()
 
 
 def _covered(panel: Panel, key: Key, forecast: Forecast) -> list[dict]:
     """Coverage of the central intervals from one origin, a row a class of sellers."""
     actual = actual_demand(panel, key.origin, key.horizon)
-    by_volume = np.argsort(np.nansum(panel.demand[:, : key.origin], axis=1), kind="stable")
-    thirds = np.array_split(by_volume, len(SELLERS))
-    rows = [{"method": key.method, "sellers": sellers} for sellers in SELLERS]
+    by_volume, known = np.argsort(np.nansum(panel.demand[:, : key.origin], axis=1), kind="stable"), ~np.isnan(actual)
+    parts = dict(zip(SELLERS, np.array_split(by_volume, len(SELLERS)), strict=True)) | {ALL: by_volume}
+    rows = [{"method": key.method, "sellers": sellers} for sellers in parts]
     for name, (lower, upper) in CENTRAL.items():
         if forecast.mean is None and not forecast.levels[0] <= lower < upper <= forecast.levels[-1]:
             continue
         low, high = forecast.quantile(lower), forecast.quantile(upper)
-        for row, third in zip(rows, thirds, strict=True):
-            row[name] = metrics.coverage(actual[third], low[third], high[third])
+        stated = forecast.chance(low, high) if forecast.mean is not None else np.full(actual.shape, upper - lower)
+        stated = np.where(np.isnan(actual), np.nan, stated)
+        for row, part in zip(rows, parts.values(), strict=True):
+            row[name] = metrics.coverage(actual[part], low[part], high[part])
+            row[f"{name} stated"] = np.nanmean(stated[part]) if known[part].any() else np.nan
     return rows
 
 
@@ -220,6 +227,19 @@ def _errors_and_volumes(panel: Panel, forecasts: Forecasts, method: str, protoco
         yield errors, np.nansum(np.abs(actual), axis=1)
 
 
+def at_small_bias(actual: np.ndarray, point: np.ndarray) -> float:
+    """1 - WMAPE of a forecast times the factor, known in hindsight, that brings its bias within LARGEST_BIAS.
+
+    >>> actual = np.array([[4.0, 0.0, 16.0]])
+    >>> at_small_bias(actual, np.array([[3.0, 3.0, 4.0]]))  # sums to 10 of 20; times 1.9: 5.7, 5.7, 7.6
+    0.21
+    """
+    bias = metrics.bias(actual, point)
+    if not abs(bias) > LARGEST_BIAS or bias == -1:  # NaN, or nothing to scale
+        return metrics.one_minus_wmape(actual, point)
+    return round(metrics.one_minus_wmape(actual, point * (1 + np.copysign(LARGEST_BIAS, bias)) / (1 + bias)), 12)
+
+
 def _scores(panel: Panel, key: Key, forecast: Forecast) -> dict[str, float]:
     actual, train = actual_demand(panel, key.origin, key.horizon), panel.demand[:, : key.origin]
     known = np.where(np.isnan(actual), 0, actual), np.where(np.isnan(actual), 0, forecast.point)
@@ -228,6 +248,7 @@ def _scores(panel: Panel, key: Key, forecast: Forecast) -> dict[str, float]:
     row = {
         "1-WMAPE": metrics.one_minus_wmape(actual, forecast.point),
         "bias": metrics.bias(actual, forecast.point),
+        "1-WMAPE at small bias": at_small_bias(actual, forecast.point),
         "RMSE": metrics.rmse(actual, forecast.point),
         "RMSSE": metrics.rmsse(actual, forecast.point, train),
         "quantile loss": np.nan,

@@ -46,8 +46,8 @@ class Forecast:
 
     >>> two = np.full((1, 1), 2.0)
     >>> forecast = Forecast(two, mean=two, dispersion=0 * two)
-    >>> forecast.quantile(0.9)
-    array([[4.]])
+    >>> forecast.quantile(0.9), forecast.chance(low=np.zeros((1, 1)), high=np.full((1, 1), 3)).round(3)
+    (array([[4.]]), array([[0.857]]))
     >>> Forecast(two, levels=(0.5, 0.9), values=np.array([[[2.0]], [[4.0]]])).quantile(0.7)
     array([[3.]])
     """
@@ -85,6 +85,12 @@ class Forecast:
         low, high = self.levels[upper - 1], self.levels[upper]
         share = (probability - low) / (high - low)
         return (1 - share) * self.values[upper - 1] + share * self.values[upper]
+
+    def chance(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Probability that a negative binomial forecast gives to low ... high, whole units, ends included."""
+        below, up_to = (nbinom(*self._size_and_chance()).cdf(units) for units in (low - 1, high))
+        # F(y) = pi + (1 - pi) F_nb(y) from y = 0 on
+        return (1 - self.zero) * (up_to - below) + np.where(low <= 0, self.zero, 0)
 
     def sample(self, n_samples: int, rng: np.random.Generator, correlation: float = 0.0) -> np.ndarray:
         """Draw demand paths of a negative binomial forecast (n_series, n_samples, horizon), in whole units.

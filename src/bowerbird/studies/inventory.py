@@ -29,8 +29,8 @@ LEAST_PATHS, MOST_PATHS = 30, 200
 LEAST_ERRORS = 3 * LEAST_PATHS
 """Past error paths below which forecasters are not compared: their distributions would hold series of any level."""
 
-JUDGED = 2
-"""Origins, the last ones, whose days are simulated; those before give errors alone."""
+JUDGED = 6
+"""Origins, the last ones, whose days are simulated; the errors of earlier ones make the distributions."""
 
 DRAWS = 1000
 """Resamples of the series for the interval of a saving."""
@@ -104,10 +104,15 @@ def cost_of_service(table: pd.DataFrame, fill_rate: float, naive: str):
 
 
 def origins_of(n_days: int, horizon: int) -> tuple[int, ...]:
-    """Six origins a horizon apart, up to the last one possible; of short panels those that a network can train on."""
-    last = n_days - horizon
-    first = min(LEAST_KNOWN + horizon + 1, last - 2 * horizon)  # the last three are judged in any case
-    return tuple(origin for origin in range(last - 5 * horizon, last + 1, horizon) if origin >= first)
+    """Ten origins half a horizon apart, up to the last one possible; of short panels those a network can train on."""
+    last, step = n_days - horizon, -(-horizon // 2)
+    first = min(LEAST_KNOWN + horizon + 1, last - 2 * horizon)  # the first is there for its errors alone
+    return tuple(origin for origin in range(last - 9 * step, last + 1, step) if origin >= first)
+
+
+def judged_of(origins: Sequence[int], horizon: int) -> list[int]:
+    """The last JUDGED origins, of those before which the errors of another one were known."""
+    return [origin for origin in sorted(origins)[-JUDGED:] if min(origins) + horizon <= origin]
 
 
 def past_errors(
@@ -179,7 +184,9 @@ def savings(
             for plans in by_origin.values()
         ]
         needed[name] = np.mean(costs_at, axis=0)  # (1 + DRAWS,)
-    few = sum(_known_after(panel, origin, options["horizon"]).sum() for origin in sorted(origins)[:-JUDGED])
+    horizon = options["horizon"]
+    first = judged_of(origins, horizon)[0]
+    few = sum(_known_after(panel, origin, horizon).sum() for origin in origins if origin + horizon <= first)
     found = []
     for name in needed:
         share, saved, low, high = 1 - needed[name] / needed[reference], np.nan, np.nan, np.nan
@@ -222,8 +229,8 @@ def _simulations(
     unknown day after an origin is left out there.
     """
     origins, timing = sorted(origins), {"lead_time": lead_time, "review": review}
-    for position, origin in list(enumerate(origins))[max(len(origins) - JUDGED, 1) :]:
-        before = [earlier for earlier in origins[:position] if earlier + horizon <= origin]
+    for origin in judged_of(origins, horizon):
+        before = [earlier for earlier in origins if earlier + horizon <= origin]
         actual = demand_after(panel, origin, horizon)
         whole = _known_after(panel, origin, horizon)
         if not whole.any():

@@ -48,17 +48,16 @@ def cell_diagram():
     return figure
 
 
-def training_curve(training: list[tuple[float, ...]], validation: list[float]):
-    """Training loss of every network's epochs, and the validation error by which the number of epochs was chosen."""
+def training_curve(training: list[tuple[float, ...]], history: pd.DataFrame):
+    """Training loss of every network's epochs, and the validation error of every network that the search trained."""
     figure, (left, right) = new_figure(1, 2, width=8.5, height=3)
     for losses in training:
         left.plot(range(1, len(losses) + 1), losses, "o-", ms=3, color=BLUE, alpha=0.6)
-    epochs, chosen = range(1, len(validation) + 1), int(np.argmin(validation))
-    right.plot(epochs, validation, "o-", ms=3, color=ORANGE)
-    right.plot(chosen + 1, validation[chosen], "o", ms=9, mfc="none", color=RED)
-    longest = max(len(losses) for losses in training)
-    left.set(title="training loss of the final networks", xlabel="epoch", ylabel="loss", xticks=range(1, longest + 1))
-    right.set(title="validation on days before any score", xlabel="epoch", ylabel="WMAPE", xticks=epochs)
+    best = history.loc[history["value"].idxmin()]
+    right.plot(history["epochs"], history["value"], "o", ms=3, color=ORANGE)
+    right.plot(best["epochs"], best["value"], "o", ms=9, mfc="none", color=RED)
+    left.set(title="training loss of the final networks", xlabel="epoch", ylabel="loss")
+    right.set(title="validation on days before any score", xlabel="epochs", ylabel="WMAPE")
     return figure
 
 
