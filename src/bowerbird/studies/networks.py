@@ -32,15 +32,14 @@ def network_costs(plan: NetworkPlan, costs: pd.DataFrame):
     left.set(title="Where the units go in the one plan", xlim=(-0.3, 2.3), ylim=(-1.02, 0.02), yticks=[])
     left.set_xticks(range(3), ["suppliers", "warehouses", "merchants"])
     left.grid(False)
-    start = np.zeros(len(costs))
-    for kind, values in costs.items():
-        right.barh(costs.index, values / 1000, left=start, color=KINDS[kind], label=kind.replace("_", " "))
-        start = start + values.to_numpy() / 1000
-    for row, total in enumerate(start):
-        right.text(total, row, f"  {total:,.1f}  ({total / start[0] - 1:+.0%})", va="center", fontsize=9)
+    thousands = costs.rename(columns=lambda kind: kind.replace("_", " ")) / 1000
+    thousands.plot.barh(ax=right, stacked=True, width=0.8, color=[KINDS[kind] for kind in costs], legend=False)
+    totals = thousands.sum(axis=1)
+    labels = [f"  {total:,.1f}  ({total / totals.iloc[0] - 1:+.0%})" for total in totals]
+    right.bar_label(right.containers[-1], labels, fontsize=9)
     right.invert_yaxis()
     right.grid(axis="y", visible=False)
-    right.set(title="Cost of the network", xlabel="thousand money units", xlim=(0, 1.35 * start.max()))
+    right.set(title="Cost of the network", xlabel="thousand money units", xlim=(0, 1.35 * totals.max()))
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=len(KINDS), frameon=False,
                   fontsize=8)  # fmt: skip
     return figure

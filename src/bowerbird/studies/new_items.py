@@ -16,17 +16,15 @@ def hold_out(table: pd.DataFrame):
     wide = table.pivot(index="method", columns="population", values=["1-WMAPE", "bias"])
     populations = list(table["population"].unique())
     wide = wide.loc[wide["1-WMAPE"].mean(axis=1).sort_values().index]
-    position = np.arange(len(wide))
     figure, axes = new_figure(1, 2, width=9.5, height=0.42 * len(wide) + 1.5, sharey=True, width_ratios=[3, 2])
     for k, (population, colour) in enumerate(zip(populations, (BLUE, ORANGE), strict=False)):
-        up = position + (0.5 - k) * 0.36
+        up = np.arange(len(wide)) + (0.5 - k) * 0.36
         values = wide["1-WMAPE", population]
-        axes[0].barh(up, values.clip(lower=0), 0.34, color=colour, label=population)
-        for y, value in zip(up, values, strict=True):
-            axes[0].text(max(value, 0) + 0.006, y, f"{value:.3f}", va="center", fontsize=7)
+        bars = axes[0].barh(up, values.clip(lower=0), 0.34, color=colour, label=population)
+        axes[0].bar_label(bars, values.map("{:.3f}".format), padding=2, fontsize=7)
         axes[1].plot(wide["bias", population], up, "o", ms=5, color=colour)
         axes[1].hlines(up, 0, wide["bias", population], color=colour, lw=1)
-    axes[0].set_yticks(position, wide.index, fontsize=8)
+    axes[0].set_yticks(np.arange(len(wide)), wide.index, fontsize=8)
     axes[0].set(title="Held-out days, at most 30 days known before", xlabel="1 − WMAPE (below zero: no bar)")
     axes[0].set_xlim(0, 1.15 * max(0.1, wide["1-WMAPE"].max().max()))
     axes[1].axvline(0, color="black", lw=0.8)

@@ -47,18 +47,12 @@ def markdown_map(plan: Markdown, prices, decision: EndOfLife, names: list[str]):
     bar = figure.colorbar(shades, ax=left, ticks=np.arange(len(prices)), label="best price now, from the highest")
     bar.ax.invert_yaxis()
     bar.ax.set_yticklabels([f"{price:g}" for price in prices])
-    row, start = np.arange(len(names)), np.zeros(len(names))
-    moved = decision.move.sum(axis=1)
-    for units, label, colour in (
-        (decision.keep, "keep", BLUE),
-        (moved, "move away", ORANGE),
-        (decision.clear, "clear", GREY),
-    ):
-        right.barh(row, units, left=start, color=colour, label=label)
-        start = start + units
-    arrives = decision.move.sum(axis=0)
-    right.barh(row, arrives, left=start, facecolor="none", edgecolor=ORANGE, hatch="///", label="arrive")
-    right.set_yticks(row, names, fontsize=8, parse_math=False)  # an id may hold a $
+    moved, arrives = decision.move.sum(axis=1), decision.move.sum(axis=0)
+    leaves = pd.DataFrame({"keep": decision.keep, "move away": moved, "clear": decision.clear})
+    leaves.plot.barh(ax=right, stacked=True, width=0.8, color=[BLUE, ORANGE, GREY], legend=False)
+    right.barh(leaves.index, arrives, left=leaves.sum(axis=1), facecolor="none", edgecolor=ORANGE, hatch="///",
+               label="arrive")  # fmt: skip
+    right.set_yticks(leaves.index, names, fontsize=8, parse_math=False)  # an id may hold a $
     right.invert_yaxis()
     right.set(title="The last units of one product", xlabel="units")
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False, fontsize=8)

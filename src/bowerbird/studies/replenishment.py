@@ -23,10 +23,8 @@ def order_quantity_costs(example: dict, holding_rate: float, offer: dict, orders
     figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
     K, h, D = example.values()
     Q = np.arange(100, 1201, 2.0)
-    curves = (("ordering, K D / Q", K * D / Q, "--"), ("holding, h Q / 2", h * Q / 2, ":"))
-    for (name, cost, style), colour in zip(curves, (ORANGE, GREEN), strict=True):
-        left.plot(Q, cost, style, color=colour, label=name)
-    left.plot(Q, K * D / Q + h * Q / 2, color=BLUE, label="together")
+    costs = pd.DataFrame({"ordering, K D / Q": K * D / Q, "holding, h Q / 2": h * Q / 2}, index=Q)
+    costs.assign(together=costs.sum(axis=1)).plot(ax=left, style=["--", ":", "-"], color=[ORANGE, GREEN, BLUE])
     for (first, price), colour in zip(zip(*offer.values(), strict=True), COLOURS, strict=False):
         at = Q[first <= Q]
         cost = price * D + K * D / at + holding_rate * price * at / 2

@@ -19,11 +19,10 @@ def table_3(table: pd.DataFrame, printed: float):
     names = test["model"] + ", " + test["filter"] + ", " + test["protocol"]
     position = np.arange(len(test))
     figure, axis = new_figure(width=9, height=0.36 * len(test) + 1.2)
-    axis.barh(position + 0.19, test["1-WMAPE, own target"], 0.36, color=ORANGE, label="against its own target")
-    axis.barh(position - 0.19, test["1-WMAPE, raw demand"], 0.36, color=BLUE, label="against raw demand")
-    for name, offset, colour in (("own target", 0.19, "black"), ("raw demand", -0.19, "white")):
-        for row, value in enumerate(test[f"1-WMAPE, {name}"]):
-            axis.text(value - 0.008, row + offset, f"{value:.3f}", va="center", ha="right", fontsize=7, color=colour)
+    for name, up, colour, ink in (("its own target", 0.19, ORANGE, "black"), ("raw demand", -0.19, BLUE, "white")):
+        scores = test[f"1-WMAPE, {name.removeprefix('its ')}"]
+        bars = axis.barh(position + up, scores, 0.36, color=colour, label=f"against {name}")
+        axis.bar_label(bars, fmt="%.3f", padding=-26, fontsize=7, color=ink)
     axis.axvline(printed, color=RED, ls="--", lw=1.2, label=f"Table 3: {printed}")
     axis.set_yticks(position, names, fontsize=8)
     axis.set(title="One day ahead, test days: what is scored decides", xlabel="1 − WMAPE", xlim=(0, 1.08))
