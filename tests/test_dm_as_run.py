@@ -16,7 +16,6 @@ from bowerbird.dm.as_run import (
     label_codes,
     with_default_stop,
 )
-from bowerbird.errors import ParameterError
 from bowerbird.paper import PAPER
 from bowerbird.studies.tables_1_and_2 import LOOKED_FOR
 
@@ -85,11 +84,6 @@ def test_the_naive_merge_counts_the_repeated_warehouses_twice(tiny):
     naive, correct = label_codes(naive_merge(tiny)), label_codes(correct_merge(tiny))
     assert (len(naive), len(correct)) == (60, 40)  # 2 of 4 series, 10 days each, stand twice
     pd.testing.assert_frame_equal(naive.drop_duplicates(ignore_index=True), correct)
-
-
-def test_missing_columns_are_named():
-    with pytest.raises(ParameterError, match=r"\['category1', 'date'\] are missing; pass the result of naive_merge"):
-        label_codes(merged().drop(columns=["category1", "date"]))
 
 
 def test_records_hold_equal_ones_once():

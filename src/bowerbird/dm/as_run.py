@@ -15,8 +15,6 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
-from bowerbird.errors import ParameterError
 from bowerbird.seeds import streams
 
 PRINTED_COLUMNS = (
@@ -95,9 +93,6 @@ def label_codes(merged: pd.DataFrame, numbering: str = "by warehouse, seller, pr
     Labels are sorted as strings. The result (n_records, 12) has the RECORD_COLUMNS, the last one in units. The default
     was found by matching Table 2: with it, cluster 9's centre is exactly the series with the largest demand.
     """
-    missing = {*SERIES_KEY, *ATTRIBUTES, "qty", "date"} - set(merged.columns)
-    if missing:
-        raise ParameterError(f"columns {sorted(missing)} are missing; pass the result of naive_merge or correct_merge")
     order, alphabetical = NUMBERINGS[numbering], numbering == "alphabetical"
     ordered = merged.sort_values(order, kind="stable", ignore_index=True) if order else merged
     codes = {column: pd.factorize(ordered[column], sort=alphabetical)[0] + 1.0 for column in RECORD_COLUMNS[:-1]}

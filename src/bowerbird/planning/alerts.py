@@ -329,7 +329,6 @@ def stock_alerts(
     lead_time: int = 3,
     review: int = 1,
     shortage_cost: float = 9.0,
-    thresholds: Thresholds = DEFAULTS,
 ) -> pd.DataFrame:
     """Stock-out risk and overstock of one day, before its demand.
 
@@ -338,7 +337,7 @@ def stock_alerts(
     rate. A stock-out risk's units are the fewest that, in stock today, bring the chance of a shortage down to
     `stockout_probability`.
     """
-    samples, n_series, limits = check_samples(samples).astype(float), len(series), thresholds
+    samples, n_series, limits = check_samples(samples).astype(float), len(series), DEFAULTS
     days = whole("lead_time", lead_time) + whole("review", review, 1)
     if len(samples) != n_series or samples.shape[2] < days:
         raise ParameterError(

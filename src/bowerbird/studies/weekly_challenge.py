@@ -125,19 +125,19 @@ def play(demand: np.ndarray, stock: Stock, policy: Policy, start: int, n_orders:
     return np.transpose(costs)
 
 
-def score(challenge: Challenge, policy: Policy, start: int | None = None, warm_up: int = 12) -> float:
+def score(challenge: Challenge, policy: Policy, start: int | None = None) -> float:
     """Cost of the scored weeks of the challenge, or of the same game that begins after `start` known weeks.
 
-    An earlier game opens with the stock that the benchmark's orders of `warm_up` weeks before have led to. Series with
+    An earlier game opens with the stock that the benchmark's orders of twelve weeks before have led to. Series with
     an unknown week during the game are left out.
     """
     if start is None:
         start, stock = challenge.start, Stock(challenge.on_hand, list(challenge.on_order.T))
     else:
-        first = start - warm_up
+        first = start - 12
         usual = np.rint(moving_average(challenge, first))
         stock = Stock(usual[:, 0], [usual[:, 1], usual[:, 2]])
-        play(challenge.demand[:, :start], stock, benchmark(challenge), first, warm_up)
+        play(challenge.demand[:, :start], stock, benchmark(challenge), first, 12)
     game = challenge.demand[:, : start + WEEKS]
     known = ~np.isnan(game[:, start:]).any(axis=1)
     return float(play(game, stock, policy, start)[known, WEEKS - ORDERS :].sum())
