@@ -166,7 +166,7 @@ def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
     maker.complete()
     path = tmp_path / "results" / "panel.parquet"
     whole = path.read_bytes()
-    for bit in np.random.default_rng(0).choice(8 * len(whole), 300, replace=False):
+    for bit in np.random.default_rng(0).choice(8 * len(whole), 60, replace=False):
         flip(path, int(bit))
         with pytest.raises(MissingResult, match=r"panel\.parquet is not what 01_data wrote"):
             reader.read("panel")
