@@ -188,7 +188,7 @@ def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     are left out, but counted. Blanks and case in the file's headers do not matter.
     """
     separator, sheets = open_table(path, lambda cells: set(columns) <= {_plain(cell) for cell in cells}, columns)
-    table = pd.concat([_wanted(columns, header, body, f"{path.name}, row 1{place}") for place, header, body in sheets])
+    table = pd.concat([_wanted(columns, cells, f"{path.name}, row 1{place}") for place, cells in sheets.items()])
     if path.suffix.lower() != ".csv":
         table = workbook_text(table, path)
     table = table.apply(lambda cells: cells.str.strip())
@@ -201,9 +201,9 @@ def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _wanted(columns: tuple[str, ...], header: list[str], body: pd.DataFrame, row_1: str) -> pd.DataFrame:
+def _wanted(columns: tuple[str, ...], cells: pd.DataFrame, row_1: str) -> pd.DataFrame:
     """The wanted columns; `row_1` is where the header stands."""
-    names = [_plain(cell) for cell in header]
+    names = [_plain(name) for name in cells]
     for column in columns:
         if (count := names.count(column)) != 1:
             fault = "is missing" if count == 0 else f"stands {count} times"
@@ -211,20 +211,19 @@ def _wanted(columns: tuple[str, ...], header: list[str], body: pd.DataFrame, row
                 f"{row_1}: column {column} {fault}; the header is {', '.join(names)}; needed are {', '.join(columns)}, "
                 "each once"
             )
-    return body.iloc[:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
+    return cells.iloc[:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
 
 
 def _plain(name) -> str:
     return re.sub(r"\s+", "", str(name)).lower()
 
 
-def open_table(
-    path: Path, is_header, needed: tuple[str, ...], sheet: str = ""
-) -> tuple[str, list[tuple[str, list[str], pd.DataFrame]]]:
-    """Read a csv or Excel file: the separator of a csv, and of each sheet its place, header and rows below.
+def open_table(path: Path, is_header, needed: tuple[str, ...], sheet: str = "") -> tuple[str, dict[str, pd.DataFrame]]:
+    """Read a csv or Excel file: the separator of a csv, and the cells of each sheet by its place.
 
     `is_header` tells a header from other rows, and `needed` names its columns to the user. The place is "" in a csv and
-    where one sheet is read, else " of sheet 'May'". The index is the row that a spreadsheet shows.
+    where one sheet is read, else " of sheet 'May'". Columns are called as in the header, which may repeat a name; the
+    index is the row that a spreadsheet shows.
     """
     separator = ""
     if path.suffix.lower() == ".csv":
@@ -233,13 +232,14 @@ def open_table(
         sheets = {"": csv_cells(text, separator, path.name)}
     else:
         sheets = sheets_of_table(path, is_header, needed, sheet)
-    opened = []
+    opened = {}
     for name, cells in sheets.items():
         if cells.empty:
             raise DataError(f"{path.name}, row 1: the file is empty or begins with a blank row; put the header there")
         place, rows = f" of sheet {name!r}" if name else "", pd.RangeIndex(2, len(cells) + 1)
-        body = cells.iloc[1:].set_axis([f"{row}{place}" for row in rows] if name else rows)
-        opened.append((place, [str(cell).strip() for cell in cells.iloc[0]], body))
+        header = [str(cell).strip() for cell in cells.iloc[0]]
+        opened[place] = cells.iloc[1:].set_axis([f"{row}{place}" for row in rows] if name else rows)
+        opened[place].columns = header
     return separator, opened
 
 

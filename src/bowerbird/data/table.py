@@ -140,21 +140,21 @@ class _Table:
     def read(self) -> pd.DataFrame:
         """One row a sale or a day: ids and labels as text, date, qty (NaN where empty) and the other numbers."""
         sheets = load(self.path, self._is_header, self.rules.sheet)
-        wide = [self._is_wide(header) for _, header, _ in sheets]
-        if any(wide) and len(sheets) > 1:
-            names = ", ".join(place.removeprefix(" of sheet ") for place, _, _ in sheets)
+        wide = [cells for cells in sheets.values() if self._is_wide(list(cells))]
+        if wide and len(sheets) > 1:
+            names = ", ".join(place.removeprefix(" of sheet ") for place in sheets)
             raise DataError(
                 f"{self.path.name}: sheets {names} hold a column a day each; choose one, {how('sheet=NAME')}"
             )
-        if wide[0]:
-            long = self._long_of_wide(*sheets[0][1:])
+        if wide:
+            long = self._long_of_wide(wide[0])
             for role, path in self.files.items():
                 long = self._beside(long, role, path)
             return long
         if self.files:
             role, path = next(iter(self.files.items()))
             raise DataError(f"{path.name}: {role} as a file goes with a table of one column a day; name a column")
-        return self._parsed(pd.concat([self._chosen(header, body) for _, header, body in sheets]))
+        return self._parsed(pd.concat(map(self._chosen, sheets.values())))
 
     def _find(self, header: list[str], role: str) -> list[int]:
         """Positions of the columns that may have the role."""
@@ -198,10 +198,10 @@ class _Table:
         self.unused += [cell for k, cell in enumerate(header) if k not in places.values() and cell not in self.unused]
         return places
 
-    def _chosen(self, header: list[str], body: pd.DataFrame) -> pd.DataFrame:
+    def _chosen(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The columns that have a role, under the names of a panel."""
-        places = self._places(header, ROLES)
-        table = body.iloc[:, list(places.values())].set_axis([LABELS.get(role, role) for role in places], axis=1)
+        places = self._places(list(cells), ROLES)
+        table = cells.iloc[:, list(places.values())].set_axis([LABELS.get(role, role) for role in places], axis=1)
         return reader.workbook_text(table, self.path) if self.path.suffix.lower() in (".xlsx", ".xls") else table
 
     def _parsed(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -232,26 +232,23 @@ class _Table:
         text = text_of(cells)
         return reader.parse_labels(text, self.path.name) if role in IDS else text.replace("", NO_LABEL)
 
-    def _long_of_wide(self, header: list[str], body: pd.DataFrame, value: str = "qty") -> pd.DataFrame:
+    def _long_of_wide(self, table: pd.DataFrame, value: str = "qty") -> pd.DataFrame:
         """One row a series and day of a table of one column a day."""
-        days, file = self._day_headers(header), self.path.name
-        others = [cell for k, cell in enumerate(header) if k not in days]
-        places = {role: header.index(others[k]) for role, k in self._places(others, LABELS).items()}
-        ids = pd.DataFrame(index=body.index)
-        for role, k in places.items():
-            ids[LABELS[role]] = self._labels(body.iloc[:, k].rename(header[k]), role)
-        flags = value not in ("qty", "price")
-        columns = [body.iloc[:, k].rename(header[k]) for k in days]
-        values = np.column_stack([parse_numbers(cells, file, self.rules.decimals, flags) for cells in columns])
+        days, file, flags = self._day_headers(list(table)), self.path.name, value not in ("qty", "price")
+        others = table.iloc[:, [k for k in range(table.shape[1]) if k not in days]]
+        places = self._places(list(others), LABELS)
+        ids = pd.DataFrame({LABELS[role]: self._labels(others.iloc[:, k], role) for role, k in places.items()})
+        columns = (parse_numbers(table.iloc[:, k], file, self.rules.decimals, flags) for k in days)
+        values = np.column_stack(list(columns))
         self.columns |= {"date": f"{len(days)} columns", value: "their cells"}
         long = ids.loc[ids.index.repeat(len(days))]
-        return long.assign(date=pd.DatetimeIndex(np.tile(list(days.values()), len(body))), **{value: values.ravel()})
+        return long.assign(date=pd.DatetimeIndex(np.tile(list(days.values()), len(table))), **{value: values.ravel()})
 
     def _beside(self, long: pd.DataFrame, role: str, path: Path) -> pd.DataFrame:
         """Join the cells of another file of the same shape; one that is known ahead may have later days."""
         other = _Table(path, {r: name for r, name in self.given.items() if r in IDS}, replace(self.rules, sheet=""))
-        _, header, body = load(path, other._is_header, "")[0]
-        cells = other._long_of_wide(header, body, role)
+        first, *_ = load(path, other._is_header, "").values()
+        cells = other._long_of_wide(first, role)
         ids = [column for column in IDS.values() if column in long and column in cells]
         keys, cells = [*ids, "date"], cells.merge(long[ids].drop_duplicates(), on=ids)
         if cells.duplicated(keys).any():
@@ -265,8 +262,8 @@ class _Table:
 # ---- the cells of a file --------------------------------------------------------------------------------------------
 
 
-def load(path: Path, is_header, sheet: str) -> list[tuple[str, list[str], pd.DataFrame]]:
-    """Place, header and cells of each sheet, a csv and a parquet file being one; the index is the row."""
+def load(path: Path, is_header, sheet: str) -> dict[str, pd.DataFrame]:
+    """The cells of each sheet, as `open_table` has them; a parquet file is one sheet."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; put it beside the table, or correct its name")
     kind = path.suffix.lower()
@@ -275,7 +272,7 @@ def load(path: Path, is_header, sheet: str) -> list[tuple[str, list[str], pd.Dat
             table = pd.read_parquet(path)
         except Exception as error:  # pyarrow raises its own kinds
             raise DataError(f"{path.name}: not a readable parquet file ({error}); write it again") from error
-        return [("", [str(name).strip() for name in table.columns], table.set_axis(range(1, len(table) + 1)))]
+        return {"": table.set_axis(range(1, len(table) + 1)).rename(columns=lambda name: str(name).strip())}
     if kind not in reader.SUFFIXES:
         raise DataError(f"{path.name}: neither .csv, .xlsx nor .parquet; save it as one of them")
     return reader.open_table(path, is_header, NEEDED, sheet)[1]
@@ -285,9 +282,10 @@ def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules, 
     """Join the categories of another file by the ids that it has."""
     table = _Table(path, {role: given[role] for role in LABELS if role in given}, rules)
     ids = [role for role in IDS if LABELS[role] in long]
-    _, header, body = load(path, lambda cells: any(table._find([str(c).strip() for c in cells], r) for r in ids), "")[0]
+    read, *_ = load(path, lambda cells: any(table._find([str(c).strip() for c in cells], r) for r in ids), "").values()
+    header = list(read)
     places = {role: k[0] for role in [*ids, "category", "subcategory"] if (k := table._find(header, role))}
-    cells = pd.DataFrame({LABELS[r]: table._labels(body.iloc[:, k].rename(header[k]), r) for r, k in places.items()})
+    cells = pd.DataFrame({LABELS[role]: table._labels(read.iloc[:, k], role) for role, k in places.items()})
     keys, labels = [c for c in cells if c in IDS.values()], [c for c in cells if c not in IDS.values()]
     if not keys or not labels:
         needed = f"an id and a category are needed; the header is {', '.join(header)}"

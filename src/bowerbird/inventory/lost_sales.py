@@ -110,15 +110,16 @@ def read_stock(
     own = {own_names.get(key, key): key for key in keys}
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the table of stock as csv or xlsx")
-    _, ((_, header, table), *_) = open_table(path, lambda cells: "on_hand" in cells, ("on_hand",))
-    table = table.set_axis(header, axis=1).rename(columns=own).apply(text_of)
+    table, *_ = open_table(path, lambda cells: "on_hand" in cells, ("on_hand",))[1].values()
+    repeated = table.columns[table.columns.duplicated()]
+    table = table.loc[:, ~table.columns.duplicated()].rename(columns=own).apply(text_of)
     arriving = [f"on_order_{day}" for day in range(1, lead_time + 1)]
     costs = [name for name in ("holding_cost", "shortage_cost") if name in table]
     needed = [*keys, "on_hand", *(("holding_cost", "shortage_cost") if costs else ())]
     if missing := [name for name in needed if name not in table]:
         raise DataError(f"{path.name}: no column {missing[0]!r}; the columns are {', '.join(table.columns)}")
     known = (*keys, "on_hand", *arriving, *costs)
-    if unknown := [name for name in table if name not in known or header.count(name) > 1]:
+    if unknown := [*repeated, *(name for name in table if name not in known)]:
         raise DataError(
             f"{path.name}: column {unknown[0]!r} is not known, or stands twice; with a lead time of {lead_time} give "
             f"{', '.join([*keys, 'on_hand', *arriving])}, and holding_cost and shortage_cost if you like"
