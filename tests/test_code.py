@@ -43,6 +43,7 @@ def package(tmp_path, monkeypatch):
         ("bottom.py", "VALUE = 2\n", True),
         ("__init__.py", "VALUE = 2\n", True),
         ("bottom.yaml", "value: 2\n", True),
+        ("bottom.html", "<p>2</p>\n", True),
         ("bottom.py", '"""The bottom."""\n\nVALUE = 1  # one\n', False),
         ("beside.py", "VALUE = 2\n", False),
     ],

@@ -34,11 +34,13 @@ def forecasters_digest() -> str:
 
 @cache
 def _module(path: Path) -> tuple[str, frozenset[Path]]:
-    """A module's own checksum, with its yaml table where it has one, and the files of this package that it imports."""
+    """Checksum of a module and of the tables and texts of its name, and the files of this package that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = frozenset(_imported(tree))
-    own, table = _without_docstrings(tree).encode(), path.with_suffix(".yaml")
-    return hashlib.sha256(own + (table.read_bytes() if table.is_file() else b"")).hexdigest(), imported
+    own = hashlib.sha256(_without_docstrings(tree).encode())
+    for beside in (path.with_suffix(ending) for ending in (".yaml", ".md", ".html")):
+        own.update(beside.read_bytes() if beside.is_file() else b"")
+    return own.hexdigest(), imported
 
 
 def _imported(tree: ast.Module) -> set[Path]:

@@ -71,9 +71,16 @@ def write_csv(path: Path, table: pd.DataFrame, **how) -> Path:
     return path
 
 
-def write_json(path: Path, content) -> None:
+def write_parquet(path: Path, table: pd.DataFrame) -> Path:
+    """Write a table atomically as parquet, without its index."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)
+    return path
+
+
+def write_json(path: Path, content) -> Path:
     """Write JSON atomically, readable by people."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n")
+    return write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
 def read_json(path: Path):

@@ -15,7 +15,7 @@ from scipy.signal import lfilter
 
 from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS, Attachments
 from bowerbird.errors import ParameterError
-from bowerbird.files import atomic_path
+from bowerbird.files import write_csv, write_parquet
 from bowerbird.seeds import stream
 
 FIRST_DAY, N_DAYS = "2022-12-01", 166
@@ -190,19 +190,12 @@ def write_twin(folder, n_series: int = 300, seed: int = 0) -> Twin:
     for spec in ATTACHMENTS:
         table = getattr(twin, spec.name)
         table = table[WRITTEN_ORDER.get(spec.name, list(spec.columns))].rename(columns=WRITTEN_HEADERS)
-        _write(table, folder / f"{spec.label}-{spec.title}.csv")
-    _write(twin.truth, folder / "truth.parquet")
+        write_csv(folder / f"{spec.label}-{spec.title}.csv", table, date_format="%Y-%m-%d", lineterminator="\n")
+    write_parquet(folder / "truth.parquet", twin.truth)
     dates = pd.date_range(FIRST_DAY, periods=N_DAYS)
-    _write(pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d")), folder / "truth_mean.parquet")
+    mean = pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d"))
+    write_parquet(folder / "truth_mean.parquet", mean)
     return twin
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        if path.suffix == ".csv":
-            table.to_csv(temporary, index=False, date_format="%Y-%m-%d", lineterminator="\n")
-        else:
-            table.to_parquet(temporary, index=False)
 
 
 def _long(series: pd.DataFrame, dates: pd.DatetimeIndex, counts: np.ndarray) -> pd.DataFrame:

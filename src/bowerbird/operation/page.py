@@ -18,53 +18,13 @@ SHOWN = 15  # rows of a table on the page; the csv holds all
 FIRST = 10  # alerts whose share of the worth of all is stated
 SCORED_DAYS = 28  # days that the chart shows and the methods are compared on
 
-TEMPLATE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>bowerbird · {{ day }}</title>
-<style>
- body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
- h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 1.6rem; border-bottom: 1px solid #ddd; }
- dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; } dt { color: #555; font-size: .8rem; }
- dd { margin: 0; font-size: 1.3rem; } .scroll { overflow-x: auto; }
- table { border-collapse: collapse; font-size: .85rem; } a { color: #0173b2; } svg { width: 100%; height: auto; }
- th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
- td.n, th.n { text-align: right; } th { background: #f6f6f6; } .note { color: #555; font-size: .85rem; }
-</style></head><body>
-<h1>After {{ day }}: orders for {{ tomorrow }}</h1>
-<dl>{% for name, value in figures %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
-{% macro table(rows, csv, nothing) %}{% if rows %}<div class="scroll"><table><tr>
-{% for name in rows[0] %}<th{% if rows[0][name] is number %} class="n"{% endif %}>{{ name }}</th>{% endfor %}</tr>
-{% for row in rows %}<tr>
-{% for value in row.values() %}<td{% if value is number %} class="n"{% endif %}>{{ value }}</td>
-{% endfor %}</tr>{% endfor %}</table></div>{% else %}<p>{{ nothing }}</p>{% endif %}
-{% if csv %}<p class="note">The first {{ rows|length }}; all of them: <a href="{{ csv }}">{{ csv }}</a></p>{% endif %}
-{% endmacro %}
-<h2>Alerts</h2>{{ table(alerts, "alerts.csv", "None today.") }}
-{% if alerts %}<p class="note">Ranked by worth: the cost at stake, in the cost of holding one unit for one {{ word }}.
-A unit short costs {{ shortage_cost }} of these. The first {{ first_alerts }} of {{ n_alerts }} alerts hold
-{{ first_share }} of the worth of all.</p>{% endif %}
-<h2>Orders for {{ tomorrow }}</h2>{{ table(orders, "orders.csv", "Nothing to order.") }}
-{% if overrides %}<h2>Decided by a person</h2>{{ table(overrides, "", "") }}
-<p class="note">In place of the store's own order and levels; the last one of an item and day holds.</p>{% endif %}
-<h2>Units a {{ word }}: shipped (bars), forecast one {{ word }} ahead (line)</h2>
-<svg viewBox="0 0 {{ 28 * bars|length }} 130" role="img" aria-label="units shipped and forecast, by {{ word }}">
-{% for bar in bars %}<rect x="{{ 28 * loop.index0 + 4 }}" y="{{ 105 - bar.height }}" width="20"
- height="{{ bar.height }}" fill="#949494"><title>{{ bar.date }}: {{ bar.units }} units</title></rect>
-{% if loop.index0 % 4 == 0 %}<text x="{{ 28 * loop.index0 + 2 }}" y="122" font-size="10" fill="#555">
-{{ bar.date[5:] }}</text>{% endif %}
-{% endfor %}<polyline fill="none" stroke="#0173b2" stroke-width="2.5" points="{{ line }}"/></svg>
-<h2>Accuracy of the forecasts one {{ word }} ahead</h2>
-{{ table(methods, "", "No forecast of this store has met its demand yet.") }}
-<h2>Set aside</h2>{{ table(quarantine, "", "No file was refused.") }}
-</body></html>
-"""
 OVERRIDES = """
 SELECT {keys}, date, coalesce('order ' || overrides.quantity::BIGINT, 'order up to ' || level::BIGINT) AS decision,
        coalesce(proposed::BIGINT::VARCHAR, 'not yet') AS "the store's order", reason, who,
        strftime(made, '%Y-%m-%d %H:%M UTC') AS made
 FROM overrides JOIN series USING (row) LEFT JOIN orders USING (date, row)
 WHERE date >= ? ORDER BY date, number"""
-PAGE = Environment(autoescape=True).from_string(TEMPLATE)
+PAGE = Environment(autoescape=True).from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 
 
 def write(store: Store, day: pd.Timestamp) -> Path:

@@ -137,11 +137,10 @@ class Store:
             raise
         self.connection.commit()
 
-    def insert(self, table: str, **columns) -> None:
+    def insert(self, table: str, verb: str = "INSERT", **columns) -> None:
         """Add rows to a table: arrays of equal length, or single values for all rows."""
-        frame = pd.DataFrame(columns)
-        self.connection.register("rows_to_add", frame)
-        self.connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM rows_to_add")
+        self.connection.register("rows_to_add", pd.DataFrame(columns))
+        self.connection.execute(f"{verb} INTO {table} ({', '.join(columns)}) SELECT * FROM rows_to_add")
         self.connection.unregister("rows_to_add")
 
     def value(self, query: str, *parameters):
@@ -220,9 +219,7 @@ class Store:
         long = table.melt([*key_columns(table), "date"], self.fact("ahead"), "name").merge(
             self.series[key_columns(table)].rename_axis("row").reset_index()
         )
-        self.connection.register("rows_to_add", long[["date", "row", "name", "value"]])
-        self.connection.execute("INSERT OR REPLACE INTO ahead SELECT * FROM rows_to_add")
-        self.connection.unregister("rows_to_add")
+        self.insert("ahead", "INSERT OR REPLACE", **long[["date", "row", "name", "value"]])
 
     def _add_series(self, new: pd.DataFrame) -> None:
         """Number new series after the others; an attribute is that of a series with the same id, or unknown."""

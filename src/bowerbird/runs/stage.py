@@ -32,6 +32,7 @@ from bowerbird.files import (
     sha256,
     write_csv,
     write_json,
+    write_parquet,
     write_record,
     write_text,
 )
@@ -273,13 +274,9 @@ class Stage:
 
     def write(self, name: str, result: pd.DataFrame | dict) -> Path:
         """Leave a result for later stages, results/<name>: a table as parquet, a dict as JSON."""
-        path = self.home / "results" / f"{name}{'.json' if isinstance(result, dict) else '.parquet'}"
         if isinstance(result, dict):
-            write_json(path, result)
-        else:
-            with atomic_path(path) as temporary:
-                result.to_parquet(temporary, index=False)
-        return self.wrote(path)
+            return self.wrote(write_json(self.home / "results" / f"{name}.json", result))
+        return self.wrote(write_parquet(self.home / "results" / f"{name}.parquet", result))
 
     def table(self, name: str, frame: pd.DataFrame, decimals: int = 3, keep: bool = False) -> pd.DataFrame:
         """Save a table for readers, tables/<name>.csv and .md, and hand it back to be shown."""
