@@ -32,7 +32,7 @@ def test_twin_then_check(monkeypatch, capsys, tmp_path):
         (("check", "/no/such/folder"), "no such folder"),
         (("reproduce", "--data", "/no/such/folder"), "no such folder"),
         (("reproduce", "--profile", "quick"), "choose smoke, demo, full"),
-        (("reproduce", "--set", "06_sbo_lstm.epoch=3"), "did you mean 'epochs'"),
+        (("reproduce", "--set", "06_sbo_lstm.member=3"), "did you mean 'members'"),
         (("report", "/no/such/run"), "no finished run"),
         (("reproduse",), "No such command"),
     ],

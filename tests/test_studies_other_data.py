@@ -7,6 +7,7 @@ from conftest import panel_of
 
 from bowerbird.errors import MissingResult
 from bowerbird.files import write_record
+from bowerbird.runs.stage import Tables
 from bowerbird.studies import other_data
 
 
@@ -49,6 +50,13 @@ def test_eq_9_as_printed_merges_clusters_that_the_corrected_one_tells_apart():
     curves = np.repeat([1.0, 2.0], 6)[:, None] + 0.3 * rng.standard_normal((12, 60))
     lost = other_data.clusters_lost(curves, n=2, n_clusters=2)
     assert (lost["corrected"] == 2).all() and (lost["as printed"] == 1).all()
+
+
+def test_searches_are_paired_by_seed():
+    losses = pd.DataFrame({"seed": [0, 1], "SBO, paper": [0.5, 0.7], "random search": [0.53, 0.71]})
+    effect, low, high = other_data.search_effects(Tables({"sbo_lstm_losses": losses}))["random search"]
+    assert effect == pytest.approx(0.02) and 0.01 <= low < high <= 0.03
+    assert other_data.search_effects(Tables()) == {}
 
 
 def finished_run(folder, effect, low, high):

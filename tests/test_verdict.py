@@ -55,40 +55,42 @@ def run_tables(
     cell = [(index, column) for index in PAPER.table_3.index for column in PAPER.table_3.columns]
     third = pd.DataFrame(cell, columns=["index", "column"])
     size = np.array([71, 295, 447, 243, 307, 288, 105, 130, 78, 32])
-    return Tables(
-        merge_counts=pd.DataFrame({"n_days": [166]}),
-        table_1=comparison.table_1(frequencies, PAPER),
-        table_1_seeds=pd.DataFrame({"cluster": range(1, 11), "mean": size * 166.0, "sd": 166.0, "seeds": 5}),
-        dm_members=pd.DataFrame(
+    return Tables({
+        "merge_counts": pd.DataFrame({"n_days": [166]}),
+        "table_1": comparison.table_1(frequencies, PAPER),
+        "table_1_seeds": pd.DataFrame({"cluster": range(1, 11), "mean": size * 166.0, "sd": 166.0, "seeds": 5}),
+        "dm_members": pd.DataFrame(
             {"corrected: series": size, "eq. 9 as printed: series": [1996 - 9 * (left == 10)] + [left == 10] * 9}
         ),
-        dm_number_of_clusters=pd.DataFrame({"K": [5, 10, 20], "BIC (curves)": [3.0, 2.0, 1.0]}),
-        as_run_demand=pd.DataFrame({"qty": [7.78, 1.0]}),
-        table_2=comparison.table_2(centres, PAPER),
-        table_3=third.assign(**{"as run": scores, "best": best or scores, "best by": "ridge, sym8, filtered causally"}),
-        table_3_seeds=third.assign(mean=0.6, sd=0.004, seeds=5),
-        table_3_protocols=protocols(scores, 0.6),
-        table_3_families=pd.DataFrame(
+        "dm_number_of_clusters": pd.DataFrame({"K": [5, 10, 20], "BIC (curves)": [3.0, 2.0, 1.0]}),
+        "as_run_demand": pd.DataFrame({"qty": [7.78, 1.0]}),
+        "table_2": comparison.table_2(centres, PAPER),
+        "table_3": third.assign(
+            **{"as run": scores, "best": best or scores, "best by": "ridge, sym8, filtered causally"}
+        ),
+        "table_3_seeds": third.assign(mean=0.6, sd=0.004, seeds=5),
+        "table_3_protocols": protocols(scores, 0.6),
+        "table_3_families": pd.DataFrame(
             {"against": ["denoised"] * 3 + ["raw"], "attains": [attains, attains, False, False],
              "classes": list("x–––"), "filtered": ["causal", "before", "after", "–"], "split": "last",
              "RMSE, distance": rmse, "1 - RMSE, distance": one_minus}
         ),
-        sbo_history=pd.DataFrame({"layers": [1, 2], "value": [0.5, 0.4]}),
-        figure_1=pd.DataFrame(
+        "sbo_history": pd.DataFrame({"layers": [1, 2], "value": [0.5, 0.4]}),
+        "figure_1": pd.DataFrame(
             {"product_no": ["product_1312"] * 3 + ["product_1314"] * 3, "day": [1, 2, 3] * 2,
              "ours": [*figure, 9.0, 9.0, 9.0], "sd": 0.05,
              "met by chance": chance}
         ),
-        as_run_stops=pd.DataFrame(
+        "as_run_stops": pd.DataFrame(
             {"way": ["printed centres, run until nothing moves", "starts about that solution, default stop"],
              "starts": [1, 1000], "all ten frequencies": [0, 2], "frequencies exact": [8, 10], "records off": [16, 0],
              "cells equal": [99, 100]}
         ),
-        forecast_scores=pd.DataFrame(
+        "forecast_scores": pd.DataFrame(
             {"method": "SBO-LSTM", "protocol": ["P15", "R"], "1-WMAPE": [0.56, 0.55]}
         ),
-        inventory_summary=pd.DataFrame({"fill_rate": [0.8]}),
-    )  # fmt: skip
+        "inventory_summary": pd.DataFrame({"fill_rate": [0.8]}),
+    })  # fmt: skip
 
 
 def judge(**changes):
@@ -247,8 +249,10 @@ def test_other_data_are_not_judged_and_need_none_of_the_papers_tables():
     scores = pd.DataFrame({"method": methods.keys(), "1-WMAPE": methods.values()})
     scores["kind"] = ["simple"] * 3 + ["hindsight"]
     made = Tables(
-        forecast_scores=pd.concat([scores.assign(protocol=name) for name in ("R", "P6")]),
-        inventory_summary=pd.DataFrame({"fill_rate": [0.8]}),
+        {
+            "forecast_scores": pd.concat([scores.assign(protocol=name) for name in ("R", "P6")]),
+            "inventory_summary": pd.DataFrame({"fill_rate": [0.8]}),
+        }
     )
     found = verdict.own_headline(made, 6, "week").set_index("quantity")
     assert found.loc["1-WMAPE, 6 weeks ahead, mean of three origins"].tolist() == [
@@ -366,27 +370,27 @@ def claim_tables() -> Tables:
         for protocol in ("P25", "R")
         for other, values in OTHERS.items()
     ]
-    return Tables(
-        ladder_differences=pd.DataFrame(differences, columns=["protocol", "other", "difference", "low", "high"]),
-        sbo_history=history([0.42, 0.40, 0.41], [0, 0, 1]),
-        forecast_scores=pd.DataFrame(
+    return Tables({
+        "ladder_differences": pd.DataFrame(differences, columns=["protocol", "other", "difference", "low", "high"]),
+        "sbo_history": history([0.42, 0.40, 0.41], [0, 0, 1]),
+        "forecast_scores": pd.DataFrame(
             {"protocol": ["R"], "method": ["SBO-LSTM"], "1-WMAPE": [0.55], "low": [0.52], "high": [0.58]}
         ),
-        table_3=pd.DataFrame({"index": ["test"], "column": ["one_minus_wmape"], "paper": [0.946]}),
-        table_3_seeds=pd.DataFrame(
+        "table_3": pd.DataFrame({"index": ["test"], "column": ["one_minus_wmape"], "paper": [0.946]}),
+        "table_3_seeds": pd.DataFrame(
             {"index": ["test"], "column": ["one_minus_wmape"], "mean": [0.63], "sd": [np.nan], "seeds": [1]}
         ),
-        table_3_families=pd.DataFrame(
+        "table_3_families": pd.DataFrame(
             {"against": ["denoised", "denoised", "raw"], "attains": [True, False, False], "RMSE, distance": [0.4, 0, 0]}
         ),
-        ladder_rmse=pd.DataFrame(
+        "ladder_rmse": pd.DataFrame(
             {"protocol": ["R"], "RMSE / mean demand": [1.4], "1-WMAPE": [0.55], "difference": [0.85], "low": [0.7],
              "high": [1.0]}
         ),
-        inventory_worth=pd.DataFrame(
+        "inventory_worth": pd.DataFrame(
             {"method": ["SBO-LSTM"], "saved against seasonal naive": [0.13], "saved, low": [0.1], "saved, high": [0.2]}
         ),
-    )  # fmt: skip
+    })  # fmt: skip
 
 
 def history(values, generations) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from bowerbird.seeds import stream
 WARM_UP = {"day": (14, 35), "week": (4, 20)}
 SPACE = {
     "hidden_size": Integer(12, 48),
+    "layers": Integer(1, 2),
     "learning_rate": Float(2e-3, 1e-2, log=True),
     "epochs": Integer(2, 12),
     "dropout": Float(0.0, 0.4),
