@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel
+from bowerbird.data.panel import Panel, long_table
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import ParameterError
@@ -398,14 +398,9 @@ def forecast(new: Panel, old: Panel, horizon: int = 15, seed: int = 0) -> pd.Dat
     if items.n_series:
         point = blend(items, old, horizon)
         low, high = interval(items, old, point, seed)
-    dates = pd.date_range(old.dates[-1] + pd.Timedelta(days=1), periods=horizon, name="date")
-    return contest_table(items.series, dates, point, low, high)
+    return contest_table(items.series, old.dates_ahead(horizon), point, low, high)
 
 
 def contest_table(series: pd.DataFrame, dates, point: np.ndarray, low: np.ndarray, high: np.ndarray) -> pd.DataFrame:
     """Forecasts (n_series, n_days) as the contest asks: key, date, forecast_qty; the quantiles beside them."""
-    keys = series[list(SERIES_KEY)].reset_index(drop=True)
-    frame = keys.loc[keys.index.repeat(len(dates))].reset_index(drop=True)
-    return frame.assign(
-        date=np.tile(np.asarray(dates), len(keys)), forecast_qty=point.ravel(), q10=low.ravel(), q90=high.ravel()
-    )
+    return long_table(series, dates, forecast_qty=point, q10=low, q90=high)

@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 
 from bowerbird.checks import probabilities, single_number, whole
 from bowerbird.contest.new_items import contest_table
-from bowerbird.data.panel import Panel, key_columns, rows_of
+from bowerbird.data.panel import Panel, long_table, rows_of
 from bowerbird.data.reader import SERIES_KEY
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.plan import whole_units
@@ -307,11 +307,9 @@ def plan_618(
 
     run = simulate(whole_units(mean[:, :n_days]), chosen, chosen, opening_stock=opening, lead_time=lead_time)
     dates = pd.date_range(DAYS_618[0] - pd.Timedelta(days=before), periods=n_days)
-    orders = series.loc[series.index.repeat(n_days), key_columns(series)].reset_index(drop=True)
-    orders["date"] = np.tile(dates.to_numpy(), len(series))
     columns = {"S": chosen, "forecast_demand": run.demand, "order": run.orders, "arrivals": run.arrivals}
     columns["closing_stock"] = run.closing_stock
-    orders = orders.assign(**{name: units.reshape(-1).astype(np.int64) for name, units in columns.items()})
+    orders = long_table(series, dates, **{name: units.astype(np.int64) for name, units in columns.items()})
     return PromotionPlan(orders, tried, ratios[best], int(opening.sum()))
 
 

@@ -53,6 +53,13 @@ def rows_of(table: pd.DataFrame, series: pd.DataFrame) -> np.ndarray:
     return pd.MultiIndex.from_frame(series[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
 
 
+def long_table(series: pd.DataFrame, dates: pd.DatetimeIndex, **columns: np.ndarray) -> pd.DataFrame:
+    """One row a series and day: ids, date, and columns that are given as (n_series, n_days)."""
+    table = series.loc[series.index.repeat(len(dates)), key_columns(series)].reset_index(drop=True)
+    values = {name: part.ravel() for name, part in columns.items()}
+    return table.assign(date=np.tile(dates.to_numpy(), len(series)), **values)
+
+
 def named(series: pd.DataFrame) -> np.ndarray:
     """One readable name a row of ids: seller_6/product_1312/wh_43."""
     ids = series[key_columns(series)].itertuples(index=False)

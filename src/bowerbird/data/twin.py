@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, SHIPMENT_COLUMNS, Attachments
+from bowerbird.data.panel import long_table
+from bowerbird.data.reader import ATTACHMENTS, SERIES_KEY, Attachments
 from bowerbird.errors import ParameterError
 from bowerbird.files import write_csv, write_parquet
 from bowerbird.seeds import stream
@@ -179,7 +180,12 @@ def make_twin(n_series: int = 300, seed: int = 0) -> Twin:
         flash_days=(flash > 1).sum(axis=1),
     )  # fmt: skip
     new_items = draw_new_items(new_series, dates, for_new_items)
-    six = {"shipments": _long(series, dates, counts), **structure, "new_items": new_items, "promotion": promotion}
+    six = {
+        "shipments": long_table(series, dates, qty=counts),
+        **structure,
+        "new_items": new_items,
+        "promotion": promotion,
+    }
     return Twin(**six, files={}, truth=truth, truth_mean=means)
 
 
@@ -196,12 +202,6 @@ def write_twin(folder, n_series: int = 300, seed: int = 0) -> Twin:
     mean = pd.DataFrame(twin.truth_mean, columns=dates.strftime("%Y-%m-%d"))
     write_parquet(folder / "truth_mean.parquet", mean)
     return twin
-
-
-def _long(series: pd.DataFrame, dates: pd.DatetimeIndex, counts: np.ndarray) -> pd.DataFrame:
-    """One row a series and day, columns as 附件1."""
-    table = series[list(SERIES_KEY)].loc[series.index.repeat(len(dates))].reset_index(drop=True)
-    return table.assign(date=np.tile(dates.to_numpy(), len(series)), qty=counts.ravel())[list(SHIPMENT_COLUMNS)]
 
 
 # ---- how much each series sells -------------------------------------------------------------------------------------
@@ -299,7 +299,9 @@ def draw_promotion(series, levels, curve, dispersion, rng) -> tuple[pd.DataFrame
     first_day[late] = rng.integers(1, len(PROMOTION_DAYS), size=len(late))
     lift[absent] = np.nan
     listed = (np.arange(len(PROMOTION_DAYS)) >= first_day[:, None]).ravel()
-    return _long(series, PROMOTION_DAYS, counts)[listed].sample(frac=1, random_state=rng, ignore_index=True), lift
+    return long_table(series, PROMOTION_DAYS, qty=counts)[listed].sample(
+        frac=1, random_state=rng, ignore_index=True
+    ), lift
 
 
 def draw_new_items(series: pd.DataFrame, dates: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
@@ -311,7 +313,7 @@ def draw_new_items(series: pd.DataFrame, dates: pd.DatetimeIndex, rng: np.random
     ages = np.arange(len(window)) - (len(window) - days_on_sale)[:, None]  # (n_series, 45), negative before the launch
     means = levels[:, None] / (1 + np.exp(2 - 2 * ages / NEW_ITEM_HALFWAY)) * calendar(window)
     counts = draw_counts(means, draw_dispersion(levels, rng), rng)
-    table = _long(series, window, counts)[(ages >= 0).ravel()]
+    table = long_table(series, window, qty=counts)[(ages >= 0).ravel()]
     return table.sample(frac=1, random_state=rng, ignore_index=True)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import at_least
-from bowerbird.data.panel import key_columns
+from bowerbird.data.panel import long_table
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.calibration import Correction
 from bowerbird.inventory.policy import periodic_review_levels
@@ -74,10 +74,8 @@ def replenishment_plan(
     )
     demand = whole_units(forecast_mean)
     run = simulate(demand, levels.s, levels.S, opening_stock=opening_stock, **timing)
-    plan = series.loc[series.index.repeat(len(dates)), key_columns(series)].reset_index(drop=True)
-    plan["date"] = np.tile(dates.to_numpy(), len(series))
     columns = {
         "s": levels.s, "S": levels.S, "opening_stock": run.opening_stock, "arrivals": run.arrivals,
         "forecast_demand": demand, "order": run.orders, "closing_stock": run.closing_stock,
     }  # fmt: skip
-    return plan.assign(**{name: units.reshape(-1).astype(np.int64) for name, units in columns.items()})
+    return long_table(series, dates, **{name: units.astype(np.int64) for name, units in columns.items()})
