@@ -145,32 +145,32 @@ def test_recipes_that_print_the_same_cannot_be_told_apart(twin):
 
 def forensics_of_table_3(twin, panel, made: Recipe):
     printed = Printed(print_paper(twin, made))
-    found = table_3.consistent(panel, printed, table_3.solved(panel, printed, FEW))
-    return found, {choice: table_3.told(found, choice) for choice in table_3.CHOICES}
+    tried = table_3.solved(panel, printed, FEW)
+    found = table_3.consistent(panel, printed, tried)
+    return found, {choice: table_3.told(found, choice) for choice in table_3.CHOICES}, (printed, tried)
 
 
 def test_the_recipe_of_table_3_is_found_by_its_digits(twin, panel):
     made = recipe()
-    found, told = forensics_of_table_3(twin, panel, made)
+    found, told, tried = forensics_of_table_3(twin, panel, made)
     assert told == {choice: made.choices()[choice] for choice in table_3.CHOICES}
     low, high = table_3.width_told(found)
     assert low <= 2.0 <= high and high - low < 0.1
-    near = table_3.attaining(panel, Printed(print_paper(twin, made)), table_3.solved(
-        panel, Printed(print_paper(twin, made)), FEW), 0.005)  # fmt: skip
+    near = table_3.attaining(panel, *tried, tolerance=0.005)
     assert table_3.told(near, "filter") is None, "one column with a tolerance tells less"
 
 
 def test_protocols_that_print_the_same_table_3_cannot_be_told_apart(twin, panel):
     """Persistence forecasts the last filtered day, whichever series it was fitted to."""
     made = recipe(protocol=Protocol(False, 5.0, "causal", model="persistence"), against="raw")
-    found, told = forensics_of_table_3(twin, panel, made)
+    found, told, _ = forensics_of_table_3(twin, panel, made)
     assert set(found["filtered"]) == {"causal", "causal inputs"}
     assert told["filtered"] is None and told["filter"] == "Gaussian" and told["model"] == "persistence"
 
 
 def test_of_a_table_with_drawn_test_rows_nothing_is_told(twin, panel):
     made = recipe(protocol=dataclasses.replace(recipe().protocol, split="random"))
-    _, told = forensics_of_table_3(twin, panel, made)
+    _, told, _ = forensics_of_table_3(twin, panel, made)
     assert set(told.values()) == {None}
 
 
@@ -202,16 +202,7 @@ def test_rates_by_hand():
 
 
 def test_trials_that_are_done_are_not_done_again(tmp_path, monkeypatch):
-    rows = [
-        {
-            "part": "Tables 1-2",
-            "choice": "columns",
-            "truth": 1,
-            "told": 1,
-            "outcome": "identified",
-            "left out": "cannot be told",
-        }
-    ]
+    rows = [error_rates._row("Tables 1-2", "columns", 1, 1, None)]
     monkeypatch.setattr(error_rates, "trial", lambda seed: rows)
     first = error_rates.run_trials(tmp_path, range(2))
     monkeypatch.setattr(error_rates, "trial", lambda seed: 1 / 0)
