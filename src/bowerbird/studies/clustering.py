@@ -137,16 +137,9 @@ def scales(demand: np.ndarray, labels: np.ndarray, n_clusters: int, degree: int 
         found = fit(curves, n_clusters, degree, seed).predict(curves)
         size = np.bincount(found, minlength=n_clusters)
         between = pd.Series(level).groupby(found).transform("mean").var() / level.var(ddof=1)
-        rows.append(
-            {
-                "scale": scale,
-                "largest cluster, series": size.max(),
-                "smallest": size.min(),
-                "variance of level between clusters": between,
-                "ARI with the clusters above": adjusted_rand_score(labels, found),
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((scale, size.max(), size.min(), between, adjusted_rand_score(labels, found)))
+    names = ["scale", "largest cluster, series", "smallest", "variance of level between clusters"]
+    return pd.DataFrame(rows, columns=[*names, "ARI with the clusters above"])
 
 
 def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int = 0) -> pd.DataFrame:
@@ -160,17 +153,11 @@ def numbers_of_clusters(curves: np.ndarray, numbers, degree: int = 3, seed: int 
         mixture, *others = (fit(curves, k, degree, seed + start, tol=1e-6) for start in range(4))
         labels = [one.predict(curves) for one in (mixture, *others)]
         unexplained = np.mean((curves - mixture.mean_curves()[labels[0]]) ** 2)
-        rows.append(
-            {
-                "K": k,
-                "BIC (curves)": mixture.bic(),
-                "BIC (points)": mixture.bic("points"),
-                "ICL (curves)": mixture.icl(),
-                "variance explained": 1 - unexplained / curves.var(),
-                "mean ARI of starts": np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)]),
-            }
-        )
-    return pd.DataFrame(rows)
+        explained = 1 - unexplained / curves.var()
+        agree = np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)])
+        rows.append((k, mixture.bic(), mixture.bic("points"), mixture.icl(), explained, agree))
+    criteria = ["BIC (curves)", "BIC (points)", "ICL (curves)"]
+    return pd.DataFrame(rows, columns=["K", *criteria, "variance explained", "mean ARI of starts"])
 
 
 def completion(curves: np.ndarray, n_clusters: int, degree: int = 3, seed: int = 0) -> dict:

@@ -109,11 +109,6 @@ def double_12(panel: Panel, november: Panel, groups=("category1", "category2", "
             error = estimated - december[scored]
             squared = ((error - np.median(error)) ** 2).mean()
             left = squared - counting - ((table["log_sd"][scored] ** 2).mean() if name == "lift" else 0)
-            rows.append(
-                {
-                    "group": group, "estimate": name, "series": scored.sum(), "RMSE": np.sqrt(squared),
-                    "correlation": np.corrcoef(estimated, december[scored])[0, 1] if estimated.std() > 0 else np.nan,
-                    "event sd": np.sqrt(max(left, 0)),
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
+            correlation = np.corrcoef(estimated, december[scored])[0, 1] if estimated.std() > 0 else np.nan
+            rows.append((group, name, scored.sum(), np.sqrt(squared), correlation, np.sqrt(max(left, 0))))
+    return pd.DataFrame(rows, columns=["group", "estimate", "series", "RMSE", "correlation", "event sd"])

@@ -121,19 +121,11 @@ def table_3(protocols: pd.DataFrame, printed: Printed) -> pd.DataFrame:
         values = of_index[errors if column == "rmse" else [ours]].unstack()  # by measure and name
         best = (values - cell).abs().idxmin()
         as_run = of_index.loc[name, ours]
-        rows.append(
-            {
-                "index": index,
-                "column": column,
-                "paper": cell,
-                "as run": as_run,
-                "best": values[best],
-                "best by": best[1] if column != "rmse" else f"{best[1]}: {best[0].removesuffix(', own target')}",
-                "corrected": leak_free.loc[leak_free["Index"].str.lower() == index, ours].iloc[0],
-                "difference": as_run - cell,
-            }
-        )
-    return pd.DataFrame(rows)
+        best_by = best[1] if column != "rmse" else f"{best[1]}: {best[0].removesuffix(', own target')}"
+        corrected = leak_free.loc[leak_free["Index"].str.lower() == index, ours].iloc[0]
+        rows.append((index, column, cell, as_run, values[best], best_by, corrected, as_run - cell))
+    names = ["index", "column", "paper", "as run", "best", "best by", "corrected", "difference"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def table_3_over_seeds(protocols: Sequence[pd.DataFrame]) -> pd.DataFrame:

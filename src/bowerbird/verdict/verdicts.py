@@ -341,16 +341,12 @@ def own_headline(tables: Tables, horizon: int, period: str) -> pd.DataFrame:
         score = scores.set_index("method")["1-WMAPE"].sort_values(ascending=False)
         simple = scores.loc[scores["kind"] == "simple", "method"]
         naive = next(f"{name} {score[name]:.3f}" for name in simple if name.startswith("seasonal naive"))
-        rows.append(
-            {
-                "quantity": f"1-WMAPE, {horizon} {period}s ahead, {origins}",
-                "SBO-LSTM": f"{score['SBO-LSTM']:.3f}, number {score.index.get_loc('SBO-LSTM') + 1} of {len(score)}",
-                "beside": f"best {score.index[0]} {score.iloc[0]:.3f}; {naive}",
-            }
-        )
+        ours = f"{score['SBO-LSTM']:.3f}, number {score.index.get_loc('SBO-LSTM') + 1} of {len(score)}"
+        beside = f"best {score.index[0]} {score.iloc[0]:.3f}; {naive}"
+        rows.append((f"1-WMAPE, {horizon} {period}s ahead, {origins}", ours, beside))
     fill_rate = tables["inventory_summary"]["fill_rate"].iloc[0]
-    rows.append({"quantity": "fill rate of the plan", "SBO-LSTM": f"{fill_rate:.3f}", "beside": NONE})
-    return pd.DataFrame(rows)
+    rows.append(("fill rate of the plan", f"{fill_rate:.3f}", NONE))
+    return pd.DataFrame(rows, columns=["quantity", "SBO-LSTM", "beside"])
 
 
 def headline_text(run: Path) -> str:
