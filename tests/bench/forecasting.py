@@ -186,12 +186,16 @@ def training(panel) -> list[dict]:
     ]
 
 
-def population(panel: Panel, device: str = "cpu") -> list[dict]:
-    """Ten candidates as SBO draws them for its first generation; on a CPU one after the other is the better way."""
+def generation(n: int = 10) -> list[Settings]:
+    """Candidates as SBO draws them for its first generation."""
+    drawn = np.random.default_rng(0).uniform(*sbo.limits(SPACE), (n, len(SPACE)))
+    return [replace(Settings(), **candidate) for candidate in sbo.decode(SPACE, drawn)]
+
+
+def population(panel: Panel) -> list[dict]:
+    """A generation together; on a CPU one after the other is the better way."""
     panel = panel.select(range(min(256, panel.n_series))).until(panel.n_days - 37)
-    candidates = sbo.decode(SPACE, np.random.default_rng(0).uniform(*sbo.limits(SPACE), (10, len(SPACE))))
-    generation = [replace(Settings(epochs=2), **x) for x in candidates]
-    ours = seconds(lambda: fit_population(panel, generation, device=device), 1)
-    theirs = seconds(lambda: [fit(panel, settings, device=device) for settings in generation], 1)
-    what = f"a generation of 10 networks together, {panel.n_series} series, 2 epochs, {device}"
-    return [row(what, ours, "one after the other", theirs)]
+    candidates = generation()
+    ours = seconds(lambda: fit_population(panel, candidates), 1)
+    theirs = seconds(lambda: [fit(panel, settings) for settings in candidates], 1)
+    return [row(f"a generation of 10 networks together, {panel.n_series} series, cpu", ours, "one by one", theirs)]
