@@ -16,7 +16,7 @@ PY   := $(VENV)/bin/python
 # One BLAS thread a process: the arrays are small, and two busy cores make threads spin.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup reproduce smoke test test-all bench reliability forensics peers lab report check lint clean
+.PHONY: help setup reproduce smoke test test-all bench gpu reliability forensics peers lab report check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make smoke       the notebooks at their smallest (about three minutes)"
 	@echo "make test-all    the slow tests too"
 	@echo "make bench       speed, as ratios against a named peer, to reports/benchmarks.md"
+	@echo "make gpu         a GPU beside two CPU cores, to reports/gpu/ (at most ten minutes; DATA=...)"
 	@echo "make reliability the fault drills, the long ones too, to reports/RELIABILITY.md (some 20 minutes)"
 	@echo "make forensics   error rates of the search for the recipe of Tables 1-3, to reports/FORENSICS.md (some 20 minutes)"
 	@echo "make peers       an environment of its own for peers of the bench (neuralforecast, stockpyl, mealpy)"
@@ -70,6 +71,9 @@ test-all: setup
 
 bench: setup
 	$(PY) tests/bench
+
+gpu: setup
+	$(PY) tests/bench/gpu.py "$(DATA)"
 
 reliability: setup
 	-$(PY) -m pytest -q -m drill -o junit_family=xunit1 --junitxml=.reliability.xml
