@@ -105,6 +105,8 @@ def test_what_is_known_ahead_is_kept_and_read_from_files(tmp_path):
             store.add_day(delivery)
         expected = np.column_stack([promoted[:, :6], [5.0] * 3, promoted[:, 7], [0.5] * 3])
         np.testing.assert_array_equal(store.panel().ahead["promoted"], expected)
+        rows.rename(columns={"promoted": "Promoted "}).to_csv(tmp_path / "day.csv", index=False)
+        assert (read_day(tmp_path / "day.csv", store.series, ahead=["promoted"]).ahead["promoted"] == 5).all()
         rows.assign(promoted="yes").to_csv(tmp_path / "day.csv", index=False)
         with pytest.raises(DataError, match="row 2, column promoted: 'yes' is no number"):
             read_day(tmp_path / "day.csv", store.series, ahead=["promoted"])

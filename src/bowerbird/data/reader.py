@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -181,14 +182,14 @@ def find_file(folder, spec: AttachmentSpec) -> Path | None:
     raise DataError(f"{folder}: {spec.label} ({spec.title}) is missing; {cure}")
 
 
-def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read the wanted columns of a csv or Excel file with every cell as text, stripped of blanks around.
+def read_text_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Read the wanted columns of a csv or Excel file, and optional ones, with every cell as text without blanks around.
 
     The index is the row that a spreadsheet shows, such as 5, or "5 of sheet 'May'" where sheets are joined. Blank rows
     are left out, but counted. Blanks and case in the file's headers do not matter.
     """
     separator, sheets = open_table(path, lambda cells: set(columns) <= {_plain(cell) for cell in cells}, columns)
-    table = pd.concat([_wanted(columns, cells, f"{path.name}, row 1{place}") for place, cells in sheets.items()])
+    table = pd.concat([_wanted(f"{path.name}, row 1{at}", cells, columns, optional) for at, cells in sheets.items()])
     if path.suffix.lower() != ".csv":
         table = workbook_text(table, path)
     table = table.apply(lambda cells: cells.str.strip())
@@ -201,8 +202,8 @@ def read_text_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _wanted(columns: tuple[str, ...], cells: pd.DataFrame, row_1: str) -> pd.DataFrame:
-    """The wanted columns; `row_1` is where the header stands."""
+def _wanted(row_1: str, cells: pd.DataFrame, columns: Sequence[str], optional: Sequence[str]) -> pd.DataFrame:
+    """The wanted columns, and the optional ones that are there; `row_1` is where the header stands."""
     names = [_plain(name) for name in cells]
     for column in columns:
         if (count := names.count(column)) != 1:
@@ -211,7 +212,8 @@ def _wanted(columns: tuple[str, ...], cells: pd.DataFrame, row_1: str) -> pd.Dat
                 f"{row_1}: column {column} {fault}; the header is {', '.join(names)}; needed are {', '.join(columns)}, "
                 "each once"
             )
-    return cells.iloc[:, [names.index(column) for column in columns]].set_axis(list(columns), axis=1)
+    chosen = [*columns, *(column for column in optional if names.count(_plain(column)) == 1)]
+    return cells.iloc[:, [names.index(_plain(column)) for column in chosen]].set_axis(chosen, axis=1)
 
 
 def _plain(name) -> str:

@@ -57,24 +57,14 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Sales(FromFiles):
-    """A table of sales as a panel, and what was done to make it one.
-
-    Parameters
-    ----------
-    panel : Panel
-    rules : Rules  As given, with the defaults of the rest.
-    files : dict  Label (table, columns, in_stock, attributes ...) -> the path that was read.
-    columns : dict  Role -> the table's own header.
-    unused : list of str  Headers that were not used.
-    notes : list of str  What was added up, netted, filled or left out, with counts; one sentence each.
-    """
+    """A table of sales as a panel, and what was done to make it one."""
 
     panel: Panel
-    rules: Rules
-    files: dict[str, Path]
-    columns: dict[str, str]
-    unused: list[str]
-    notes: list[str]
+    rules: Rules  # as given, with the defaults of the rest
+    files: dict[str, Path]  # label (table, columns, in_stock, attributes ...) -> the path that was read
+    columns: dict[str, str]  # role -> the table's own header
+    unused: list[str]  # headers that were not used
+    notes: list[str]  # what was added up, netted, filled or left out, with counts; one sentence each
 
     def form(self) -> dict:
         """How a later file of the same form is read: the headers of ids, date and qty, those known ahead, the rules."""

@@ -118,15 +118,12 @@ def _read(path: Path, keys: list[str], ahead: Sequence[str], own_table: dict | N
     """The rows with a quantity, and what all rows tell of the columns known ahead, where the file has these."""
     spec = replace(SHIPMENTS, columns=(*keys, "date", "qty"), key=(*keys, "date"))
     try:
-        text = read_text_table(path, spec.columns)
+        text = read_text_table(path, spec.columns, ahead)
     except DataError:
         if own_table is None:
             raise
         return _read_own(path, keys, own_table)
-    try:
-        text = read_text_table(path, (*spec.columns, *ahead))
-    except DataError:
-        ahead = ()
+    ahead = ahead if set(ahead) <= set(text) else ()
     sold = text["qty"] != "" if ahead else pd.Series(True, text.index)
     table = parse_table(text.loc[sold, list(spec.columns)], spec, path.name)
     known = parse_table(text[[*keys, "date"]], replace(spec, columns=(*keys, "date")), path.name)
