@@ -310,21 +310,10 @@ def _run(path: Path, job: Job, label: str) -> float:
             )  # fmt: skip
             _check_unchanged(stage, job)
             stage.complete()
-        except PapermillExecutionError as error:
-            where = f"{path.stem}, cell {error.cell_index}: {error.ename}: {error.evalue}"
-            raise _failed(where, running, failed) from error
-        except CellTimeoutError as error:
-            where = (
-                f"{path.stem}, cell {_last_cell(running)}: not done after {job.cell_minutes:g} minutes; if it only "
-                "needs more time, give --cell-minutes"
-            )
-            raise _failed(where, running, failed) from error
-        except RuntimeError as error:  # as nbclient tells of a kernel that died, or never came to life
-            where = (
-                f"{path.stem}: the notebook's process ended without a word in cell {_last_cell(running)}: it was "
-                f"killed, or the machine ran out of memory ({error})"
-            )
-            raise _failed(where, running, failed) from error
+        except (PapermillExecutionError, CellTimeoutError, RuntimeError) as error:
+            told = f"{path.stem}{_cause(error, running, job.cell_minutes)}"
+            running.replace(failed)
+            raise StageFailed(f"{told}\nThe notebook as far as it came: {failed}\n{GO_ON}") from error
         except BaseException:
             running.unlink(missing_ok=True)
             raise
@@ -350,15 +339,21 @@ def _escaped(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _failed(where: str, running: Path, failed: Path) -> StageFailed:
-    running.replace(failed)
-    return StageFailed(f"{where}\nThe notebook as far as it came: {failed}\n{GO_ON}")
-
-
-def _last_cell(running: Path) -> int:
-    """Number of the cell that was at work when a notebook was last saved."""
+def _cause(error: Exception, running: Path, cell_minutes: float) -> str:
+    """In which cell a notebook stopped, and why."""
+    if isinstance(error, PapermillExecutionError):
+        return f", cell {error.cell_index}: {error.ename}: {error.evalue}"
     cells = nbformat.read(running, as_version=4).cells
-    return max((k for k, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time")), default=0)
+    begun = (k for k, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time"))
+    at_work = max(begun, default=0)  # when the notebook was last saved
+    if isinstance(error, CellTimeoutError):
+        only = "if it only needs more time, give --cell-minutes"
+        return f", cell {at_work}: not done after {cell_minutes:g} minutes; {only}"
+    # A RuntimeError, as nbclient tells of a kernel that died, or never came to life
+    return (
+        f": the notebook's process ended without a word in cell {at_work}: it was killed, or the machine ran out of "
+        f"memory ({error})"
+    )
 
 
 def _check_unchanged(stage: Stage, job: Job) -> None:
