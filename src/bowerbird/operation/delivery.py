@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bowerbird.data.panel import Panel, key_columns, named, rows_of
+from bowerbird.data.panel import Panel, key_columns, long_table, named, rows_of
 from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
 from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
@@ -147,10 +147,7 @@ def _read_own(path: Path, keys: list[str], own_table: dict) -> tuple[pd.DataFram
             f"{panel.dates[-1]:%Y-%m-%d}; deliver {', '.join(keys)} of one day a file"
         )
     table = panel.series[keys].assign(date=panel.dates[0], qty=panel.demand[:, 0])
-    known = [
-        panel.series[keys].assign(
-            date=panel.dates[0] + pd.Timedelta(days=k), **{name: values[:, k] for name, values in panel.ahead.items()}
-        )
-        for k in range(max((values.shape[1] for values in panel.ahead.values()), default=0))
-    ]
-    return table, pd.concat(known) if known else pd.DataFrame()
+    if not panel.ahead:
+        return table, pd.DataFrame()
+    n_days = min(values.shape[1] for values in panel.ahead.values())
+    return table, long_table(panel.series, panel.frequency.dates(panel.dates[0], n_days), **panel.ahead)
