@@ -110,6 +110,10 @@ def test_own_paths_take_part():
     table = worth_of_forecasts(whole, forecasts(whole), [], ORIGINS, {"mine": actual}, **OPTIONS, lost_sales=False)
     both = table.set_index(["method", "origin"])["shortage_cost"]
     assert both["mine"].tolist() == both[PERFECT].tolist()
+    assert np.allclose(table["level_loss"], 0)  # levels that are the demand until the next order arrives
+    blind = {"mine": {origin: 0 * paths for origin, paths in actual.items()}}
+    short = worth_of_forecasts(whole, forecasts(whole), [], ORIGINS, blind, **OPTIONS).query("method == 'mine'")
+    np.testing.assert_allclose(short["level_loss"], 2 * short["critical_ratio"])  # a unit short costs the ratio
 
 
 def test_a_series_with_an_unknown_day_is_left_out():
@@ -156,7 +160,7 @@ def test_a_saving_is_that_of_the_tables_and_of_a_slow_loop_over_resampled_series
             {"method": method, "origin": origin, "mean_stock": 0.0, "turnover_days": 0.0,
              "holding_cost": cost_parts(run.totals, costs)["holding_cost"][series].sum(),
              "fill_rate_after_lead_time": run.sales[series, 3:].sum() / run.demand[series, 3:].sum()}
-            for method, origin, _, _, run, costs in simulated if method != PERFECT
+            for method, origin, _, _, _, run, costs in simulated if method != PERFECT
         ]  # fmt: skip
         cost = at_equal_service(pd.DataFrame(rows), 0.85).set_index("method")["holding_cost"]
         slow.append(1 - cost["mean"] / cost["noisy"])

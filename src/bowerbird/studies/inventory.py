@@ -14,6 +14,7 @@ from bowerbird.forecaster.inputs import running_level
 from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import Levels, periodic_review_levels
 from bowerbird.inventory.simulate import Costs, Simulation, Stock, assumed_costs, cost_parts, simulate, summary
+from bowerbird.metrics import weighted_quantile_loss
 from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, GREEN, GREY, METHOD_COLOURS, ORANGE, PURPLE, RED, new_figure, with_sliders
 
@@ -159,10 +160,16 @@ def error_paths(point: np.ndarray, level: np.ndarray, past: tuple[np.ndarray, np
 def worth_of_forecasts(panel, forecasts, methods, origins, own_paths=None, **options) -> pd.DataFrame:
     """Every method's stock, service and cost at every critical ratio and origin; arguments as in `_simulations`."""
     rows = []
-    for method, origin, ratio, _, run, costs in _simulations(panel, forecasts, methods, origins, own_paths, **options):
+    for method, origin, ratio, _, S, run, costs in _simulations(
+        panel, forecasts, methods, origins, own_paths, **options
+    ):
         sold, reached = (units[:, run.lead_time :].sum() for units in (run.sales, run.demand))
         row = {"method": method, "origin": origin, "critical_ratio": ratio, **summary(run, costs)}
-        rows.append(row | {"fill_rate_after_lead_time": sold / reached})  # of the days that an order can reach
+        row["fill_rate_after_lead_time"] = sold / reached  # of the days that an order can reach
+        # S aims at this quantile of the demand until the next order arrives
+        totals = totals_until_next_order(run.demand, run.lead_time + options["review"])  # (n_series, n_windows)
+        row["level_loss"] = weighted_quantile_loss(totals, S[None, :, : totals.shape[1]], [ratio])
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -172,7 +179,7 @@ def savings(
     """Share of holding cost that each method saves at equal fill rate, its 95 % interval over series, and in words."""
     draws = bootstrap.samples(panel.n_series, DRAWS, stream(seed, "inventory/bootstrap"))  # (1 + DRAWS, n_series)
     points, best = {}, {}
-    for name, origin, _, whole, run, costs in _simulations(panel, forecasts, methods, origins, own_paths, **options):
+    for name, origin, _, whole, _, run, costs in _simulations(panel, forecasts, methods, origins, own_paths, **options):
         sold, reached = (draws[:, whole] @ units[:, run.lead_time :].sum(axis=1) for units in (run.sales, run.demand))
         held = draws[:, whole] @ cost_parts(run.totals, costs)["holding_cost"]
         points.setdefault(name, {}).setdefault(origin, []).append((held, sold / reached))
@@ -222,7 +229,7 @@ def _simulations(
     lost_sales: bool = True,
     price=1.0,
 ):
-    """Yield method, origin, critical ratio, series simulated, simulation and costs of each.
+    """Yield method, origin, critical ratio, series simulated, order-up-to levels, simulation and costs of each.
 
     The last JUDGED origins are simulated; the errors of earlier ones whose days had passed make the distribution.
     `own_paths` are distributions of a method's own: name -> origin -> (n_series, n_samples, horizon). A series with an
@@ -247,7 +254,7 @@ def _simulations(
             levels = periodic_review_levels(samples, service_level=np.array(RATIOS)[:, None], **timing)
             for ratio, s, S in zip(RATIOS, levels.s, levels.S, strict=True):
                 run = simulate(actual, s, S, opening_stock=opening, lost_sales=lost_sales, **timing)
-                yield method, origin, ratio, whole, run, assumed_costs(ratio, prices)
+                yield method, origin, ratio, whole, S, run, assumed_costs(ratio, prices)
 
 
 def _sellable(actual: np.ndarray, opening_stock, lead_time: int) -> np.ndarray:
@@ -255,6 +262,11 @@ def _sellable(actual: np.ndarray, opening_stock, lead_time: int) -> np.ndarray:
     meetable = np.minimum(actual[:, :lead_time].cumsum(axis=1), np.asarray(opening_stock, float).reshape(-1, 1))
     sold = np.diff(meetable, axis=1, prepend=0)
     return np.concatenate([sold, actual[:, lead_time:]], axis=1)
+
+
+def totals_until_next_order(demand: np.ndarray, days: int) -> np.ndarray:
+    """Demand of `days` days from every day on, as far as they are known (n_series, n_days - days + 1)."""
+    return np.lib.stride_tricks.sliding_window_view(demand, days, axis=1).sum(axis=2)
 
 
 def kept_promise(
@@ -266,8 +278,8 @@ def kept_promise(
     levels aim at. Days without shortage, with their 95 % interval over series, and fill rate are simulated, sales lost.
     """
     whole, rows = ~np.isnan(actual).any(axis=1), []
-    actual, days = actual[whole], lead_time + review
-    totals = np.lib.stride_tricks.sliding_window_view(actual, days, axis=1).sum(axis=2)  # (n_series, n_windows)
+    actual = actual[whole]
+    totals = totals_until_next_order(actual, lead_time + review)  # (n_series, n_windows)
     for name, levels in plans.items():
         s, S = levels.s[whole], levels.S[whole]
         run = simulate(actual, s, S, lead_time=lead_time, review=review, **options)
