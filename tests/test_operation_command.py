@@ -96,6 +96,8 @@ def test_what_is_wrong_is_said(run, daily, tmp_path):
         assert "01_data" in told and "is the disk full" not in told
     assert "no such folder" in refused(*daily[:-1], tmp_path / "none", "--run", run)
     assert "no readable key file" in refused(*daily, "--run", run, "--key-file", tmp_path / "key")
+    perhaps = CliRunner().invoke(cli, [*map(str, daily), "--unknown", "perhaps"])
+    assert "'perhaps' is not one of 'wait', 'skip', 'add'" in perhaps.output
     wrong = ("deliveries", run, "--out", tmp_path / "x", "--first-day")
     assert "write it as 2023-05-01" in refused(*wrong, "soon")
     assert "the run knows 2022-12-01 to 2023-05-15" in refused(*wrong, "2024-01-01")

@@ -260,8 +260,6 @@ def test_a_new_product_waits_or_is_left_out(begun):
         told = "1 rows left out, of series that the store does not know: seller_1/new/wh_1"
         assert [o.status for o in outcomes] == ["taken in"] * 6 and outcomes[0].reason == told
         np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
-        with pytest.raises(ParameterError, match="unknown is 'perhaps'; choose wait, skip, add"):
-            receive(store, begun / "in", unknown="perhaps")
 
 
 def test_a_new_product_is_followed_from_its_first_day_on(begun, forecaster):

@@ -275,8 +275,6 @@ def test_a_missing_day_of_a_series_has_no_row_and_means_what_is_asked(tmp_path):
         DataError, match=r"2023-05-02\.csv, row 3, columns .*'seller_2/p1/w2' \(1 series of 3.*store with --fill-gaps"
     ):
         read_day(path, SERIES)
-    with pytest.raises(ParameterError, match="fill_gaps is 'nan'"):
-        read_day(path, SERIES, "nan")
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def deliveries(run, out, first_day):
 @click.option("--key-file", default="", help="Key that turns ids into pseudonyms; give it every day.")
 @click.option("--store-key-file", default="", help="Key that encrypts the store, made if need be; give it every day.")
 @click.option("--close-gaps", is_flag=True, help="Take days without a file, up to 7 in a row, as missing.")
-@click.option("--unknown", default="wait", help="Rows of series not in the store: wait, skip, or add as new series.")
+@click.option("--unknown", type=click.Choice(["wait", "skip", "add"]), default="wait", help="Series not in the store.")
 @click.option("--confirm", default="", metavar="DAY", help="The quantities of this day, or of all days, are right.")
 @click.option("--lead-time", type=int, help="Of a new store: days from order to arrival [LT].  [default: 3]")
 @click.option("--review", type=int, help="Of a new store: days between reviews [NRT].  [default: 1]")

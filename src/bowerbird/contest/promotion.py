@@ -204,8 +204,6 @@ def log_ratio(promoted, promoted_days, ordinary, ordinary_days) -> tuple[np.ndar
 
 def course_618(shape: np.ndarray, calendar: str = "short peak") -> np.ndarray:
     """June 1 to 20 relative to the mean day of November's promotion (n_series, 20), of `day_shape`."""
-    if calendar not in CALENDARS:
-        raise ParameterError(f"calendar is {calendar!r}; choose one of {', '.join(CALENDARS)}")
     columns = [shape[:, np.array(november) - 1].mean(axis=1) for november in CALENDARS[calendar]]
     return np.stack(columns, axis=1)
 
@@ -228,13 +226,6 @@ def forecast(
     is 618's lift over Double 11's; 1 is an assumption, for no attachment knows it. `event_sd` and `base_sd` are
     standard deviations of logs: of a lift from event to event, and of the base. forecast_qty is for the median lift.
     """
-    if base.shape != (panel.n_series, len(DAYS_618)) or len(table) != panel.n_series:
-        raise ParameterError(
-            f"base has shape {base.shape} and the lifts {len(table)} rows; give {(panel.n_series, len(DAYS_618))} and "
-            f"{panel.n_series}, a row a series"
-        )
-    if strength <= 0:
-        raise ParameterError(f"strength is {strength}; give a number above 0")
     course = strength * course_618(shape, calendar)  # (n_series, 20)
     point = base * table["lift"].to_numpy()[:, None] * course
     spread = np.sqrt(table["log_sd"].to_numpy() ** 2 + event_sd**2 + base_sd**2)  # (n_series,)

@@ -18,7 +18,7 @@ import pandas as pd
 from bowerbird.data.panel import Panel, key_columns, long_table, named, rows_of
 from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
 from bowerbird.data.table import read_table
-from bowerbird.errors import DataError, ParameterError
+from bowerbird.errors import DataError
 from bowerbird.files import sha256, write_csv
 from bowerbird.operation.pseudonyms import pseudonymise
 
@@ -82,8 +82,6 @@ def read_day(
     known ahead that it may have, and `own_table` is the form of the run's own table (`Sales.form`). DataError names
     file, row, column, value and cure.
     """
-    if fill_gaps not in FILL_GAPS:
-        raise ParameterError(f"fill_gaps is {fill_gaps!r}; choose {', '.join(FILL_GAPS)}")
     path, keys = Path(path), key_columns(series)
     table, known_ahead = _read(path, keys, ahead, own_table)
     day = table["date"].iloc[0]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bowerbird.data.cleaning import far_outside
 from bowerbird.data.panel import key_columns, named
-from bowerbird.errors import DataError, ParameterError
+from bowerbird.errors import DataError
 from bowerbird.files import sha256, write_text
 from bowerbird.operation.day import fill_day, finish_day, run_day
 from bowerbird.operation.delivery import Delivery, find_deliveries, read_day
@@ -22,7 +22,6 @@ from bowerbird.operation.pseudonyms import fingerprint
 from bowerbird.operation.store import NONE_CAME, Rules, Store, StoreError
 
 NAMED = 5  # most series or quantities that a message names
-UNKNOWN_ROWS = ("wait", "skip", "add")  # what becomes of series that the store does not know
 LONGEST_GAP = 7  # most days in a row closed as missing: a longer gap looks like a mistyped date
 
 
@@ -58,8 +57,6 @@ def receive(
     if fingerprint(key) != (of_store := store.fact("key")):
         made = "without a key" if not of_store else "with another key" if key else "with a key"
         raise StoreError(f"{store.folder}: the store was made {made}; give the same key file, or none if it had none")
-    if unknown not in UNKNOWN_ROWS:
-        raise ParameterError(f"unknown is {unknown!r}; choose {', '.join(UNKNOWN_ROWS)}")
     finish_day(store)  # a day that was broken off
     outcomes, read, waits = [], [], None
 
