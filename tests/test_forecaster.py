@@ -23,7 +23,7 @@ from bowerbird.forecaster import (
     update,
 )
 from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
-from bowerbird.forecaster.level import fill_missing, learn_effects, season_effects, season_factors
+from bowerbird.forecaster.level import a_year_before, fill_missing, learn_effects, season_effects, season_factors
 from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
@@ -289,6 +289,18 @@ def test_inputs_of_the_first_days_are_a_slice_of_those_of_all_days(panel, contex
             (getattr(data, name)[:, :day] for name in ("daily", "level", "recent", "ahead")) for data in (first, whole)
         ]
         assert_same_bits(*parts)
+
+
+def test_a_year_before_by_the_slow_loop():
+    demand, level = np.random.default_rng(6).poisson(4, (2, 70)).astype(float), np.full((2, 70), 3.0)
+    demand[0, 5:8] = np.nan
+    found = a_year_before(demand, level, 52, 4)
+    for row, week, step in np.ndindex(found.shape):
+        place, expected = week + step + 1 - 52, 0.0
+        if place >= 0:
+            about = demand[row, max(place - 1, 0) : place + 2]
+            expected = np.log((np.nanmean(about) + 0.5) / 3.5) if not np.isnan(about).all() else 0
+        assert found[row, week, step] == pytest.approx(expected)
 
 
 def test_recent_moments_are_those_of_the_last_known_days():

@@ -13,6 +13,7 @@ from torch import Tensor
 from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
 from bowerbird.forecaster.level import (
     LEAST,
+    a_year_before,
     fill_missing,
     held,
     learn_effects,
@@ -165,10 +166,12 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
     recent = recent_moments(panel.demand / np.exp(now), frequency)
     demand = demand / np.exp(now)
     columns["week of the year" if frequency == WEEKLY else "weekday"] = [np.broadcast_to(now, demand.shape)]
-    season = np.broadcast_to(later, (*demand.shape, horizon))[..., None]
+    level, season = running_level(demand, frequency), np.broadcast_to(later, (*demand.shape, horizon))[..., None]
     values, log_effects = np.split(ahead, 2, axis=3)
+    if frequency == WEEKLY:  # what the network makes of it is learnt: without an effect of its own
+        past = a_year_before(demand, level, frequency.season, horizon)[..., None]
+        values, log_effects = np.concatenate([values, past], axis=3), np.concatenate([log_effects, 0 * past], axis=3)
     ahead = np.concatenate([values, season, log_effects, season], axis=3)
-    level = running_level(demand, frequency)
     groups = own_inputs(demand, level, frequency) | columns
     groups |= context_inputs(panel.series, demand, level, frequency)
     daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2, dtype=np.float32)

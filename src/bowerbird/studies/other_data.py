@@ -39,7 +39,6 @@ FINDINGS = {
     "denoising": "1-WMAPE of SBO-LSTM on demand filtered before the origin less on demand",
     "median": "1-WMAPE of SBO-LSTM less the median of the last three weeks, or 13 weeks of weekly data",
     "LightGBM": "1-WMAPE of LightGBM L1 less the median",
-    "best rival": "1-WMAPE of SBO-LSTM less the best method of the ladder that is no network and no average",
     "service": "share of days without shortage that the plan reached, less the share it promised",
 }
 """Finding -> its effect. Those in 1-WMAPE are means over three origins, with a bootstrap interval over series."""
@@ -97,8 +96,7 @@ def ladder_effects(tables: Tables) -> dict[str, tuple[float, float, float]]:
     """The effects that the ladder of notebook 08 has measured: finding -> effect, low, high."""
     against_median = tables["ladder_against_median"].query("protocol == 'R'").set_index("method")
     differences = tables["ladder_differences"].query("protocol == 'R'").set_index("other")
-    first = differences.iloc[0]  # the rivals come first, the best of them before the others
-    found = {"best rival": tuple(first[["difference", "low", "high"]])}
+    found = {}
     for finding, method in (("median", "SBO-LSTM"), ("LightGBM", "LightGBM L1")):
         if method in against_median.index:  # a smaller profile leaves some methods out
             found[finding] = tuple(against_median.loc[method, ["difference", "low", "high"]])
