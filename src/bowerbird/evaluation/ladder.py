@@ -103,10 +103,11 @@ def make_forecasts(
     the forecasters. With an executor, methods must be picklable.
     """
     cuts = sorted({(origin, protocol.horizon) for protocol in protocols for origin in protocol.origins})
+    methods = list(methods)
     jobs = {
         Key(method.name, origin, horizon, seed): method
+        for origin, horizon in cuts  # one after the other, so that a worker makes the networks' inputs once each
         for method in methods
-        for origin, horizon in cuts
         for seed in method.seeds
     }
     paths = {key: _path(folder, panel, key, method) for key, method in jobs.items()} if folder else {}

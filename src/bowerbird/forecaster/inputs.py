@@ -144,7 +144,7 @@ class _ByContent:
         return self.digest == other.digest
 
 
-@lru_cache(maxsize=4)  # the ladder forecasts from four origins
+@lru_cache(maxsize=2)  # training on a panel, forecasting from a longer one
 def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
     """Running level, recent mean and spread, inputs (n_series, n_days, n_inputs), names, and `ahead`.
 
@@ -171,7 +171,7 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
     if frequency == WEEKLY:  # what the network makes of it is learnt: without an effect of its own
         past = a_year_before(demand, level, frequency.season, horizon)[..., None]
         values, log_effects = np.concatenate([values, past], axis=3), np.concatenate([log_effects, 0 * past], axis=3)
-    ahead = np.concatenate([values, season, log_effects, season], axis=3)
+    ahead = np.concatenate([values, season, log_effects, season], axis=3, dtype=np.float32)
     groups = own_inputs(demand, level, frequency) | columns
     groups |= context_inputs(panel.series, demand, level, frequency)
     daily = np.stack([array for arrays in groups.values() for array in arrays], axis=2, dtype=np.float32)
