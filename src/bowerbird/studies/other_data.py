@@ -241,7 +241,7 @@ PAGE = """# Do the findings hold on other data?
 {meaning}
 
 * The runs stand above with their commits; notebook 19 and this page were made on {made_on}.
-* The profile is the smaller one, so the contest's numbers differ a little from those of the full report.
+* A demo has fewer seeds and a shorter search than the full profile.
 * Intervals are 95 %: over series for scores, over repeats for clusters. A count has none.
 * An effect in 1-WMAPE whose interval lies within ±{level} counts as none. "same" and "different" compare the sign with
   the contest's; "cannot be told": the interval here, or the contest's, holds both.
