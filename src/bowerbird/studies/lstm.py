@@ -57,6 +57,7 @@ def training_curve(training: list[tuple[float, ...]], history: pd.DataFrame):
     right.plot(history["epochs"], history["value"], "o", ms=3, color=ORANGE)
     right.plot(best["epochs"], best["value"], "o", ms=9, mfc="none", color=RED)
     left.set(title="training loss of the final networks", xlabel="epoch", ylabel="loss")
+    left.xaxis.get_major_locator().set_params(integer=True)
     right.set(title="validation on days before any score", xlabel="epochs", ylabel="WMAPE")
     return figure
 
