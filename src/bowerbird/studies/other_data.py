@@ -191,6 +191,7 @@ def gather(runs: dict[str, Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
             "seed": record["seed"], "commit": record["commit"][:9],
         })  # fmt: skip
     table = pd.concat(effects, ignore_index=True)[["finding", "data", "effect", "low", "high"]]
+    table = table[table["finding"].isin(FINDINGS)]  # an earlier version's run may hold another
     return table.assign(told=told(table)), pd.DataFrame(about)
 
 
