@@ -41,6 +41,8 @@ def reading(folder: Path) -> list[dict]:
 
 def excel(folder: Path) -> list[dict]:
     path = find_file(folder, ATTACHMENTS[5])
+    if path.suffix == ".csv":  # the twin's, in a folder of its own
+        pd.read_csv(path).to_excel(path := path.with_name("as a workbook.xlsx"), index=False)
     times = [
         seconds(lambda engine=engine: pd.read_excel(path, engine=engine), 3) for engine in ("calamine", "openpyxl")
     ]
