@@ -37,6 +37,7 @@ from bowerbird.evaluation.ladder import (
 )
 from bowerbird.evaluation.levels import LEVELS, accuracy_by_level, hierarchy, levels_study, reconcile
 from bowerbird.evaluation.scores import (
+    at_small_bias,
     coverage_table,
     differences_to,
     hindsight_combination,
@@ -285,6 +286,14 @@ def test_every_row_against_one():
     assert found.loc[0, ["method", "other"]].tolist() == ["mean 14", "zero"]
     columns = ["difference", "low", "high"]
     np.testing.assert_allclose(found[columns], turned[columns], rtol=1e-12)
+
+
+def test_a_score_at_small_bias_by_hand():
+    actual = np.array([[4.0, 0.0, 16.0]])
+    # the forecast sums to 10 of 20; times 1.9 it is 5.7, 5.7 and 7.6, which sum to 19
+    assert at_small_bias(actual, np.array([[3.0, 3.0, 4.0]])) == pytest.approx(1 - (1.7 + 5.7 + 8.4) / 20)
+    assert at_small_bias(actual, np.array([[4.0, 1.0, 15.5]])) == pytest.approx(1 - 1.5 / 20)  # 2.5 % too much
+    assert at_small_bias(actual, np.zeros((1, 3))) == 0
 
 
 def test_coverage_of_classes_of_sellers_by_hand():

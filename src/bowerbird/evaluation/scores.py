@@ -228,16 +228,11 @@ def _errors_and_volumes(panel: Panel, forecasts: Forecasts, method: str, protoco
 
 
 def at_small_bias(actual: np.ndarray, point: np.ndarray) -> float:
-    """1 - WMAPE of a forecast times the factor, known in hindsight, that brings its bias within LARGEST_BIAS.
-
-    >>> actual = np.array([[4.0, 0.0, 16.0]])
-    >>> at_small_bias(actual, np.array([[3.0, 3.0, 4.0]]))  # sums to 10 of 20; times 1.9: 5.7, 5.7, 7.6
-    0.21
-    """
+    """1 - WMAPE of a forecast times the factor, known in hindsight, that brings its bias within LARGEST_BIAS."""
     bias = metrics.bias(actual, point)
     if not abs(bias) > LARGEST_BIAS or bias == -1:  # NaN, or nothing to scale
         return metrics.one_minus_wmape(actual, point)
-    return round(metrics.one_minus_wmape(actual, point * (1 + np.copysign(LARGEST_BIAS, bias)) / (1 + bias)), 12)
+    return metrics.one_minus_wmape(actual, point * (1 + np.copysign(LARGEST_BIAS, bias)) / (1 + bias))
 
 
 def _scores(panel: Panel, key: Key, forecast: Forecast) -> dict[str, float]:

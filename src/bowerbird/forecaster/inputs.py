@@ -163,8 +163,8 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
     else:
         sellers = panel.series.get("seller_no")
         now, later = weekday_effects(demand, panel.dates.day_of_week, horizon, sellers)
-    recent = recent_moments(panel.demand / np.exp(now), frequency)
-    demand = demand / np.exp(now)
+    factor = np.exp(now)
+    recent, demand = recent_moments(panel.demand / factor, frequency), demand / factor
     columns["week of the year" if frequency == WEEKLY else "weekday"] = [np.broadcast_to(now, demand.shape)]
     level, season = running_level(demand, frequency), np.broadcast_to(later, (*demand.shape, horizon))[..., None]
     values, log_effects = np.split(ahead, 2, axis=3)
