@@ -15,7 +15,6 @@ from bowerbird.inventory.simulate import simulate_paths
 from bowerbird.planning.finite_horizon import finite_horizon
 from bowerbird.planning.lot_sizing import lot_sizing_plan, wagner_whitin
 from bowerbird.planning.network import Network, genetic_search, network_plan
-from bowerbird.planning.order_quantity import exact_reorder_quantity
 from bowerbird.planning.service import best_service, marginal_analysis
 
 
@@ -48,11 +47,6 @@ def exact_inventory() -> list[dict]:
     ours = seconds(lambda: wagner_whitin(demand, order_cost=50, holding_cost=1), 3) / n
     peer, theirs = peer_seconds("stockpyl", "Wagner-Whitin")
     rows.append(row("Wagner-Whitin, T = 180, an item", ours, peer, theirs, ">= 5,000 items/s"))
-
-    rq = {"demand_rate": means, "holding_cost": 1.0, "shortage_cost": 9.0, "order_cost": 64.0}
-    ours = seconds(lambda: exact_reorder_quantity(poisson_demand(3 * means), **rq), 3) / n
-    peer, theirs = peer_seconds("stockpyl", "(r, Q)")
-    rows.append(row("exact (r, Q), LT = 3, an item", ours, f"{peer}, mean 20", theirs))
 
     horizon = {"holding_cost": 1, "shortage_cost": 25, "order_cost": 40}
     normal = Demand(np.diff(norm.cdf(np.arange(42) + 0.5, 18, 3), prepend=0)[None])  # rounded to whole units

@@ -43,9 +43,8 @@ def neuralforecast() -> dict[str, float]:
 
 
 def stockpyl() -> dict[str, float]:
-    """Exact (s, S), (r, Q), Wagner-Whitin (T = 180) and a finite horizon, an item each; a million simulated days."""
+    """Exact (s, S), Wagner-Whitin (T = 180) and a finite horizon, an item each; a million simulated days."""
     from stockpyl.finite_horizon import finite_horizon_dp
-    from stockpyl.rq import r_q_poisson_exact
     from stockpyl.sim import simulation
     from stockpyl.ss import s_s_discrete_exact
     from stockpyl.supply_chain_network import single_stage_system
@@ -59,7 +58,6 @@ def stockpyl() -> dict[str, float]:
     return {
         "(s, S)": seconds(lambda: s_s_discrete_exact(1, 9, 64, True, 20)),
         "Wagner-Whitin": seconds(lambda: wagner_whitin(180, 1, 300, demand)),
-        "(r, Q)": seconds(lambda: r_q_poisson_exact(1, 9, 64, 20, 3)),
         "finite horizon": seconds(lambda: finite_horizon_dp(10, 1, 25, 1, 25, 1, 40, 18, 3, discount_factor=0.98)),
         "simulation": seconds(lambda: simulation(stage, 500, rand_seed=0, progress_bar=False)) / 500 * 1e6,
     }
