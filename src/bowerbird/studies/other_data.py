@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.data.panel import Panel
 from bowerbird.dm import PolynomialRegressionMixture
@@ -20,7 +19,7 @@ from bowerbird.files import read_record, write_csv, write_text
 from bowerbird.runs.runner import made_on
 from bowerbird.runs.stage import Tables, project_root, read_tables
 from bowerbird.seeds import streams
-from bowerbird.studies.tables_1_and_2 import renumber
+from bowerbird.studies.tables_1_and_2 import stability
 
 CONTEST = "contest"
 LEVEL = 0.01  # 1-WMAPE; effects within it count as none
@@ -52,24 +51,12 @@ def label_codes(panel: Panel) -> pd.DataFrame:
 
 
 def numbering_matters(panel: Panel, n: int, n_clusters: int = 10, seed: int = 0) -> pd.DataFrame:
-    """K-means of the records n times with another start and n times with the labels numbered anew, against the first.
-
-    Columns: what, ARI.
-    """
+    """`stability` of K-means on the label codes of a panel, n times with another start and with another numbering."""
     first, *rest = streams(seed, "other data/label codes", 2 * n + 1)
     codes = label_codes(panel)
     codes = codes.iloc[first.permutation(len(codes))[:RECORDS]]
-    base, rows = _clusters(codes, n_clusters, first), []
-    for number, rng in enumerate(rest):
-        again = number < n
-        found = _clusters(codes if again else renumber(codes, rng), n_clusters, rng)
-        rows.append(("other start" if again else "other numbering", adjusted_rand_score(base, found)))
-    return pd.DataFrame(rows, columns=["what", "ARI"])
-
-
-def _clusters(codes: pd.DataFrame, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    records = Records.of(codes, n_clusters)
-    return k_means(records, n_clusters, seed=int(rng.integers(2**31))).labels[records.point_of]
+    found = k_means(Records.of(codes, n_clusters), n_clusters, seed=int(first.integers(2**31)))
+    return stability(codes, found, rest)
 
 
 def clusters_lost(curves: np.ndarray, n: int, n_clusters: int = 10, seed: int = 0) -> pd.DataFrame:

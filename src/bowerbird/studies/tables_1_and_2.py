@@ -1,11 +1,12 @@
 """Notebook 03: the K-means clusters of Tables 1 and 2, how they depend on start and choices, and their figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_printed_order, k_means
-from bowerbird.seeds import streams
 from bowerbird.studies.style import COLOURS, new_figure
 
 
@@ -87,14 +88,20 @@ def renumber(codes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return renumbered
 
 
-def stability(points: pd.DataFrame, unit, as_run: RecordClusters, n: int, seed: int = 0) -> pd.DataFrame:
-    """Adjusted Rand index of the as-run clusters with those of other starts and of other numberings of the labels."""
-    records = Records.of(points, len(as_run.centres))
-    base = as_run.labels[records.point_of]
-    rows = []
-    for number, rng in enumerate(streams(seed, "clustering/other starts", 2 * n)):
-        what = "other start" if number < n else "other numbering"
-        table = records if number < n else Records.of(renumber(points, rng), len(as_run.centres))
-        found = k_means(table, len(as_run.frequencies), unit=unit, seed=int(rng.integers(2**31)))
-        rows.append({"what": what, "ARI": adjusted_rand_score(base, found.labels[table.point_of])})
+def stability(
+    points: pd.DataFrame, found: RecordClusters, generators: Sequence[np.random.Generator], unit=1.0
+) -> pd.DataFrame:
+    """Adjusted Rand index of K-means clusters with those of other starts and of other numberings of the labels.
+
+    The first half of the generators draws starts, the second half numberings and a start for each.
+    """
+    n_clusters = len(found.frequencies)
+    records, rows = Records.of(points, n_clusters), []
+    base = found.labels[records.point_of]
+    for number, rng in enumerate(generators):
+        again = number < len(generators) / 2
+        table = records if again else Records.of(renumber(points, rng), n_clusters)
+        other = k_means(table, n_clusters, unit=unit, seed=int(rng.integers(2**31))).labels[table.point_of]
+        what = "other start" if again else "other numbering"
+        rows.append({"what": what, "ARI": adjusted_rand_score(base, other)})
     return pd.DataFrame(rows)
