@@ -15,7 +15,6 @@ from bowerbird.planning.alerts import (
     SALE_RATES,
     SILENT,
     WARM_UP,
-    Thresholds,
     demand_alerts,
     largest_shortfall,
     returns,
@@ -437,14 +436,6 @@ def test_stock_that_a_rare_rush_may_still_sell_is_no_overstock():
 def test_stocks_that_do_not_fit_are_refused(wrong, named):
     with pytest.raises(ParameterError, match=named):
         stock_alerts(series(1), "2023-05-16", **({"samples": np.ones((1, 3, 9)), "on_hand": [1.0]} | wrong))
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"fading": 1.2}, {"returning": 0}, {"stockout_probability": 0}, {"anomaly": -1}, {"cover_days": 0}]
-)
-def test_thresholds_out_of_range_are_refused(wrong):
-    with pytest.raises(ParameterError, match=next(iter(wrong))):
-        Thresholds(**wrong)
 
 
 def test_demand_must_be_long_enough():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bowerbird.inventory.demand import newsvendor, poisson_demand, sampled_demand
-from bowerbird.planning.alerts import Thresholds
+from bowerbird.planning import alerts as rules
 from bowerbird.planning.pricing import exponential_pricing
 from bowerbird.studies import alerts, learned_rule, networks, prices, replenishment
 
@@ -83,11 +83,11 @@ def test_chances_to_sell_again_come_true_where_sales_come_by_chance():
     assert alerts.returns_foretold(demand[:, :50]).empty
 
 
-def test_higher_thresholds_find_less_and_are_right_more_often(planted):
+def test_higher_thresholds_find_less_and_are_right_more_often(planted, monkeypatch):
     found = []
     for anomaly, shift in ((3.5, 5), (7, 10)):
-        thresholds = Thresholds(anomaly=anomaly, shift=shift)
-        found.append(alerts.precision_and_recall(planted, thresholds).set_index("event").loc[["spike", "rise", "fall"]])
+        monkeypatch.setattr(rules, "ANOMALY", anomaly)
+        found.append(alerts.precision_and_recall(planted, shift).set_index("event").loc[["spike", "rise", "fall"]])
     low, high = found
     assert (low["recall"] > high["recall"]).all() and (low["precision"] < high["precision"]).all()
 

@@ -13,10 +13,10 @@ The worth of an alert is the cost at stake, in the cost of holding one unit for 
 kind            units                                    worth
 ==============  =======================================  ==========================================================
 stockout risk   to order or transfer at once             expected units short before an order helps x shortage_cost
-overstock       beyond the demand of cover_days          units x cover_days
+overstock       beyond the demand of COVER_DAYS          units x COVER_DAYS
 demand anomaly  above or below what was expected         units x shortage_cost
 level shift     more or fewer before an order helps      rise: units x shortage_cost; fall: units x those days
-end of life     sold in as many days at the last rate    units x cover_days
+end of life     sold in as many days at the last rate    units x COVER_DAYS
 ==============  =======================================  ==========================================================
 """
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from bowerbird.checks import above, at_least, probabilities, spread_over, whole
+from bowerbird.checks import above, at_least, spread_over, whole
 from bowerbird.data.panel import WEEKLY, key_columns
 from bowerbird.errors import ParameterError
 from bowerbird.inventory.demand import check_samples
@@ -40,6 +40,17 @@ SALE_RATES = (0.1, 0.25, 0.5)  # series are alike if their share of known days w
 RETURN_WEEKS = 8  # weeks within which a series may sell again
 LEAST_PAUSES = 10  # like pauses that a chance is learnt from at least
 PRIOR_PAUSES = 5.0  # weight, in pauses, of the chance of the week before on that of a week
+
+# When an alert is raised
+COVER_DAYS = 30  # overstock: stock beyond the demand of so many days is excess ...
+COVER_QUANTILE = 0.9  # ... demand at this quantile, which a good season could still sell
+STOCKOUT = 0.2  # chance of a shortage before an order placed today could help
+ANOMALY = 4.5  # standardised residual of a day, either way; the episode lasts while it exceeds CUT
+SILENCE = 9.0  # ... or units due since the last sale per unit of dispersion: e^-SILENCE is the chance
+SHIFT = 7.0  # limit of the CUSUM [h]
+FADING = 0.15  # end of life: 28 days below this share of the best; until twice that share, or a rise ...
+RETURNING = 0.3  # ... and the chance that it sells again within RETURN_WEEKS is below this
+
 NUMBERS, TEXTS = ("value", "threshold", "units", "worth"), ("kind", "measure", "reason", "action")
 ALERT_COLUMNS = ("date", "kind", "measure", *NUMBERS, "reason", "action")
 
@@ -69,7 +80,7 @@ def anscombe(units) -> np.ndarray:
     return 2 * np.sqrt(np.maximum(units, 0) + 0.375)
 
 
-def watch(demand: np.ndarray, *, shift_limit: float = 7.0) -> Watch:
+def watch(demand: np.ndarray, *, shift_limit: float = SHIFT) -> Watch:
     """Follow every series (n_series, n_days) through its days; NaN marks an unknown day, which changes nothing.
 
     Level and spread are smoothed from residuals that are cut, so that one wild day moves neither by much; `shift_limit`
@@ -215,29 +226,6 @@ def returns(demand: np.ndarray, *, week: int = 7) -> Returns:
     return Returns(np.where(n_sold > 0, chance[place], 1.0), weeks, pauses[place], place[2])
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """When an alert is raised."""
-
-    cover_days: int = 30  # overstock: stock beyond the demand of so many days is excess ...
-    cover_quantile: float = 0.9  # ... demand at this quantile, which a good season could still sell
-    stockout_probability: float = 0.2  # chance of a shortage before an order placed today could help
-    anomaly: float = 4.5  # standardised residual of a day, either way; the episode lasts while it exceeds CUT
-    silence: float = 9.0  # ... or units due since the last sale per unit of dispersion: e^-silence is the chance
-    shift: float = 7.0  # limit of the CUSUM
-    fading: float = 0.15  # end of life: 28 days below this share of the best; until twice that share, or a rise ...
-    returning: float = 0.3  # ... and the chance that it sells again within RETURN_WEEKS is below this
-
-    def __post_init__(self):
-        for name in ("cover_quantile", "stockout_probability", "fading", "returning"):
-            probabilities(name, getattr(self, name))
-        for name in ("cover_days", "anomaly", "silence", "shift"):
-            above(name, getattr(self, name))
-
-
-DEFAULTS = Thresholds()
-
-
 def demand_alerts(
     series: pd.DataFrame,
     dates: pd.DatetimeIndex,
@@ -246,7 +234,7 @@ def demand_alerts(
     lead_time: int = 3,
     review: int = 1,
     shortage_cost: float = 9.0,
-    thresholds: Thresholds = DEFAULTS,
+    shift_limit: float = SHIFT,
 ) -> pd.DataFrame:
     """Demand anomalies, level shifts and ends of life on every day of demand (n_series, n_days), sorted by date.
 
@@ -255,15 +243,15 @@ def demand_alerts(
     """
     above("shortage_cost", shortage_cost)
     demand = np.asarray(demand, float)
-    seen, days, limits = watch(demand, shift_limit=thresholds.shift), lead_time + review, thresholds
+    seen, days = watch(demand, shift_limit=shift_limit), lead_time + review
     known, z, shift = ~np.isnan(demand), seen.residual, seen.shift
-    silent = seen.silence > limits.silence
-    alive = (seen.share < 2 * limits.fading) & ~(shift > limits.shift)  # an end of life lasts while this holds
+    silent = seen.silence > SILENCE
+    alive = (seen.share < 2 * FADING) & ~(shift > shift_limit)  # an end of life lasts while this holds
     word, week = ("week", 1) if dates[1] - dates[0] == WEEKLY.step else ("day", 7)
     back = returns(demand, week=week)
-    ended = _episodes((seen.fading < limits.fading) & (back.chance < limits.returning), alive, known)
-    high = _begins(_episodes(z > limits.anomaly, z > CUT, known)) & ~ended
-    low = _begins(_episodes((z < -limits.anomaly) | silent, (z < -CUT) | silent, known)) & ~ended
+    ended = _episodes((seen.fading < FADING) & (back.chance < RETURNING), alive, known)
+    high = _begins(_episodes(z > ANOMALY, z > CUT, known)) & ~ended
+    low = _begins(_episodes((z < -ANOMALY) | silent, (z < -CUT) | silent, known)) & ~ended
 
     def raised(where, kind, measure, value, threshold, units, weight, reason, action) -> pd.DataFrame:
         row, day = np.nonzero(where)
@@ -275,28 +263,28 @@ def demand_alerts(
         )  # fmt: skip
 
     spikes = raised(
-        high | (low & ~silent), "demand anomaly", "residual", z, limits.anomaly,
+        high | (low & ~silent), "demand anomaly", "residual", z, ANOMALY,
         np.abs(demand - seen.expected), shortage_cost,
         lambda i, t: f"{demand[i, t]:g} units where {seen.expected[i, t]:.1f} were expected, {abs(z[i, t]):.1f} "
         f"deviations {'above' if z[i, t] > 0 else 'below'}",
         "look for a promotion, a bulk order or a wrong entry; leave the day out of the forecast if it will not recur",
     )  # fmt: skip
     silences = raised(
-        low & silent, "demand anomaly", "silence", seen.silence, limits.silence, seen.units_due, shortage_cost,
+        low & silent, "demand anomaly", "silence", seen.silence, SILENCE, seen.units_due, shortage_cost,
         lambda i, t: f"no sale since {dates[t - int(seen.silent_days[i, t])]:%Y-%m-%d}, though about "
         f"{seen.units_due[i, t]:.0f} units were due",
         "check shelf, listing and stock record: demand may be hidden by a stock-out",
     )  # fmt: skip
     shifts = raised(
-        (np.abs(shift) > limits.shift) & ~ended, "level shift", "CUSUM", shift, limits.shift,
+        (np.abs(shift) > shift_limit) & ~ended, "level shift", "CUSUM", shift, shift_limit,
         np.abs(seen.new_level - seen.expected) * days, np.where(shift > 0, shortage_cost, days),
         lambda i, t: f"demand {'rose' if shift[i, t] > 0 else 'fell'} to about {seen.new_level[i, t]:.1f} units a "
         f"{word} from {seen.expected[i, t]:.1f}, since {dates[t - int(seen.shift_days[i, t]) + 1]:%Y-%m-%d}",
         "fit the forecast anew on the days since then and set s and S from it",
     )  # fmt: skip
     ends = raised(
-        _begins(ended), "end of life", "share of the best", seen.fading, limits.fading,
-        seen.recent * days, limits.cover_days,
+        _begins(ended), "end of life", "share of the best", seen.fading, FADING,
+        seen.recent * days, COVER_DAYS,
         lambda i, t: f"the last {LIFE_DAYS} known {word}s sold {seen.fading[i, t]:.0%} of the best {LIFE_DAYS} known "
         f"{word}s; of {back.pauses[i, t]:.0f} like pauses of {back.lasted[i, t]} weeks or more, "
         f"{back.chance[i, t]:.0%} ended within {RETURN_WEEKS} weeks",
@@ -333,11 +321,10 @@ def stock_alerts(
     """Stock-out risk and overstock of one day, before its demand.
 
     Samples of demand from that day on are (n_series, n_samples, horizon), stock on hand is (n_series,), units on order
-    by day of arrival, today first, are (n_series, n_days). A horizon short of `cover_days` is prolonged at its mean
-    rate. A stock-out risk's units are the fewest that, in stock today, bring the chance of a shortage down to
-    `stockout_probability`.
+    by day of arrival, today first, are (n_series, n_days). A horizon short of COVER_DAYS is prolonged at its mean
+    rate. A stock-out risk's units are the fewest that, in stock today, bring the chance of a shortage down to STOCKOUT.
     """
-    samples, n_series, limits = check_samples(samples).astype(float), len(series), DEFAULTS
+    samples, n_series = check_samples(samples).astype(float), len(series)
     days = whole("lead_time", lead_time) + whole("review", review, 1)
     if len(samples) != n_series or samples.shape[2] < days:
         raise ParameterError(
@@ -347,10 +334,10 @@ def stock_alerts(
     above("shortage_cost", shortage_cost)
     arrivals = np.zeros((n_series, 0)) if arrivals is None else at_least("arrivals", arrivals)
 
-    short, limit = largest_shortfall(samples, on_hand, arrivals, days), limits.stockout_probability
+    short = largest_shortfall(samples, on_hand, arrivals, days)
     chance = (short > 0).mean(axis=1)
-    row = np.flatnonzero(chance > limit)
-    units = np.ceil(np.quantile(short[row], 1 - limit, axis=1, method="inverted_cdf"))
+    row = np.flatnonzero(chance > STOCKOUT)
+    units = np.ceil(np.quantile(short[row], 1 - STOCKOUT, axis=1, method="inverted_cdf"))
     reasons = [
         f"{on_hand[i].round(1):g} units on hand and {arrivals[i, :days].sum():g} due run short within {days} days with "
         f"{chance[i]:.0%} probability"
@@ -359,25 +346,25 @@ def stock_alerts(
     actions = [f"order or transfer {missing:.0f} units at once, faster than the usual lead time" for missing in units]
     risks = _table(
         series, row, date=date, kind="stockout risk", measure="probability of a shortage", value=chance[row],
-        threshold=limit, units=units, worth=short[row].mean(axis=1) * shortage_cost, reason=reasons, action=actions,
+        threshold=STOCKOUT, units=units, worth=short[row].mean(axis=1) * shortage_cost, reason=reasons, action=actions,
     )  # fmt: skip
 
-    horizon, position = min(limits.cover_days, samples.shape[2]), on_hand + arrivals.sum(axis=1)
+    horizon, position = min(COVER_DAYS, samples.shape[2]), on_hand + arrivals.sum(axis=1)
     a_day = samples.mean(axis=(1, 2))
-    sells = np.quantile(samples[:, :, :horizon].sum(axis=2), limits.cover_quantile, axis=1)
-    excess = np.floor(position - (sells + a_day * (limits.cover_days - horizon)))
+    sells = np.quantile(samples[:, :, :horizon].sum(axis=2), COVER_QUANTILE, axis=1)
+    excess = np.floor(position - (sells + a_day * (COVER_DAYS - horizon)))
     cover = np.divide(position, a_day, out=np.full(len(position), np.inf), where=a_day > 0)
-    row = np.flatnonzero((excess >= 1) & (cover > limits.cover_days))
+    row = np.flatnonzero((excess >= 1) & (cover > COVER_DAYS))
     units = excess[row]
     reasons = [
         f"{position[i].round(1):g} units on hand and on order last {cover[i]:.0f} days; {excess[i]:.0f} exceed what "
-        f"{limits.cover_days} good days would sell"
+        f"{COVER_DAYS} good days would sell"
         for i in row
     ]
     actions = [f"stop ordering; promote, mark down or transfer {more:.0f} units" for more in units]
     excesses = _table(
         series, row, date=date, kind="overstock", measure="days of cover", value=cover[row],
-        threshold=limits.cover_days, units=units, worth=units * limits.cover_days, reason=reasons, action=actions,
+        threshold=COVER_DAYS, units=units, worth=units * COVER_DAYS, reason=reasons, action=actions,
     )  # fmt: skip
     return _sorted([risks, excesses])
 

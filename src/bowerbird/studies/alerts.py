@@ -8,10 +8,10 @@ import pandas as pd
 from bowerbird.data.panel import rows_of
 from bowerbird.data.twin import FIRST_DAY, draw_counts, make_twin
 from bowerbird.planning.alerts import (
-    DEFAULTS,
+    COVER_DAYS,
     RETURN_WEEKS,
+    SHIFT,
     WARM_UP,
-    Thresholds,
     Watch,
     demand_alerts,
     returns,
@@ -21,7 +21,7 @@ from bowerbird.seeds import stream
 from bowerbird.studies.style import BLUE, BROWN, GREEN, GREY, PURPLE, RED, format_days, new_figure
 
 
-def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresholds, name: str):
+def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, name: str):
     """One series with its expected level, its CUSUM and its alerts."""
     figure, (top, bottom) = new_figure(2, 1, width=9, height=4.6, sharex=True, height_ratios=[1.7, 1])
     top.plot(dates, demand, color=GREY, lw=1, label="demand")
@@ -35,7 +35,7 @@ def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresho
     top.set(ylabel="units a day")
     top.legend(frameon=False, fontsize=8, ncols=2)
     bottom.plot(dates, seen.shift[0], color=PURPLE)
-    for limit in (thresholds.shift, -thresholds.shift):
+    for limit in (SHIFT, -SHIFT):
         bottom.axhline(limit, color="black", ls="--", lw=0.8)
     bottom.set(title="CUSUM of the residuals, above and below; dashed: the limit", ylabel="deviations")
     format_days(bottom)
@@ -43,7 +43,7 @@ def alerts(dates, demand, seen: Watch, raised: pd.DataFrame, thresholds: Thresho
 
 
 FOUND_WITHIN = {"spike": 1, "stock-out": 14, "rise": 21, "fall": 21, "end of life": 98}  # days from its first day
-SPIKE, STOCK_OUT_DAYS, SHIFT, FADE_DAYS = 8.0, 14, 3.0, 30
+SPIKE, STOCK_OUT_DAYS, RISE, FADE_DAYS = 8.0, 14, 3.0, 30
 LEAST_MEAN = 3.0  # units a day in the four weeks before an event; below it most are not to be told from chance
 
 
@@ -78,15 +78,15 @@ def plant(n_series: int = 300, seed: int = 0) -> Planted:
         elif kind == "end of life":
             mean[row, day:] *= np.exp(-np.arange(n_days - day) / (FADE_DAYS / 3))
         else:
-            mean[row, day:] *= SHIFT if kind == "rise" else 1 / SHIFT
+            mean[row, day:] *= RISE if kind == "rise" else 1 / RISE
     demand = draw_counts(mean * factor, twin.truth["dispersion"].to_numpy(), for_counts)
     dates = pd.date_range(FIRST_DAY, periods=n_days, name="date")
     return Planted(twin.truth, dates, demand, mean, factor, pd.DataFrame({"row": rows, "day": days, "event": kinds}))
 
 
-def precision_and_recall(planted: Planted, thresholds: Thresholds = DEFAULTS) -> pd.DataFrame:
+def precision_and_recall(planted: Planted, shift_limit: float = SHIFT) -> pd.DataFrame:
     """Precision of the alerts and recall of the planted events, one row an event."""
-    alerts = demand_alerts(planted.series, planted.dates, planted.demand, thresholds=thresholds)
+    alerts = demand_alerts(planted.series, planted.dates, planted.demand, shift_limit=shift_limit)
     alerts["row"] = rows_of(alerts, planted.series)
     alerts["day"] = (alerts["date"] - planted.dates[0]).dt.days
     alerts["right"] = [_right(planted, kind, row, day) for kind, row, day in alerts[["kind", "row", "day"]].to_numpy()]
@@ -117,13 +117,12 @@ def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time:
     """Precision and recall of stock alerts for random stocks on random days of the twin, with an oracle's samples."""
     twin = make_twin(n_series, seed)
     for_stock, for_samples, for_days = (stream(seed, f"alerts/{what}") for what in ("stock", "samples", "days"))
-    cover_days = DEFAULTS.cover_days
-    horizon = max(cover_days, lead_time + 1)
+    horizon = max(COVER_DAYS, lead_time + 1)
     start = for_stock.integers(0, twin.truth_mean.shape[1] - horizon, n_series)
     mean = np.stack([row[day : day + horizon] for row, day in zip(twin.truth_mean, start, strict=True)])
     dispersion = twin.truth["dispersion"].to_numpy()
     paths = np.stack([draw_counts(mean, dispersion, for_samples) for _ in range(200)], axis=1)
-    cover = np.exp(for_stock.uniform(0, np.log(2 * cover_days), n_series))  # days that the stock lasts
+    cover = np.exp(for_stock.uniform(0, np.log(2 * COVER_DAYS), n_series))  # days that the stock lasts
     on_hand = np.rint(mean.mean(axis=1) * cover)
     demand = draw_counts(mean, dispersion, for_days).cumsum(axis=1)
 
@@ -131,7 +130,7 @@ def stock_precision_and_recall(n_series: int = 300, seed: int = 0, *, lead_time:
     rows = rows_of(alerts, twin.truth)
     happened = {
         "stockout risk": demand[:, lead_time] > on_hand,  # any of the next LT + 1 days was short
-        "overstock": on_hand > demand[:, cover_days - 1],  # stock was left after that many days
+        "overstock": on_hand > demand[:, COVER_DAYS - 1],  # stock was left after that many days
     }
     results = []
     for kind, truth in happened.items():
