@@ -272,7 +272,8 @@ def changed_cells(folder: Path, base: Attachments, data) -> str:
     newline = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
     text = written.to_csv(index=False, quoting=quoting, quotechar="" if quoting == csv.QUOTE_NONE else '"')
     text += ",,\n\n" if spread == "blank rows at the end" else ""
-    path.write_bytes(text.replace("\n", newline).encode(data.draw(st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]))))
+    encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]))
+    path.write_bytes(text.replace("\n", newline).encode(encoding))
     try:
         read = read_attachments(folder)
     except DataError as error:

@@ -5,7 +5,6 @@ import json
 import shutil
 
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_notebook
@@ -14,24 +13,13 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_runs_pages import follow_links
 
 from bowerbird.errors import MissingResult, ParameterError
-from bowerbird.files import atomic_path, read_record, write_record
+from bowerbird.files import read_record, write_record
 from bowerbird.runs import Stage, project_root, read_tables, report, run_folder
 from bowerbird.runs.parameters import Parameter, declared
 from bowerbird.runs.runner import PROFILES, load_profile, parse_setting, resolve
 from bowerbird.runs.stage import notebook_paths, one
 
 # Writing and reading
-
-
-def test_an_atomic_write_leaves_the_old_file_or_the_new_one(tmp_path):
-    path = tmp_path / "deep" / "result.txt"
-    with atomic_path(path) as temporary:
-        temporary.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("half a n")
-        raise RuntimeError("pulled the plug")
-    assert path.read_text() == "old"
-    assert [p.name for p in path.parent.iterdir()] == ["result.txt"], "no temporary file is left behind"
 
 
 def test_results_pass_from_stage_to_stage_and_both_sides_are_recorded(tmp_path):
@@ -150,28 +138,6 @@ def test_what_readers_get_is_recorded_with_caption_and_whether_it_is_kept(tmp_pa
 def test_the_folder_of_a_run_is_named_after_profile_and_data(tmp_path):
     assert run_folder("demo", "synthetic").parts[-2:] == ("runs", "demo-synthetic")
     assert run_folder("full", str(tmp_path / "raw")).name == "full-raw"
-
-
-def flip(path, bit):
-    """Change a single bit of a file."""
-    content = bytearray(path.read_bytes())
-    content[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(content)
-
-
-def test_no_flipped_bit_of_a_result_is_read_and_the_file_itself_is(tmp_path):
-    frame = pd.DataFrame({"series": ["a", "b"], "2022-12-01": [3.0, 4.0]})
-    maker, reader = Stage.begin("01_data", str(tmp_path)), Stage("06_sbo_lstm", tmp_path)
-    maker.write("panel", frame)
-    maker.complete()
-    path = tmp_path / "results" / "panel.parquet"
-    whole = path.read_bytes()
-    for bit in np.random.default_rng(0).choice(8 * len(whole), 60, replace=False):
-        flip(path, int(bit))
-        with pytest.raises(MissingResult, match=r"panel\.parquet is not what 01_data wrote"):
-            reader.read("panel")
-        flip(path, int(bit))
-    pd.testing.assert_frame_equal(reader.read("panel"), frame)
 
 
 def test_only_what_the_stage_wrote_is_its_result(tmp_path):
