@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bowerbird.data.cells import parse_dates, parse_quantities
 from bowerbird.data.reader import (
     ATTACHMENTS,
     ATTRIBUTES,
     SERIES_KEY,
     find_file,
-    parse_dates,
-    parse_quantities,
     read_attachments,
     read_text_table,
 )

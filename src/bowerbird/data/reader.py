@@ -1,7 +1,7 @@
 """Read the six attachments and refuse what cannot be used, naming file, row, column, value and cure.
 
-From top to bottom: what the attachments hold; the entry points; finding a file; reading a csv or a workbook as text;
-turning text into ids, days and units; repeated keys.
+From top to bottom: what the attachments hold; the entry points; finding a file; opening a csv, a workbook or a parquet
+file; repeated keys. `cells` turns texts into ids, days and units.
 """
 
 import codecs
@@ -13,13 +13,12 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from xml.parsers import expat
 
-import numpy as np
 import pandas as pd
 
+from bowerbird.data.cells import LARGEST_NUMBER, parse_dates, parse_labels, parse_quantities, refuse
 from bowerbird.errors import DataError
 from bowerbird.files import sha256
 
@@ -65,20 +64,11 @@ ALL_CELLS = {"header": None, "keep_default_na": False, "na_filter": False}
 SEPARATORS, LINE_END = ",;\t|", re.compile(r"\r\n|\r|\n")
 HEADER_ROWS = 50  # how many rows are searched for the header, to say where it stands
 DAYS_TO_1904 = 1462  # from 1899-12-30, day zero of most workbooks, to 1904-01-01, day zero of the others
-LARGEST_NUMBER = 2**53  # from there on a workbook's float64 does not tell neighbouring whole numbers apart
 LEAST_COMMON = 0.6
 """Least share of a GBK text's Chinese characters in GB2312's table of the 3,755 common ones.
 
 The contest's labels have 0.98 to 1. The same labels in Big5, Shift-JIS or EUC-KR, read as GBK, have at most 0.49.
 """
-
-EIGHT_DIGITS = r"^(\d{4})(\d\d)(\d\d)$"
-CHINESE_DAY = r"^(\d{4})年(\d{1,2})月(\d{1,2})日?"
-DAY = r"^(?P<year>\d{4})(?P<sign>[-/])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?:[ T]0?0:00(?::00)?)?$"
-NO_DAY = "write it as 2023-05-01, from 2000 to 2099"
-EXCEL_ERRORS = ("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
-EXCEL_DAY_ZERO = pd.Timestamp("1899-12-30")
-PLAUSIBLE_DATES = (pd.Timestamp("2000-01-01"), pd.Timestamp("2099-12-31"))
 
 
 class FromFiles:
@@ -221,19 +211,25 @@ def _plain(name) -> str:
 
 
 def open_table(path: Path, is_header, needed: tuple[str, ...], sheet: str = "") -> tuple[str, dict[str, pd.DataFrame]]:
-    """Read a csv or Excel file: the separator of a csv, and the cells of each sheet by its place.
+    """Read a csv, Excel or parquet file: the separator of a csv, and the cells of each sheet by its place.
 
-    `is_header` tells a header from other rows, and `needed` names its columns to the user. The place is "" in a csv and
-    where one sheet is read, else " of sheet 'May'". Columns are called as in the header, which may repeat a name; the
-    index is the row that a spreadsheet shows.
+    `is_header` tells a header from other rows, and `needed` names its columns to the user. The place is "" where there
+    is one sheet, else " of sheet 'May'". Columns are called as in the header, which may repeat a name; the index is the
+    row that a spreadsheet shows, and of a parquet file counts from 1.
     """
-    separator = ""
-    if path.suffix.lower() == ".csv":
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; put it there, or correct its name")
+    separator, kind = "", path.suffix.lower()
+    if kind == ".parquet":
+        return separator, {"": _read_parquet(path)}
+    if kind == ".csv":
         text = csv_text(path)
         separator = csv_separator(text, is_header, path.name)
         sheets = {"": csv_cells(text, separator, path.name)}
-    else:
+    elif kind in SUFFIXES:
         sheets = sheets_of_table(path, is_header, needed, sheet)
+    else:
+        raise DataError(f"{path.name}: neither .csv, .xlsx nor .parquet; save it as one of them")
     opened = {}
     for name, cells in sheets.items():
         if cells.empty:
@@ -243,6 +239,14 @@ def open_table(path: Path, is_header, needed: tuple[str, ...], sheet: str = "") 
         opened[place] = cells.iloc[1:].set_axis([f"{row}{place}" for row in rows] if name else rows)
         opened[place].columns = header
     return separator, opened
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises its own kinds
+        raise DataError(f"{path.name}: not a readable parquet file ({error}); write it again") from error
+    return table.set_axis(range(1, len(table) + 1)).rename(columns=lambda name: str(name).strip())
 
 
 def _begins_with_header(rows, is_header, file: str, of_sheet: str = "") -> bool:
@@ -429,75 +433,7 @@ def _counts_from_1904(path: Path) -> bool:
     return any(re.search(rb"date1904\s*=\s*[\"'](1|true)", book) for book in books)
 
 
-# ---- cells ----------------------------------------------------------------------------------------------------------
-
-
-def refuse(file: str, cells: pd.Series, bad: np.ndarray, fault: str, cure: str) -> None:
-    """Raise DataError for the first bad cell of a column, and say how many more there are."""
-    if bad.any():
-        more = f" ({bad.sum() - 1} more such rows)" if bad.sum() > 1 else ""
-        first = cells[bad].index[0]
-        raise DataError(f"{file}, row {first}, column {cells.name}: {cells[first]!r} {fault}{more}; {cure}")
-
-
-def _distinct(text: pd.Series) -> tuple[np.ndarray, pd.Series]:
-    """Number of each cell's text, and the different texts: a few thousand among 331,336 rows."""
-    codes, distinct = pd.factorize(text)
-    return codes, pd.Series(distinct, dtype=str)
-
-
-def parse_labels(text: pd.Series, file: str) -> pd.Series:
-    codes, distinct = _distinct(text)
-    empty = distinct.str.lower().isin(["", "nan", "none", "null"]) | distinct.isin(EXCEL_ERRORS)
-    refuse(file, text, empty.to_numpy()[codes], "is no id or label", "fill in the cell or delete the row")
-    rounded = distinct.str.contains(r"^\d\.?\d*[eE]\+\d\d+$").to_numpy(dtype=bool)
-    refuse(file, text, rounded[codes], "is a rounded number", "format the column as text and enter the ids again")
-    labels = distinct.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # the id 12, read as a number and written as 12.0
-    return labels.iloc[codes].set_axis(text.index)
-
-
-def parse_dates(text: pd.Series, file: str) -> pd.Series:
-    """Turn text (2023-05-01, 2023/5/1, 20230501, 2023年5月1日) or Excel day numbers into Timestamps at midnight."""
-    codes, written = _distinct(text)
-    dates = days_of(written)
-    refuse(file, text, dates.isna().to_numpy()[codes], "is no day", NO_DAY)
-    return pd.Series(dates.to_numpy(dtype="datetime64[ns]")[codes], index=text.index)
-
-
-def days_of(text: pd.Series) -> pd.Series:
-    """The days that texts write, NaT where they write none."""
-    for pattern in (EIGHT_DIGITS, CHINESE_DAY):
-        text = text.str.replace(pattern, r"\1-\2-\3", regex=True)
-    parts = text.str.extract(DAY)[["year", "month", "day"]]
-    numbers = pd.to_numeric(text, errors="coerce").where(lambda n: n.between(20_000, 80_000))
-    dates = pd.to_datetime(parts, errors="coerce").fillna(EXCEL_DAY_ZERO + pd.to_timedelta(numbers, unit="D"))
-    return dates.where(dates.between(*PLAUSIBLE_DATES) & (dates == dates.dt.normalize()))
-
-
-def parse_quantities(text: pd.Series, file: str) -> pd.Series:
-    """Turn text into whole units shipped, int64 from 0 to 2^53."""
-    codes, distinct = _distinct(text)
-    numbers = pd.to_numeric(distinct, errors="coerce").to_numpy(dtype=float)
-    for bad, fault in (
-        ((distinct == "").to_numpy(), "is empty"),
-        (np.isnan(numbers), "is not a number"),
-        (np.isinf(numbers), "is infinite"),
-        (numbers < 0, "is negative"),
-        # A float64 cannot tell 12.0000000000000000001 from 12, nor 1e-400 from 0: the digits can
-        ((numbers != np.floor(numbers)) | ~distinct.map(_is_whole).to_numpy(dtype=bool), "is fractional"),
-        (numbers >= LARGEST_NUMBER, "is too large"),
-    ):
-        refuse(file, text, bad[codes], fault, "qty is the whole number of units shipped that day, 0 or more")
-    return pd.Series(numbers.astype(np.int64)[codes], index=text.index)
-
-
-def _is_whole(number: str) -> bool:
-    if number.isdecimal():
-        return True
-    try:
-        return Decimal(number) == Decimal(number).to_integral_value()
-    except InvalidOperation:  # no number, or an exponent beyond all others
-        return False
+# ---- keys ----------------------------------------------------------------------------------------------------------
 
 
 def _check_keys(table: pd.DataFrame, spec: AttachmentSpec, file: str) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from bowerbird.data import reader
-from bowerbird.data.cells import days_of_texts, how, parse_days, parse_numbers, text_of
+from bowerbird.data.cells import days_of_texts, how, parse_days, parse_labels, parse_numbers, text_of
+from bowerbird.data.reader import open_table, workbook_text
 from bowerbird.data.rules import AHEAD, Rules, Sales, sales_of, text_pairs
 from bowerbird.errors import DataError, ParameterError
 
@@ -76,8 +76,6 @@ def read_table(path, columns: str = "", rules: str = "") -> Sales:
     array([[3., 0., 4.]])
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give a csv, xlsx or parquet file, or a folder of attachments")
     beside = next((p for ending in (".yaml", ".yml") if (p := path.with_suffix(ending)).is_file()), None)
     content = {} if beside is None else _read_yaml(beside)
     attributes = content.pop("attributes", None)
@@ -139,7 +137,7 @@ class _Table:
 
     def read(self) -> pd.DataFrame:
         """One row a sale or a day: ids and labels as text, date, qty (NaN where empty) and the other numbers."""
-        sheets = load(self.path, self._is_header, self.rules.sheet)
+        _, sheets = open_table(self.path, self._is_header, NEEDED, self.rules.sheet)
         wide = [cells for cells in sheets.values() if self._is_wide(list(cells))]
         if wide and len(sheets) > 1:
             names = ", ".join(place.removeprefix(" of sheet ") for place in sheets)
@@ -202,7 +200,7 @@ class _Table:
         """The columns that have a role, under the names of a panel."""
         places = self._places(list(cells), ROLES)
         table = cells.iloc[:, list(places.values())].set_axis([LABELS.get(role, role) for role in places], axis=1)
-        return reader.workbook_text(table, self.path) if self.path.suffix.lower() in (".xlsx", ".xls") else table
+        return workbook_text(table, self.path) if self.path.suffix.lower() in (".xlsx", ".xls") else table
 
     def _parsed(self, table: pd.DataFrame) -> pd.DataFrame:
         """The columns as ids, days and numbers."""
@@ -230,7 +228,7 @@ class _Table:
     def _labels(self, cells: pd.Series, role: str) -> pd.Series:
         """Ids, none of them empty, or categories."""
         text = text_of(cells)
-        return reader.parse_labels(text, self.path.name) if role in IDS else text.replace("", NO_LABEL)
+        return parse_labels(text, self.path.name) if role in IDS else text.replace("", NO_LABEL)
 
     def _long_of_wide(self, table: pd.DataFrame, value: str = "qty") -> pd.DataFrame:
         """One row a series and day of a table of one column a day."""
@@ -247,7 +245,7 @@ class _Table:
     def _beside(self, long: pd.DataFrame, role: str, path: Path) -> pd.DataFrame:
         """Join the cells of another file of the same shape; one that is known ahead may have later days."""
         other = _Table(path, {r: name for r, name in self.given.items() if r in IDS}, replace(self.rules, sheet=""))
-        first, *_ = load(path, other._is_header, "").values()
+        first, *_ = open_table(path, other._is_header, NEEDED)[1].values()
         cells = other._long_of_wide(first, role)
         ids = [column for column in IDS.values() if column in long and column in cells]
         keys, cells = [*ids, "date"], cells.merge(long[ids].drop_duplicates(), on=ids)
@@ -259,30 +257,15 @@ class _Table:
         return joined.assign(in_stock=joined["in_stock"].fillna(1) > 0) if role == "in_stock" else joined
 
 
-# ---- the cells of a file --------------------------------------------------------------------------------------------
-
-
-def load(path: Path, is_header, sheet: str) -> dict[str, pd.DataFrame]:
-    """The cells of each sheet, as `open_table` has them; a parquet file is one sheet."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; put it beside the table, or correct its name")
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        try:
-            table = pd.read_parquet(path)
-        except Exception as error:  # pyarrow raises its own kinds
-            raise DataError(f"{path.name}: not a readable parquet file ({error}); write it again") from error
-        return {"": table.set_axis(range(1, len(table) + 1)).rename(columns=lambda name: str(name).strip())}
-    if kind not in reader.SUFFIXES:
-        raise DataError(f"{path.name}: neither .csv, .xlsx nor .parquet; save it as one of them")
-    return reader.open_table(path, is_header, NEEDED, sheet)[1]
-
-
 def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules, columns: dict) -> pd.DataFrame:
     """Join the categories of another file by the ids that it has."""
     table = _Table(path, {role: given[role] for role in LABELS if role in given}, rules)
     ids = [role for role in IDS if LABELS[role] in long]
-    read, *_ = load(path, lambda cells: any(table._find([str(c).strip() for c in cells], r) for r in ids), "").values()
+
+    def is_header(cells) -> bool:
+        return any(table._find([str(cell).strip() for cell in cells], role) for role in ids)
+
+    read, *_ = open_table(path, is_header, NEEDED)[1].values()
     header = list(read)
     places = {role: k[0] for role in [*ids, "category", "subcategory"] if (k := table._find(header, role))}
     cells = pd.DataFrame({LABELS[role]: table._labels(read.iloc[:, k], role) for role, k in places.items()})

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.checks import above, at_least, spread_over, whole
-from bowerbird.data.cells import parse_numbers, text_of
+from bowerbird.data.cells import parse_numbers, refuse, text_of
 from bowerbird.data.panel import key_columns
-from bowerbird.data.reader import open_table, refuse
+from bowerbird.data.reader import open_table
 from bowerbird.errors import DataError, ParameterError
 from bowerbird.inventory.demand import check_samples
 
@@ -99,7 +99,7 @@ def lost_sales_order(
 def read_stock(
     path: Path | str, series: pd.DataFrame, lead_time: int, own_names: Mapping[str, str] = MappingProxyType({})
 ) -> pd.DataFrame:
-    """Today's stock of every series from a csv or Excel file: on_hand, on_order_1 ... on_order_LT, and costs if given.
+    """Today's stock of every series from a csv, xlsx or parquet file: on_hand, on_order_1 ... on_order_LT, and costs.
 
     The file has a row a series: the ids as in forecasts.csv, on_hand, and units on order that arrive today
     (on_order_1), tomorrow (on_order_2), ...; a column left out is 0. The columns holding_cost and shortage_cost, both
@@ -108,8 +108,6 @@ def read_stock(
     """
     path, keys = Path(path), key_columns(series)
     own = {own_names.get(key, key): key for key in keys}
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give the table of stock as csv or xlsx")
     table, *_ = open_table(path, lambda cells: "on_hand" in cells, ("on_hand",))[1].values()
     repeated = table.columns[table.columns.duplicated()]
     table = table.loc[:, ~table.columns.duplicated()].rename(columns=own).apply(text_of)

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bowerbird.data.cells import refuse
 from bowerbird.data.panel import Panel, key_columns, long_table, named, rows_of
-from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table, refuse
+from bowerbird.data.reader import ATTACHMENTS, SUFFIXES, parse_table, read_text_table
 from bowerbird.data.table import read_table
 from bowerbird.errors import DataError
 from bowerbird.files import sha256, write_csv
