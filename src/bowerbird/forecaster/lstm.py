@@ -254,18 +254,31 @@ class Network(nn.Module):
 
     def forward(self, daily: Tensor, level: Tensor, calendar: Tensor, known: Tensor, origins: slice) -> Ahead:
         """Forecast from the days in `origins`; the arguments are those of `Inputs`, for a batch of series."""
+        log_point, read = self.log_point(daily, level, calendar, known, origins)
+        mean, dispersion, zero = self.counts(log_point, read)
+        return Ahead(mean, dispersion, torch.exp(log_point), zero)
+
+    def log_point(self, daily: Tensor, level: Tensor, calendar: Tensor, known: Tensor, origins: slice):
+        """Log of the point forecasts (batch, n_origins, horizon), and what the heads read there."""
         days = ((daily - self.mean) / self.sd).clamp(-INPUT_LIMIT, INPUT_LIMIT)
         hidden, _ = self.cell(days)  # (batch, n_days, hidden_size)
         with torch.autocast(days.device.type, enabled=False):  # mixed precision is for the cell alone
             read = torch.cat([self.dropout(hidden.to(days.dtype)[:, origins]), days[:, origins]], dim=2)
             effect = self.calendar(calendar)[:, 0]  # (n_days + horizon,) log effect of a day
             ahead = effect[1:].unfold(0, self.horizon, 1)[: days.shape[1]][origins]  # (n_origins, horizon)
-            log_point = torch.log(level[:, origins, None]) + ahead + bounded(self.point(read))
-            log_point = log_point + column_effects(self.ahead(read), known[:, origins])
+            # Both layers in one product, which takes half the time
+            both = zip(self.point.parameters(), self.ahead.parameters(), strict=True)
+            weight, bias = (torch.cat(pair) for pair in both)
+            point, columns = nn.functional.linear(read, weight, bias).tensor_split([self.horizon], dim=2)
+            log_point = torch.log(level[:, origins, None]) + ahead + bounded(point)
+            return log_point + column_effects(columns, known[:, origins]), read
+
+    def counts(self, log_point: Tensor, read: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, dispersion and extra zeros (batch, n_origins, horizon) for what `log_point` returned."""
+        with torch.autocast(read.device.type, enabled=False):
             # The distribution uses what the point forecast has learnt and does not shape it: a likelihood follows the
             # spikes that an absolute error leaves alone
-            mean, dispersion, zero = distribution(log_point.detach(), self.distribution(read.detach()))
-            return Ahead(mean, dispersion, torch.exp(log_point), zero)
+            return distribution(log_point.detach(), self.distribution(read.detach()))
 
 
 def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> Tensor:

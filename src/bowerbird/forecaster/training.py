@@ -17,7 +17,7 @@ from bowerbird.errors import BowerbirdError, ParameterError, TrainingFailed
 from bowerbird.files import atomic_path
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather
-from bowerbird.forecaster.lstm import Ahead, Network, Settings, pinball_loss, zero_inflated_loss
+from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_inflated_loss
 
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
@@ -183,16 +183,24 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
     """Train one network of the forecaster; the mean loss of each epoch, as a tuple."""
     settings, (n_series, n_days) = forecaster.settings, data.demand.shape
     origins = slice(settings.warm_up, n_days - settings.horizon)
-    targets = data.demand[:, 1:].unfold(1, settings.horizon, 1)[:, origins]  # (n_series, n_origins, horizon)
     by_origin = torch.tensor(weights, dtype=torch.float32, device=data.demand.device)[None, :, None]
     # (n_series, n_origins, 1): a series' error relative to its level, times a power of the level
-    by_volume = (data.level / data.level.mean())[:, origins, None] ** settings.volume_weight
+    relative = ((data.level / data.level.mean()) ** settings.volume_weight / data.level)[:, origins, None]
+
+    def ahead(days: Tensor) -> Tensor:
+        """The days after each origin (batch, n_origins, horizon), of days (batch, n_days)."""
+        return days[:, 1:].unfold(1, settings.horizon, 1)[:, origins]
 
     def loss_of(rows: Tensor) -> Tensor:
-        rows = rows[0]
-        outputs = network(data.daily[rows], data.level[rows], data.calendar, data.ahead[rows], origins)
-        relative = by_volume[rows] / data.level[rows][:, origins, None]
-        return _loss(targets[rows], outputs, by_origin, relative, settings)[None]
+        whole = (data.demand, data.daily, data.level, data.ahead, relative)
+        demand, daily, level, known, scale = (array.index_select(0, rows[0]) for array in whole)
+        log_point, read = network.log_point(daily, level, data.calendar, known, origins)
+        actual, weight = ahead(demand.nan_to_num()), ahead(~demand.isnan()) * by_origin
+        error = pinball_loss(actual, torch.exp(log_point), settings.point_quantile) * scale
+        # The likelihood is costly, and its few linear maps learn as much from one origin in LIKELIHOOD_EVERY
+        some = slice(int(torch.randint(LIKELIHOOD_EVERY, ())), None, LIKELIHOOD_EVERY)
+        likelihood = zero_inflated_loss(actual[:, some], *network.counts(log_point[:, some], read[:, some]))
+        return (weighted_mean(likelihood, weight[:, some]) + weighted_mean(error, weight))[None]
 
     losses = []
     epochs = descend([network], [settings], data, lambda: torch.randperm(n_series)[None], loss_of)
@@ -239,17 +247,6 @@ def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inp
             sizes.append(rows.shape[1])
         steps = torch.stack(steps).double().cpu()
         yield sum(step[0] * size for step, size in zip(steps, sizes, strict=True)) / n_series, steps
-
-
-def _loss(actual: Tensor, outputs: Ahead, by_origin: Tensor, relative: Tensor, settings: Settings) -> Tensor:
-    known = ~actual.isnan()
-    actual = actual.nan_to_num()
-    weight = known * by_origin
-    error = weighted_mean(pinball_loss(actual, outputs.point, settings.point_quantile) * relative, weight)
-    # The likelihood costs a third of a step, and its few linear maps learn as much from one origin in LIKELIHOOD_EVERY
-    some = slice(int(torch.randint(LIKELIHOOD_EVERY, ())), None, LIKELIHOOD_EVERY)
-    counts = (part[:, some] for part in (actual, outputs.mean, outputs.dispersion, outputs.zero))
-    return weighted_mean(zero_inflated_loss(*counts), weight[:, some]) + error
 
 
 def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
