@@ -286,7 +286,7 @@ def negative_binomial_loss(actual: Tensor, mean: Tensor, dispersion: Tensor) -> 
     size = 1 / dispersion
     return (
         torch.lgamma(size) + torch.lgamma(actual + 1) - torch.lgamma(actual + size)
-        + size * torch.log1p(mean / size) + actual * (torch.log(size + mean) - torch.log(mean))
+        + size * torch.log1p(mean / size) + actual * torch.log1p(size / mean)
     )  # fmt: skip
 
 
@@ -301,4 +301,4 @@ def zero_inflated_loss(actual: Tensor, mean: Tensor, dispersion: Tensor, zero: T
 def pinball_loss(actual: Tensor, point: Tensor, quantile: float) -> Tensor:
     """Twice the quantile loss, element by element: the absolute error for the median."""
     error = actual - point
-    return 2 * torch.maximum(quantile * error, (quantile - 1) * error)
+    return error.abs() + (2 * quantile - 1) * error
