@@ -227,7 +227,8 @@ def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inp
     steps_an_epoch = -(-n_series // batch_size)
     optimizers, schedules = [], []
     for network, own in zip(networks, settings, strict=True):
-        optimizers.append(torch.optim.AdamW(network.parameters(), lr=own.learning_rate, weight_decay=WEIGHT_DECAY))
+        options = {"lr": own.learning_rate, "weight_decay": WEIGHT_DECAY, "fused": True}
+        optimizers.append(torch.optim.AdamW(network.parameters(), **options))
         total_steps = max(own.epochs * steps_an_epoch, 2)
         schedules.append(torch.optim.lr_scheduler.OneCycleLR(optimizers[-1], own.learning_rate, total_steps))
     for epoch in range(max(own.epochs for own in settings)):
