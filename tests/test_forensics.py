@@ -143,34 +143,41 @@ def test_recipes_that_print_the_same_cannot_be_told_apart(twin):
 # --- Table 3 ---------------------------------------------------------------------------------------------------------
 
 
-def forensics_of_table_3(twin, panel, made: Recipe):
+@pytest.fixture(scope="module")
+def small():
+    twin = make_twin(40, seed=1)
+    return twin, build_panel(twin)
+
+
+def forensics_of_table_3(small, made: Recipe):
+    twin, panel = small
     printed = Printed(print_paper(twin, made))
     tried = table_3.solved(panel, printed, FEW)
     found = table_3.consistent(panel, printed, tried)
     return found, {choice: table_3.told(found, choice) for choice in table_3.CHOICES}, (printed, tried)
 
 
-def test_the_recipe_of_table_3_is_found_by_its_digits(twin, panel):
+def test_the_recipe_of_table_3_is_found_by_its_digits(small):
     made = recipe()
-    found, told, tried = forensics_of_table_3(twin, panel, made)
+    found, told, tried = forensics_of_table_3(small, made)
     assert told == {choice: made.choices()[choice] for choice in table_3.CHOICES}
     low, high = table_3.width_told(found)
     assert low <= 2.0 <= high and high - low < 0.1
-    near = table_3.attaining(panel, *tried, tolerance=0.005)
+    near = table_3.attaining(small[1], *tried, tolerance=0.005)
     assert table_3.told(near, "filter") is None, "one column with a tolerance tells less"
 
 
-def test_protocols_that_print_the_same_table_3_cannot_be_told_apart(twin, panel):
+def test_protocols_that_print_the_same_table_3_cannot_be_told_apart(small):
     """Persistence forecasts the last filtered day, whichever series it was fitted to."""
     made = recipe(protocol=Protocol(False, 5.0, "causal", model="persistence"), against="raw")
-    found, told, _ = forensics_of_table_3(twin, panel, made)
+    found, told, _ = forensics_of_table_3(small, made)
     assert set(found["filtered"]) == {"causal", "causal inputs"}
     assert told["filtered"] is None and told["filter"] == "Gaussian" and told["model"] == "persistence"
 
 
-def test_of_a_table_with_drawn_test_rows_nothing_is_told(twin, panel):
+def test_of_a_table_with_drawn_test_rows_nothing_is_told(small):
     made = recipe(protocol=dataclasses.replace(recipe().protocol, split="random"))
-    _, told, _ = forensics_of_table_3(twin, panel, made)
+    _, told, _ = forensics_of_table_3(small, made)
     assert set(told.values()) == {None}
 
 
@@ -215,7 +222,6 @@ def test_last_days(twin):
     few = error_rates.last_days(twin, 20)
     assert few.shipments["date"].nunique() == 20 and few.shipments["date"].max() == twin.shipments["date"].max()
     assert set(RECORD_COLUMNS) <= set(label_codes(naive_merge(few)))
-    assert dataclasses.replace(few, shipments=twin.shipments).shipments is twin.shipments
 
 
 def test_the_committed_rates_are_those_of_the_page():

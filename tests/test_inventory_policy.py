@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, poisson
 
+from bowerbird import checks
 from bowerbird.errors import ParameterError
 from bowerbird.inventory import policy
 from bowerbird.inventory.calibration import learn_correction
@@ -259,10 +260,12 @@ def test_first_guess_of_the_width_and_the_chunk_do_not_matter(monkeypatch):
     np.testing.assert_allclose(best.cost, again.cost, rtol=1e-12)
 
 
-def test_many_items_may_take_longer_than_one_may():
+def test_many_items_may_take_longer_than_one_may(monkeypatch):
     """Ordinary items are solved by the thousand; one item whose search is as long as all of theirs is refused."""
     costs = {"holding_cost": 1.0, "shortage_cost": 9.0}
-    assert len(exact_levels(poisson_demand(np.full(14_000, 50.0)), order_cost=64.0, **costs).s) == 14_000
+    with monkeypatch.context() as limits:
+        limits.setattr(checks, "MOST_STEPS", checks.MOST_STEPS / 100)
+        assert len(exact_levels(poisson_demand(np.full(140, 50.0)), order_cost=64.0, **costs).s) == 140
     with pytest.raises(ParameterError, match=r"order_cost and holding_cost: a search over .* units would take"):
         exact_levels(poisson_demand(5.0), order_cost=1e8, **costs)
 
@@ -382,7 +385,7 @@ def test_corrected_levels_cover_as_much_as_promised_where_the_samples_are_too_na
 
     def forecast_and_demand():
         size = rng.gamma(2, 0.5, mean.shape)  # all days of an origin share it, and the samples do not know it
-        return rng.poisson(mean[:, :, None], (900, 300, 6)), rng.poisson(mean * size, (900, 6))
+        return rng.poisson(mean[:, :, None], (900, 100, 6)), rng.poisson(mean * size, (900, 6))
 
     def covered(samples, came, correction):
         S = periodic_review_levels(samples, **timing, correction=correction).S
