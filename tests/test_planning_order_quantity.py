@@ -48,7 +48,6 @@ def test_document_003_labels_the_costs_wrongly():
         (lambda: all_units_discount(0, 0.3, 1300, [0], [2]), "order_cost holds 0"),
         (lambda: all_units_discount(8, 0.3, 1300, [0, 400, 400], [3, 2, 1]), "breakpoints"),
         (lambda: all_units_discount(8, 0.3, 1300, [0, 400], [1, 2]), "unit_costs"),
-        (lambda: all_units_discount(8, 0, 1300, [0, 400], [2, 1]), "holding_rate"),
     ],
 )
 def test_unusable_arguments_are_refused_by_name(call, named):
