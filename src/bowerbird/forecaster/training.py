@@ -22,6 +22,7 @@ from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_infl
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
 LARGEST_GRADIENT = 1.0  # norm at which a gradient is cut
+HALF_LIFE = {"day": 56, "week": 26}  # days, weeks after which a training origin weighs half
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
 
 
@@ -150,9 +151,9 @@ def initial_network(forecaster: Forecaster, data: Inputs, seed: int, member: int
 
 
 def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
-    """Weight of each training origin (n_origins,): 0 where origin or forecast days touch the Spring Festival.
+    """Weight of each training origin (n_origins,), mean 1: halved every HALF_LIFE, for recent days say most.
 
-    No similar period follows within the year.
+    It is 0 where origin or forecast days touch the Spring Festival: no similar period follows within the year.
     """
     days = np.arange(panel.n_days)
     origins = days[settings.warm_up : panel.n_days - settings.horizon]
@@ -161,9 +162,10 @@ def origin_weights(panel: Panel, settings: Settings) -> np.ndarray:
         before, after = (np.timedelta64(n, "D") for n in DISTURBED)
         disturbed |= (panel.dates >= np.datetime64(first) - before) & (panel.dates <= np.datetime64(last) + after)
     touched = np.array([disturbed[o : o + settings.horizon + 1].any() for o in origins])
-    if touched.all():
-        return np.ones(len(origins))
-    return np.where(touched, 0.0, len(origins) / (~touched).sum())
+    weights = 0.5 ** ((origins[-1] - origins) / HALF_LIFE[panel.frequency.word])
+    if not touched.all():
+        weights = np.where(touched, 0.0, weights)
+    return weights / weights.mean()
 
 
 def own_randomness(device: torch.device):
@@ -318,7 +320,9 @@ def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
     made = Forecast(point.mean(axis=0), average, excess, 1 - share)
     factor = data.ahead[:, origins, :, -1].exp()  # of weekday or week, as known at the origin
     recent = data.recent[:, origins, None] * factor[..., None]  # (n_series, n_origins, horizon, 2)
-    return steadied(made, *np.moveaxis(recent.double().cpu().numpy(), 3, 0))
+    made = steadied(made, *np.moveaxis(recent.double().cpu().numpy(), 3, 0))
+    # Two estimates of one quantile: what the network aims at, and what the steadied distribution says
+    return replace(made, point=(made.point + made.quantile(forecaster.settings.point_quantile)) / 2)
 
 
 def steadied(forecast: Forecast, mean: np.ndarray, sd: np.ndarray) -> Forecast:

@@ -120,7 +120,8 @@ def permutation_importance(forecaster: Forecaster, panel: Panel, actual: np.ndar
 def explain(forecaster: Forecaster, panel: Panel, row: int) -> pd.DataFrame:
     """Effect of each group of inputs on a series' total, against the group at its mean; effects need not add up."""
     whole = forecaster.gather(panel)
-    data = replace(whole, **{name: getattr(whole, name)[[row]] for name in ("demand", "daily", "level", "ahead")})
+    by_series = ("demand", "daily", "level", "recent", "ahead")
+    data = replace(whole, **{name: getattr(whole, name)[[row]] for name in by_series})
     last = slice(panel.n_days - 1, panel.n_days)
     total = pooled(forecaster, data, last).point.sum()
     usual = forecaster.networks[0].mean
