@@ -30,7 +30,6 @@ class Outcome:
     """What became of one file: its status is "taken in", "held already", "waits" or "quarantined"."""
 
     file: str
-    date: pd.Timestamp | None
     status: str
     reason: str = ""
 
@@ -59,40 +58,26 @@ def receive(
         raise StoreError(f"{store.folder}: the store was made {made}; give the same key file, or none if it had none")
     finish_day(store)  # a day that was broken off
     outcomes, read, waits = [], [], None
-
-    def read_file(path: Path) -> Delivery:
-        about = store.first_days, store.fact("ahead"), store.fact("own_table")
-        return read_day(path, store.series, Rules.of(store).fill_gaps, key, *about)
-
-    held = dict(store.connection.execute("SELECT checksum, date FROM days").fetchall())
+    held = {checksum for (checksum,) in store.connection.execute("SELECT checksum FROM days").fetchall()}
     for path in find_deliveries(folder):
-        if (checksum := sha256(path)) in held:
-            outcomes.append(Outcome(path.name, pd.Timestamp(held[checksum]), "held already"))
-            continue
-        try:
-            delivery = read_file(path)
-            if (delivery.date - store.last_day) % store.frequency.step:
-                raise DataError(
-                    f"{path.name}, column date: {delivery.date:%Y-%m-%d} is no first day of a week of the store, as "
-                    f"{store.last_day:%Y-%m-%d} is; deliver one of its weeks a file"
-                )
-            read.append((delivery, path))
-        except DataError as error:
-            outcomes.append(_quarantine(store, path, checksum, str(error), key))
+        if sha256(path) in held:
+            outcomes.append(Outcome(path.name, "held already"))
+        elif isinstance(found := _read(store, path, key), Outcome):
+            outcomes.append(found)
+        else:
+            read.append((found, path))
     for delivery, path in sorted(read, key=lambda pair: (pair[0].date, pair[0].file)):
-        date = delivery.date
         if len(store.series) > len(delivery.demand):  # some are new since it was read
-            try:
-                delivery = read_file(path)
-            except DataError as error:
-                outcomes.append(_quarantine(store, path, delivery.checksum, str(error), key, date))
+            delivery = _read(store, path, key)
+            if isinstance(delivery, Outcome):
+                outcomes.append(delivery)
                 continue
+        date = delivery.date
         late = store.value("SELECT file FROM days WHERE date = ?", date) == NONE_CAME
         if date <= store.last_day and not late:
-            if fault := _contradiction(store, delivery):
-                outcomes.append(_quarantine(store, path, delivery.checksum, f"{path.name}: {fault}", key, date))
-            else:
-                outcomes.append(Outcome(path.name, date, "held already"))
+            fault = _contradiction(store, delivery)
+            again = Outcome(path.name, "held already")
+            outcomes.append(_quarantine(store, path, f"{path.name}: {fault}", key) if fault else again)
             continue
         told = ""
         if unknown == "skip" or (unknown == "add" and late):
@@ -104,11 +89,26 @@ def receive(
             reason = _far_outside(store, delivery)
         if reason:
             waits = waits or (None if late else date)
-            outcomes.append(Outcome(path.name, date, "waits", reason))
+            outcomes.append(Outcome(path.name, "waits", reason))
             continue
         notes = [told, _told(named(delivery.unknown), "new series"), _take_in(store, delivery)]
-        outcomes.append(Outcome(path.name, date, "taken in", "; ".join(filter(None, notes))))
+        outcomes.append(Outcome(path.name, "taken in", "; ".join(filter(None, notes))))
     return outcomes
+
+
+def _read(store: Store, path: Path, key: bytes | None) -> Delivery | Outcome:
+    """A file's day; a broken file is set aside."""
+    about = store.first_days, store.fact("ahead"), store.fact("own_table")
+    try:
+        delivery = read_day(path, store.series, Rules.of(store).fill_gaps, key, *about)
+        if (delivery.date - store.last_day) % store.frequency.step:
+            raise DataError(
+                f"{path.name}, column date: {delivery.date:%Y-%m-%d} is no first day of a week of the store, as "
+                f"{store.last_day:%Y-%m-%d} is; deliver one of its weeks a file"
+            )
+        return delivery
+    except DataError as error:
+        return _quarantine(store, path, str(error), key)
 
 
 def _why_it_waits(store: Store, delivery: Delivery, unknown: str, close_gaps: bool) -> str:
@@ -211,8 +211,9 @@ def _contradiction(store: Store, delivery: Delivery) -> str:
     )
 
 
-def _quarantine(store: Store, path: Path, checksum: str, reason: str, key: bytes | None, date=None) -> Outcome:
+def _quarantine(store: Store, path: Path, reason: str, key: bytes | None) -> Outcome:
     """Set a file aside: reason first, the store next, the move last, so that one broken off is done over again."""
+    checksum = sha256(path)
     name = f"{path.stem}-{checksum[:8]}{path.suffix}"
     folder = path.parent / "quarantine"
     write_text(folder / f"{name}.reason.txt", reason + "\n")
@@ -224,4 +225,4 @@ def _quarantine(store: Store, path: Path, checksum: str, reason: str, key: bytes
     with store.transaction():
         store.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", [checksum, file, told])
     os.replace(path, folder / name)
-    return Outcome(path.name, date, "quarantined", told)
+    return Outcome(path.name, "quarantined", told)
