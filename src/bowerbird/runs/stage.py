@@ -70,12 +70,6 @@ def maker(name: str) -> str:
     raise ParameterError(f"no notebook writes a result or table called {name!r}")
 
 
-def results_read(notebook: str) -> list[str]:
-    """The results that the code of a notebook reads, each once."""
-    paths = [path for path in notebook_paths() if path.stem == notebook]
-    return list(dict.fromkeys(name for path in paths for name in re.findall(r'stage\.read\(\s*"(\w+)"', _code(path))))
-
-
 def _code(notebook: Path) -> str:
     return "\n".join("".join(c["source"]) for c in read_json(notebook)["cells"] if c["cell_type"] == "code")
 
@@ -112,8 +106,8 @@ class Stage:
     def introduction(self) -> str:
         """Where the stage reads and writes, its parameters, and with which parameters what it reads was made."""
         lines = [f"**{self.name}** in `{self.folder}`, {_said(self.parameters)}"]
-        made_by = {}
-        for name in results_read(self.name):
+        code, made_by = "".join(_code(path) for path in notebook_paths() if path.stem == self.name), {}
+        for name in dict.fromkeys(re.findall(r'stage\.read\(\s*"(\w+)"', code)):
             made_by.setdefault(maker(name), []).append(name)
         for stage in sorted((Stage(one, self.folder) for one in made_by), key=lambda stage: stage.name):
             made = _said(stage.parameters) if stage.files else "not made yet"
