@@ -12,6 +12,7 @@ Shapes: M networks, a batch of B series, O origins, h days ahead, H units.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -110,14 +111,20 @@ def _member(forecaster: Forecaster, data: Inputs, seed: int, member: int) -> Mem
 
 def _train(members: list[Member], data: Inputs, weights: list) -> Tensor:
     """Train the networks; mean loss of every epoch and network (epochs, M)."""
-    work = task(members, data, weights)
+
+    @cache
+    def part(going: tuple[int, ...]) -> tuple[list[Member], Task]:
+        """The networks that go on, and their task."""
+        some = [members[m] for m in going]
+        return some, task(some, data, [weights[m] for m in going])
 
     def draw() -> Tensor:
         return torch.stack([torch.randperm(len(data.demand), generator=member.random) for member in members])
 
-    def loss_of(rows: Tensor) -> Tensor:
+    def loss_of(rows: Tensor, going: tuple[int, ...]) -> Tensor:
+        some, work = part(going)
         with torch.autocast(rows.device.type, enabled=False):  # in single precision whatever is around it
-            return stacked_loss(members, data, work, rows)
+            return stacked_loss(some, data, work, rows)
 
     networks, settings = ([getattr(member, name) for member in members] for name in ("network", "settings"))
     return torch.stack([losses for losses, _ in training.descend(networks, settings, data, draw, loss_of)])

@@ -193,7 +193,7 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
         """The days after each origin (batch, n_origins, horizon), of days (batch, n_days)."""
         return days[:, 1:].unfold(1, settings.horizon, 1)[:, origins]
 
-    def loss_of(rows: Tensor) -> Tensor:
+    def loss_of(rows: Tensor, _) -> Tensor:
         whole = (data.demand, data.daily, data.level, data.ahead, relative)
         demand, daily, level, known, scale = (array.index_select(0, rows[0]) for array in whole)
         log_point, read = network.log_point(daily, level, data.calendar, known, origins)
@@ -220,10 +220,11 @@ def _train(forecaster: Forecaster, network: Network, data: Inputs, weights: np.n
 
 
 def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inputs, draw: Callable, loss_of: Callable):
-    """Train M networks side by side; after every epoch yield their mean losses (M,), and all steps (n_steps, 2, M).
+    """Train M networks side by side; after every epoch yield their mean losses (M,), and the steps (n_steps, 2, m).
 
-    A step is the loss and the gradient's norm. A network rests after its own number of epochs. `draw()` gives each
-    network's order of the series (M, n_series), and `loss_of(rows)` the losses (M,) of a batch, rows (M, batch).
+    A step is the loss and the gradient's norm. A network rests after its own number of epochs, and its loss is NaN.
+    `draw()` gives each network's order of the series (M, n_series), and `loss_of(rows, going)` the losses (m,) of a
+    batch for the m networks going on; rows are (m, batch).
     """
     n_series, batch_size = len(data.demand), settings[0].batch_size
     steps_an_epoch = -(-n_series // batch_size)
@@ -234,22 +235,24 @@ def descend(networks: Sequence[Network], settings: Sequence[Settings], data: Inp
         total_steps = max(own.epochs * steps_an_epoch, 2)
         schedules.append(torch.optim.lr_scheduler.OneCycleLR(optimizers[-1], own.learning_rate, total_steps))
     for epoch in range(max(own.epochs for own in settings)):
-        going = [m for m, own in enumerate(settings) if epoch < own.epochs]
+        going = tuple(m for m, own in enumerate(settings) if epoch < own.epochs)
         steps, sizes = [], []  # read once an epoch, so that a GPU need not wait for every step
-        for rows in draw().to(data.demand.device).split(batch_size, dim=1):
-            loss = loss_of(rows)
+        for rows in draw()[list(going)].to(data.demand.device).split(batch_size, dim=1):
+            loss = loss_of(rows, going)
             for m in going:
                 optimizers[m].zero_grad()
             with torch.autocast(rows.device.type, enabled=False):  # every gradient in the precision of its forward pass
-                loss[going].sum().backward()
-            norms = [nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT) for network in networks]
+                loss.sum().backward()
+            norms = [nn.utils.clip_grad_norm_(networks[m].parameters(), LARGEST_GRADIENT) for m in going]
             for m in going:
                 optimizers[m].step()
                 schedules[m].step()
             steps.append(torch.stack([loss.detach(), torch.stack(norms)]))
             sizes.append(rows.shape[1])
         steps = torch.stack(steps).double().cpu()
-        yield sum(step[0] * size for step, size in zip(steps, sizes, strict=True)) / n_series, steps
+        means = torch.full((len(networks),), torch.nan, dtype=steps.dtype)
+        means[list(going)] = sum(step[0] * size for step, size in zip(steps, sizes, strict=True)) / n_series
+        yield means, steps
 
 
 def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
