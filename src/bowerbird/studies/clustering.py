@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm import PolynomialRegressionMixture
-from bowerbird.studies.style import BLUE, GREEN, GREY, ORANGE, format_days, new_figure, with_sliders
+from bowerbird.studies.style import BLUE, GREY, format_days, new_figure, with_sliders
 
 
 def responsibilities(history: list[np.ndarray], iterations: list[int]):
@@ -78,22 +78,6 @@ def mean_curves(dates, curves: np.ndarray, means: np.ndarray, variances: np.ndar
         axis.tick_params(axis="x", labelsize=7)
     figure.supylabel("log(1 + units a day)", fontsize=9)
     figure.suptitle("Mean curve of each cluster, ± 1 sd (band), and weekly means of some members (grey)")
-    return figure
-
-
-def criteria(table: pd.DataFrame):
-    """Left, BIC above its least value; right, what more clusters explain, and how far starts agree."""
-    figure, (left, right) = new_figure(1, 2, width=9, height=3)
-    bic = table["BIC (curves)"]
-    left.plot(table["K"], (bic - bic.min()) / 1e3, "o-", ms=4, color=BLUE)
-    left.set(title="BIC: the least is best", ylabel="above the least, thousands")
-    right.plot(table["K"], table["variance explained"], "o-", ms=4, color=GREEN, label="variance of curves explained")
-    right.plot(table["K"], table["mean ARI of starts"], "s--", ms=4, color=ORANGE, label="agreement of starts (ARI)")
-    right.set(title="What more clusters give", ylim=(0, 1.05))
-    right.legend(frameon=False, fontsize=8, loc="lower right")
-    for axis in (left, right):
-        axis.set_xticks(table["K"])
-        axis.set_xlabel("number of clusters K")
     return figure
 
 

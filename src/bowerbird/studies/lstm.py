@@ -48,20 +48,6 @@ def cell_diagram():
     return figure
 
 
-def training_curve(training: list[tuple[float, ...]], history: pd.DataFrame):
-    """Training loss of every network's epochs, and the validation error of every network that the search trained."""
-    figure, (left, right) = new_figure(1, 2, width=8.5, height=3)
-    for losses in training:
-        left.plot(range(1, len(losses) + 1), losses, "o-", ms=3, color=BLUE, alpha=0.6)
-    best = history.loc[history["value"].idxmin()]
-    right.plot(history["epochs"], history["value"], "o", ms=3, color=ORANGE)
-    right.plot(best["epochs"], best["value"], "o", ms=9, mfc="none", color=RED)
-    left.set(title="training loss of the final networks", xlabel="epoch", ylabel="loss")
-    left.xaxis.get_major_locator().set_params(integer=True)
-    right.set(title="validation on days before any score", xlabel="epochs", ylabel="WMAPE")
-    return figure
-
-
 def fans(panel: Panel, forecast: Forecast, rows: list[int]):
     """Recent demand of some series, the forecast with its 80 % interval, and actual demand where known."""
     n_columns = min(3, len(rows))
@@ -85,15 +71,6 @@ def fans(panel: Panel, forecast: Forecast, rows: list[int]):
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
     figure.supylabel("units a day", fontsize=9)
-    return figure
-
-
-def calibration(levels: np.ndarray, coverage: np.ndarray):
-    """Share of held-out days below each forecast quantile, against the quantile's own level."""
-    figure, axis = new_figure(width=3.8, height=3.6)
-    axis.plot([0, 1], [0, 1], color=GREY, ls="--")
-    axis.plot(levels, coverage, "o-", color=BLUE)
-    axis.set(title="Calibration of the quantiles", xlabel="level of the quantile", ylabel="share of days at or below")
     return figure
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from bowerbird.inventory.demand import (
@@ -14,7 +13,6 @@ from bowerbird.inventory.demand import (
     sampled_demand,
 )
 from bowerbird.planning.finite_horizon import FiniteHorizon
-from bowerbird.planning.lot_sizing import LotSizes
 from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, new_figure
 
 
@@ -82,24 +80,6 @@ def level_costs(position, G, s_grid, S_grid, cost, best: tuple):
     right.set(title="Cost of every (s, S) above the best", xlabel="reorder point s", ylabel="order-up-to level S")
     right.legend(loc="upper left", fontsize=8)
     figure.colorbar(shades, ax=right, label="%")
-    return figure
-
-
-def lot_plans(demand, plans: dict[str, LotSizes], item: int, name: str):
-    """Orders, stock and demand of one item under each plan."""
-    days = np.arange(1, demand.shape[1] + 1)
-    figure, axes = new_figure(1, len(plans), width=10, height=3.1, sharey=True)
-    for axis, (label, plan) in zip(axes, plans.items(), strict=True):
-        axis.bar(days, plan.orders[item], color=BLUE, width=0.7, label="order")
-        axis.step(days, plan.stock[item], where="mid", color=ORANGE, label="stock at the end of the day")
-        axis.plot(days, demand[item], ".", color="black", ms=4, label="demand")
-        number = np.count_nonzero(plan.orders[item])
-        axis.set(title=f"{label}: {number} orders, cost {plan.cost[item]:.0f}", xlabel="day")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("units")
-    figure.suptitle(name, fontsize=10, parse_math=False)  # an id may hold a $
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 
 

@@ -7,26 +7,6 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from bowerbird.dm.as_run import RecordClusters, Records, agreement, in_printed_order, k_means
-from bowerbird.studies.style import COLOURS, new_figure
-
-
-def code_slices(product_code: np.ndarray, labels: np.ndarray, weights: np.ndarray):
-    """Where each as-run cluster lies along the product code; points weigh as many records as they stand for."""
-    n_clusters = labels.max() + 1
-    figure, axis = new_figure(width=7.2, height=3.4)
-    bins = np.linspace(product_code.min(), product_code.max() + 1, 80)
-    order = np.argsort([np.median(product_code[labels == k]) if (labels == k).any() else 0 for k in range(n_clusters)])
-    for row, k in enumerate(order):
-        counts, _ = np.histogram(product_code[labels == k], bins, weights=weights[labels == k])
-        centres = (bins[:-1] + bins[1:]) / 2
-        axis.fill_between(
-            centres, row, row + 0.9 * counts / max(counts.max(), 1), color=COLOURS[row % 10], lw=0, step="mid"
-        )
-    axis.set_yticks(np.arange(n_clusters) + 0.35, [f"cluster {k + 1}" for k in order], fontsize=8)
-    axis.set(title="Which product codes each as-run cluster holds", xlabel="product code (order of first appearance)")
-    axis.grid(axis="y", visible=False)
-    return figure
-
 
 LOOKED_FOR = 466
 """The random_state of 0 to 1,199 whose blind run comes nearest to Tables 1 and 2: chosen by looking at the outcome."""
