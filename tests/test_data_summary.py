@@ -29,7 +29,7 @@ def test_tiny_attachments(tiny):
     assert lines["New items"] == "1 series of 3 to 3 days, 2022-12-08 to 2022-12-10; 0 of them in 附件1"
     assert lines["Promotion"] == "3 of the 4 series, 2022-11-01 to 2022-11-02"
     assert lines["Merge"] == "60 rows as the tables stand, 40 with repeated rows dropped"
-    assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 2 series")
+    assert text.endswith("wh_29, wh_38 stand more than once")
 
 
 def test_without_new_items_promotion_and_repeats(tables, write):
@@ -39,7 +39,7 @@ def test_without_new_items_promotion_and_repeats(tables, write):
     assert "\n附件5  absent\n附件6  absent\n" in text
     lines = lines_of(text)
     assert (lines["New items"], lines["Promotion"]) == ("no 附件5", "no 附件6")
-    assert lines["Merge"] == "40 rows; no row of 附件2 to 附件4 is repeated"
+    assert lines["Merge"] == "40 rows as the tables stand, 40 with repeated rows dropped"
 
 
 def test_missing_days_and_quantities_far_outside_their_series(tables, write):
@@ -61,7 +61,7 @@ def test_new_items_that_are_not_new_and_repeated_products(tables, write):
     text = describe(replace(read, new_items=read.shipments.head(15)))
     assert "2 series of 5 to 10 days, 2022-12-01 to 2022-12-10; 2 of them in 附件1" in text
     assert lines_of(text)["Merge"] == "70 rows as the tables stand, 40 with repeated rows dropped"
-    assert "product_3, wh_29, wh_38 stand more than once: a plain join repeats each day of their 3 series" in text
+    assert "product_3, wh_29, wh_38 stand more than once" in text
 
 
 def test_command_line(tables, write):
@@ -100,7 +100,7 @@ def test_original(original):
     assert lines["New items"] == "210 series of 23 to 45 days, 2023-04-01 to 2023-05-15; 0 of them in 附件1"
     assert lines["Promotion"] == "1,957 of the 1,996 series, 2022-11-01 to 2022-11-11"
     assert lines["Merge"] == "340,798 rows as the tables stand, 331,336 with repeated rows dropped"
-    assert text.endswith("wh_29, wh_38 stand more than once: a plain join repeats each day of their 57 series")
+    assert text.endswith("wh_29, wh_38 stand more than once")
 
 
 def test_the_contests_data_are_known_whatever_the_order_of_rows(original, tiny):

@@ -122,15 +122,14 @@ def _read(path: Path, keys: list[str], ahead: Sequence[str], own_table: dict | N
         if own_table is None:
             raise
         return _read_own(path, keys, own_table)
-    ahead = ahead if set(ahead) <= set(text) else ()
-    sold = text["qty"] != "" if ahead else pd.Series(True, text.index)
-    table = parse_table(text.loc[sold, list(spec.columns)], spec, path.name)
+    if not ahead or not set(ahead) <= set(text):
+        return parse_table(text[list(spec.columns)], spec, path.name), pd.DataFrame()
     known = parse_table(text[[*keys, "date"]], replace(spec, columns=(*keys, "date")), path.name)
     for name in ahead:
         numbers = pd.to_numeric(text[name], errors="coerce")
         refuse(path.name, text[name], ~np.isfinite(numbers).to_numpy(), "is no number", "give one in every row")
         known[name] = numbers
-    return table, known if ahead else pd.DataFrame()
+    return parse_table(text.loc[text["qty"] != "", list(spec.columns)], spec, path.name), known
 
 
 def _read_own(path: Path, keys: list[str], own_table: dict) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -149,7 +149,6 @@ class Store:
         return rows[0][0] if rows else None
 
     def frame(self, query: str, *parameters) -> pd.DataFrame:
-        """A query's rows."""
         return self.connection.execute(query, list(parameters)).df()
 
     def array(self, query: str, *parameters) -> np.ndarray:
@@ -164,7 +163,6 @@ class Store:
 
     @property
     def frequency(self) -> Frequency:
-        """Whether its days are days or weeks."""
         return WEEKLY if self.fact("frequency") == WEEKLY.word else DAILY
 
     @property
@@ -174,7 +172,6 @@ class Store:
 
     @property
     def last_day(self) -> pd.Timestamp:
-        """The newest day held."""
         return pd.Timestamp(self.value("SELECT max(date) FROM days"))
 
     @property
@@ -188,7 +185,6 @@ class Store:
         return self.array(f"SELECT qty FROM series LEFT JOIN ({of_day}) USING (row) ORDER BY row", day)
 
     def panel(self) -> Panel:
-        """All days held."""
         series, days = self.series, self.frame("SELECT date FROM days ORDER BY date")["date"]
         grid = "series CROSS JOIN days LEFT JOIN demand USING (row, date)"
         demand = self.array(f"SELECT qty FROM {grid} ORDER BY row, date").reshape(len(series), -1)  # (n_series, n_days)
@@ -242,7 +238,6 @@ class Store:
         self.connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, content])
 
     def recall(self, name: str) -> bytes:
-        """The bytes kept under a name."""
         return self.value("SELECT content FROM memory WHERE name = ?", name)
 
 
