@@ -6,7 +6,7 @@ from statistics import fmean, median, pstdev
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -41,8 +41,7 @@ def filled_slowly(row: list[float], how: str, n_train: int) -> list[float]:
     return filled
 
 
-@pytest.mark.parametrize("how", FILLERS)
-@given(demand=holed, n_train=st.integers(1, 24))
+@given(how=st.sampled_from(FILLERS), demand=holed, n_train=st.integers(1, 24))
 def test_fillers_equal_a_slow_loop(how, demand, n_train):
     cleaned = fill_missing(demand, how, n_train)
     expected = np.array([filled_slowly(list(row), how, n_train) for row in demand])
@@ -92,8 +91,7 @@ def bounds_slowly(row: list[float], rule: str, n_train: int) -> list[tuple[float
     return bounds
 
 
-@pytest.mark.parametrize("rule", RULES)
-@given(demand=holed, n_train=st.integers(1, 24))
+@given(rule=st.sampled_from(RULES), demand=holed, n_train=st.integers(1, 24))
 def test_bounds_equal_a_slow_loop(rule, demand, n_train):
     expected = np.array([bounds_slowly(list(row), rule, n_train) for row in demand])  # (n_series, n_days, 2)
     low, high = outlier_bounds(demand, rule, n_train)
@@ -101,16 +99,13 @@ def test_bounds_equal_a_slow_loop(rule, demand, n_train):
     np.testing.assert_allclose(np.broadcast_to(high, demand.shape), expected[..., 1], rtol=1e-9, atol=1e-6)
 
 
-CLEANERS = {f"filled by {how}": partial(fill_missing, how=how) for how in ("mean", "median")} | {
-    f"{rule}, {treatment}": partial(treat_outliers, rule=rule, treatment=treatment)
-    for rule in RULES
-    for treatment in ("cut", "replace")
-}
+TREATMENTS = ("cut", "replace")
+CLEANERS = [partial(fill_missing, how=how) for how in ("mean", "median")] + [
+    partial(treat_outliers, rule=rule, treatment=treatment) for rule in RULES for treatment in TREATMENTS
+]
 
 
-@pytest.mark.parametrize("cleaned", CLEANERS.values(), ids=CLEANERS)
-@settings(max_examples=30)
-@given(demand=holed.filter(lambda demand: demand.shape[1] > 1), later=units, data=st.data())
+@given(st.sampled_from(CLEANERS), holed.filter(lambda demand: demand.shape[1] > 1), units, st.data())
 def test_later_days_leave_the_training_days_bit_equal(cleaned, demand, later, data):
     n_train = data.draw(st.integers(1, demand.shape[1] - 1))
     changed = np.column_stack([demand[:, :n_train], 100 * later + demand[:, n_train:]])
@@ -120,9 +115,7 @@ def test_later_days_leave_the_training_days_bit_equal(cleaned, demand, later, da
         np.testing.assert_array_equal(outlier_bounds(changed, rule, n_train), outlier_bounds(demand, rule, n_train))
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("treatment", ["cut", "replace"])
-@given(demand=holed, n_train=st.integers(1, 24))
+@given(st.sampled_from(RULES), st.sampled_from(TREATMENTS), holed, st.integers(1, 24))
 def test_only_outliers_change_and_all_of_them(rule, treatment, demand, n_train):
     cleaned = treat_outliers(demand, rule, treatment, n_train)
     low, high = (np.broadcast_to(bound, demand.shape) for bound in outlier_bounds(demand, rule, n_train))
