@@ -34,26 +34,6 @@ def em_steps(history: list[np.ndarray]):
     return with_sliders(lambda iteration: responsibilities(history, [1, iteration, n]), iteration=(min(5, n), 1, n))
 
 
-def likelihood(random: list[list[float]], chosen: list[float]):
-    """The log-likelihood of some runs of EM from random clusters, and of the one from the best of many short runs."""
-    figure, axis = new_figure(width=6.5, height=3)
-    for history in random:
-        axis.plot(range(1, len(history) + 1), history, ".-", ms=4, lw=1, color=GREY)
-    axis.lines[0].set_label("random starts")
-    axis.plot(range(1, len(chosen) + 1), chosen, ".-", ms=5, lw=2, color=BLUE, label="best of short runs")
-    lowest, highest = (f([history[-1] for history in (*random, chosen)]) for f in (min, max))
-    room = max(highest - lowest, 1)
-    axis.set(ylim=(lowest - room, highest + 0.1 * room), xscale="log", xlabel="iteration", ylabel="log-likelihood")
-    axis.set_title("EM climbs at every iteration; the start decides how high")
-    longest = max(map(len, (*random, chosen)))
-    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if n <= longest]
-    axis.set_xticks(ticks, ticks)
-    axis.minorticks_off()
-    axis.yaxis.set_major_formatter("{x:,.0f}")
-    axis.legend(frameon=False, loc="lower right")
-    return figure
-
-
 def mean_curves(dates, curves: np.ndarray, means: np.ndarray, variances: np.ndarray, labels: np.ndarray):
     """The mean curve of every cluster with a band of one standard deviation and some of its members."""
     n_clusters = len(means)
