@@ -10,7 +10,6 @@ serves where sales are lost and no exact answer is at hand.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -178,18 +177,15 @@ def search_levels(
     s, S = np.empty((2, n_items, 1), np.int64)
     for i in range(n_items):
         one = Costs(*(cost[i] for cost in each))
-        objective = partial(_mean_cost, samples[i : i + 1], one, rules | {"opening_stock": opening_stock[i]})
-        space = _space(samples[i].T, one, lead_time + 1)
-        evaluate, tuned = sbo.one_by_one(objective), sbo.VARIANTS["tuned"]
-        best = sbo.minimize(evaluate, space, tuned, max_evaluations=max_evaluations, seed=seed)
+
+        def mean_cost(x, paths=samples[i : i + 1], one=one, opening=opening_stock[i]):
+            totals = simulate_paths(paths, x["s"], x["s"] + x["Q"], opening_stock=opening, **rules)
+            return float(cost_parts(totals, one)["total_cost"].mean())
+
+        space, tuned = _space(samples[i].T, one, lead_time + 1), sbo.VARIANTS["tuned"]
+        best = sbo.minimize(sbo.one_by_one(mean_cost), space, tuned, max_evaluations=max_evaluations, seed=seed)
         s[i], S[i] = best.x["s"], best.x["s"] + best.x["Q"]
     return Levels(s, S)
-
-
-def _mean_cost(samples, costs: Costs, rules: dict, candidate: dict) -> float:
-    """Mean cost over all paths of a candidate {s, Q}."""
-    totals = simulate_paths(samples, candidate["s"], candidate["s"] + candidate["Q"], **rules)
-    return float(cost_parts(totals, costs)["total_cost"].mean())
 
 
 def _space(demand: np.ndarray, costs: Costs, protection: int) -> sbo.Space:
