@@ -13,11 +13,7 @@ from bowerbird.inventory.policy import economic_order_quantity, exact_levels, or
 from bowerbird.inventory.simulate import simulate
 from bowerbird.planning.finite_horizon import finite_horizon
 from bowerbird.planning.lot_sizing import lot_for_lot, lot_sizing_plan, silver_meal, wagner_whitin
-from bowerbird.planning.rules import (
-    days_of_cover_levels,
-    dynamic_levels,
-    periodic_levels,
-)
+from bowerbird.planning.rules import days_of_cover_levels, dynamic_levels, periodic_levels
 from bowerbird.planning.service import best_service, expected_sales, marginal_analysis
 
 # ---------------------------------------------------------------- rules

@@ -6,13 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bowerbird.inventory.demand import (
-    level_cost,
-    normal_newsvendor,
-    sample_newsvendor,
-    sampled_demand,
-)
-from bowerbird.planning.finite_horizon import FiniteHorizon
+from bowerbird.inventory.demand import level_cost, normal_newsvendor, sample_newsvendor, sampled_demand
 from bowerbird.studies.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, new_figure
 
 
@@ -80,24 +74,6 @@ def level_costs(position, G, s_grid, S_grid, cost, best: tuple):
     right.set(title="Cost of every (s, S) above the best", xlabel="reorder point s", ylabel="order-up-to level S")
     right.legend(loc="upper left", fontsize=8)
     figure.colorbar(shades, ax=right, label="%")
-    return figure
-
-
-def near_the_end(plan: FiniteHorizon, long_run: tuple, S_grid, exact, simulated: pd.DataFrame):
-    """s and S of every period of a finite horizon, and exact cost against simulated cost."""
-    left_over = np.arange(plan.s.shape[1], 0, -1)
-    figure, (left, right) = new_figure(1, 2, width=9.5, height=3.4)
-    for levels, level, label, colour in ((plan.S, long_run[1], "S", GREEN), (plan.s, long_run[0], "s", ORANGE)):
-        left.step(left_over, levels[0], where="mid", color=colour, label=f"{label}, with an end")
-        left.axhline(level, color=colour, ls=":", label=f"{label} without an end, {level}")
-    left.invert_xaxis()
-    left.set(title="As the end comes near", xlabel="periods left", ylabel="units", ylim=(0, None))
-    left.legend(frameon=False, fontsize=8, loc="center left")
-    right.plot(S_grid, exact, color=BLUE, label="exact")
-    right.errorbar(S_grid, simulated["mean"], 2 * simulated["se"], fmt="o", ms=3, color=ORANGE, capsize=3,
-                   label="simulated, ± 2 standard errors")  # fmt: skip
-    right.set(title="The same cost, computed and simulated", xlabel="order-up-to level S", ylabel="money a day")
-    right.legend(frameon=False, fontsize=8)
     return figure
 
 
