@@ -23,7 +23,7 @@ from bowerbird.forecaster import (
     update,
 )
 from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
-from bowerbird.forecaster.level import a_year_before, fill_missing, learn_effects, season_effects, season_factors
+from bowerbird.forecaster.level import earlier_years, fill_missing, learn_effects, season_effects, season_factors
 from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
@@ -292,15 +292,15 @@ def test_inputs_of_the_first_days_are_a_slice_of_those_of_all_days(panel, contex
         assert_same_bits(*parts)
 
 
-def test_a_year_before_by_the_slow_loop():
-    demand, level = np.random.default_rng(6).poisson(4, (2, 70)).astype(float), np.full((2, 70), 3.0)
+def test_earlier_years_by_the_slow_loop():
+    demand, level = np.random.default_rng(6).poisson(4, (2, 130)).astype(float), np.full((2, 130), 3.0)
     demand[0, 5:8] = np.nan
-    found = a_year_before(demand, level, 52, 4)
+    found = earlier_years(demand, level, 52, 4)
     for row, week, step in np.ndindex(found.shape):
-        place, expected = week + step + 1 - 52, 0.0
-        if place >= 0:
-            about = demand[row, max(place - 1, 0) : place + 2]
-            expected = np.log((np.nanmean(about) + 0.5) / 3.5) if not np.isnan(about).all() else 0
+        weeks = [week + step + 1 - 52 * year for year in (1, 2, 3)]
+        about = [demand[row, max(place - 1, 0) : place + 2] for place in weeks if place >= 0]
+        years = [np.nanmean(three) for three in about if not np.isnan(three).all()]
+        expected = np.log((np.mean(years) + 0.5) / 3.5) if years else 0
         assert found[row, week, step] == pytest.approx(expected)
 
 

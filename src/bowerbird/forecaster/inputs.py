@@ -13,7 +13,7 @@ from torch import Tensor
 from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
 from bowerbird.forecaster.level import (
     LEAST,
-    a_year_before,
+    earlier_years,
     fill_missing,
     held,
     learn_effects,
@@ -169,7 +169,7 @@ def _own_and_context(known: _ByContent, horizon: int) -> tuple[np.ndarray, ...]:
     level, season = running_level(demand, frequency), np.broadcast_to(later, (*demand.shape, horizon))[..., None]
     values, log_effects = np.split(ahead, 2, axis=3)
     if frequency == WEEKLY:  # what the network makes of it is learnt: without an effect of its own
-        past = a_year_before(demand, level, frequency.season, horizon)[..., None]
+        past = earlier_years(demand, level, frequency.season, horizon)[..., None]
         values, log_effects = np.concatenate([values, past], axis=3), np.concatenate([log_effects, 0 * past], axis=3)
     ahead = np.concatenate([values, season, log_effects, season], axis=3, dtype=np.float32)
     groups = own_inputs(demand, level, frequency) | columns

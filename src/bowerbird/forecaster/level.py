@@ -109,15 +109,20 @@ def season_effects(total: np.ndarray, season: int, horizon: int) -> tuple[np.nda
     return known[weeks, weeks % season], np.take_along_axis(known, ahead, axis=1)
 
 
-def a_year_before(demand: np.ndarray, level: np.ndarray, season: int, horizon: int) -> np.ndarray:
-    """Log of demand about the same week a year before each week ahead, over the level (n_series, n_weeks, horizon).
+def earlier_years(demand: np.ndarray, level: np.ndarray, season: int, horizon: int) -> np.ndarray:
+    """Log of demand about the same week of earlier years, for each week ahead, over the level.
 
-    "About" is the mean of that week and its neighbours; 0 where none of them is known. At most a factor of e^2.
+    "About" is the mean of that week and its neighbours, and then of the years; 0 where no such week is known. At most a
+    factor of e^2. (n_series, n_weeks, horizon)
     """
     n_weeks = demand.shape[1]
     three = moving(bottleneck.move_mean, np.pad(demand, ((0, 0), (0, 1)), constant_values=np.nan), 3)[:, 1:]
-    place = np.arange(n_weeks)[:, None] + np.arange(1, horizon + 1) - season  # (n_weeks, horizon)
-    before = np.where(place >= 0, three[:, np.maximum(place, 0)], np.nan)
+    ahead = np.arange(n_weeks)[:, None] + np.arange(1, horizon + 1)  # (n_weeks, horizon)
+    total, years = np.zeros((2, len(demand), *ahead.shape))
+    for place in (ahead - first for first in range(season, n_weeks + horizon, season)):
+        before = np.where(place >= 0, three[:, np.maximum(place, 0)], np.nan)
+        total, years = total + np.nan_to_num(before), years + ~np.isnan(before)
+    before = np.divide(total, years, out=np.full(total.shape, np.nan), where=years > 0)
     return np.clip(np.nan_to_num(np.log((before + 0.5) / (level[:, :, None] + 0.5))), -2, 2)
 
 
