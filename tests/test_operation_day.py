@@ -190,16 +190,6 @@ def test_quarantine_broken_off_is_done_over_again(received, monkeypatch):
     assert len(list((received / "in" / "quarantine").iterdir())) == 2
 
 
-def test_days_that_never_came_are_closed_when_asked(begun):
-    for name in ("2023-05-01.csv", "2023-05-02.csv"):
-        (begun / "in" / name).unlink()
-    with open_store(begun / "store") as store:
-        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] + ["waits"] * 3
-        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
-        demand = store.panel().demand
-        assert np.isnan(demand[:, KNOWN + 1 : KNOWN + 3]).all() and store.value("SELECT count(*) FROM days") == N_DAYS
-
-
 @pytest.mark.parametrize(("days", "status"), [(7, "taken in"), (8, "waits")])
 def test_a_week_is_the_longest_gap_closed(begun, days, status):
     shutil.rmtree(begun / "in")
@@ -604,11 +594,13 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tm
     assert not (tmp_path / "store").exists()
 
 
-def test_an_unknown_day_takes_its_forecast_from_the_shelf(begun):
+def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_the_shelf(begun):
     for name in ("2023-05-01.csv", "2023-05-02.csv"):
         (begun / "in" / name).unlink()
     with open_store(begun / "store") as store:
-        receive(store, begun / "in", close_gaps=True)
+        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] + ["waits"] * 3
+        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
+        assert np.isnan(store.panel().demand[:, KNOWN + 1 : KNOWN + 3]).all()
         for day in PANEL.dates[KNOWN + 1 : KNOWN + 3]:
             booked = store.frame("FROM stock WHERE date = ? ORDER BY row", day)
             expected = forecasts.forecast_after(store, day - pd.Timedelta(days=1)).mean[:, 0]
