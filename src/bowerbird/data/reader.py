@@ -213,9 +213,9 @@ def _plain(name) -> str:
 def open_table(path: Path, is_header, needed: tuple[str, ...], sheet: str = "") -> tuple[str, dict[str, pd.DataFrame]]:
     """Read a csv, Excel or parquet file: the separator of a csv, and the cells of each sheet by its place.
 
-    `is_header` tells a header from other rows, and `needed` names its columns to the user. The place is "" where there
-    is one sheet, else " of sheet 'May'". Columns are called as in the header, which may repeat a name; the index is the
-    row that a spreadsheet shows, and of a parquet file counts from 1.
+    `is_header` tells the texts of a header from those of other rows, and `needed` names its columns to the user. The
+    place is "" where there is one sheet, else " of sheet 'May'". Columns are called as in the header, which may repeat
+    a name; the index is the row that a spreadsheet shows, and of a parquet file counts from 1.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; put it there, or correct its name")
@@ -251,7 +251,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _begins_with_header(rows, is_header, file: str, of_sheet: str = "") -> bool:
     """Whether the first of some rows is a header; one further down is refused."""
-    row = next((row for row, cells in enumerate(rows, 1) if is_header(cells)), None)
+    row = next((row for row, cells in enumerate(rows, 1) if is_header([str(cell).strip() for cell in cells])), None)
     if row not in (None, 1):
         raise DataError(f"{file}, row 1{of_sheet}: the header stands in row {row}; delete the rows above it")
     return row == 1
@@ -279,7 +279,7 @@ def csv_separator(text: str, is_header, file: str) -> str:
     if unquoted[0].strip():
         _begins_with_header((re.split(f"[{SEPARATORS}]", line) for line in unquoted), is_header, file)
     usual = max(SEPARATORS, key=text[:2000].count)
-    return next((sign for sign in SEPARATORS if is_header(unquoted[0].split(sign))), usual)
+    return next((sign for sign in SEPARATORS if is_header([c.strip() for c in unquoted[0].split(sign)])), usual)
 
 
 def csv_cells(text: str, separator: str, file: str) -> pd.DataFrame:

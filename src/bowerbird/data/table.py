@@ -166,8 +166,7 @@ class _Table:
                 return found
         return []
 
-    def _is_header(self, cells) -> bool:
-        header = [str(cell).strip() for cell in cells]
+    def _is_header(self, header: list[str]) -> bool:
         return bool(self._find(header, "item")) and (
             bool(self._find(header, "date") and self._find(header, "qty")) or self._is_wide(header)
         )
@@ -261,11 +260,7 @@ def _with_attributes(long: pd.DataFrame, path: Path, given: dict, rules: Rules, 
     """Join the categories of another file by the ids that it has."""
     table = _Table(path, {role: given[role] for role in LABELS if role in given}, rules)
     ids = [role for role in IDS if LABELS[role] in long]
-
-    def is_header(cells) -> bool:
-        return any(table._find([str(cell).strip() for cell in cells], role) for role in ids)
-
-    read, *_ = open_table(path, is_header, NEEDED)[1].values()
+    read, *_ = open_table(path, lambda header: any(table._find(header, role) for role in ids), NEEDED)[1].values()
     header = list(read)
     places = {role: k[0] for role in [*ids, "category", "subcategory"] if (k := table._find(header, role))}
     cells = pd.DataFrame({LABELS[role]: table._labels(read.iloc[:, k], role) for role, k in places.items()})
