@@ -29,12 +29,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
-from bowerbird.cluster import begin_worker
+from bowerbird.cluster import end_with_parent
 from bowerbird.code import code_digest
 from bowerbird.data.rules import Sales
 from bowerbird.data.source import NAMED_DATA, open_data
 from bowerbird.data.summary import is_contest, skipped
-from bowerbird.device import choose_device, describe
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
 from bowerbird.runs import pages
@@ -100,7 +99,7 @@ class Job:
 
     profile: str
     seed: int
-    device: str
+    hardware: str  # what torch computes on, in words
     folder: Path
     parameters: dict[str, dict]
     fingerprints: dict[str, str]
@@ -129,7 +128,9 @@ def reproduce(
     chosen = notebooks
     if until:
         chosen = notebooks[: [path.stem for path in notebooks].index(_called(until, notebooks, "--until")) + 1]
-    choose_device(device)
+    from bowerbird.device import choose_device, describe  # torch: the processes that run notebooks do without it
+
+    hardware = describe(choose_device(device))
     changes = load_profile(profile)
     for text in settings:
         notebook, name, value = parse_setting(text)
@@ -141,9 +142,9 @@ def reproduce(
     about = _about(data, columns, rules)
     fingerprints = {path.stem: _fingerprint(path, parameters[path.stem], about["manifest"]) for path in notebooks}
     quiet = quiet or jobs > 1  # two bars would write over each other
-    job = Job(profile, seed, device, folder, parameters, fingerprints, quiet, cell_minutes, **about)
+    job = Job(profile, seed, hardware, folder, parameters, fingerprints, quiet, cell_minutes, **about)
     with own_environment(), only_run(folder):
-        click.echo(f"{profile} profile, {data} data, seed {seed}, {describe(choose_device(device))} -> {folder}")
+        click.echo(f"{profile} profile, {data} data, seed {seed}, {hardware} -> {folder}")
         _run_all(chosen, job, jobs)
         _write_pages(job)
     return folder
@@ -237,7 +238,7 @@ def _lanes(jobs: int) -> Iterator[Callable[..., Future]]:
 
 def _begin_lane() -> None:
     """A lane that is told to end clears up, as one that is interrupted does."""
-    begin_worker()
+    end_with_parent()
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
 
 
@@ -382,7 +383,7 @@ def _circumstances(job: Job) -> dict:
         "data_files": manifest,
         "commit": _commit(),
         "versions": versions(),
-        "device": describe(choose_device(job.device)),
+        "device": job.hardware,
         "platform": f"{platform.system()} {platform.machine()}",
     }
 
