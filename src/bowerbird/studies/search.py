@@ -196,7 +196,7 @@ def convergence(runs: pd.DataFrame):
     problems = list(runs["problem"].unique())
     n_columns = min(len(problems), 4)
     n_rows = -(-len(problems) // n_columns)
-    size = {"width": 3.0 * n_columns, "height": 0.6 + 2.3 * n_rows}
+    size = {"width": max(3.0 * n_columns, 6.0), "height": 0.6 + 2.3 * n_rows}  # room for the legend
     figure, axes = new_figure(n_rows, n_columns, squeeze=False, sharex=True, **size)
     for axis in axes.flat[len(problems) :]:
         axis.set_visible(False)
