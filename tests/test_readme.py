@@ -58,9 +58,11 @@ def test_the_readme_says_of_other_data_what_the_committed_table_holds():
     assert (low.loc["search", sets] <= 0).all() and (low.loc["service", sets] > 0).all()
     assert (low.loc[["random search", "TPE"], [*sets, "contest"]] <= 0).all(axis=None)
     assert (high.loc[["random search", "TPE"], [*sets, "contest"]] >= 0).all(axis=None)
-    median = effects.loc["median"]
+    median, search = effects.loc["median"], effects.loc["search"]
+    assert high.loc["search", ["gifts", "weekly"]].max() < 0 and search["gifts"].round(3) == search["weekly"].round(3)
     for sentence in (
         f"by {median['groceries']:+.3f} on the groceries and {median['weekly']:+.3f} on the weekly sales",
+        f"on the gifts and the weekly sales its settings score {-search['gifts']:.3f} lower",
         f"DM clusters cost {-effects.loc['DM clusters', 'gifts']:.3f} on the gifts",
     ):
         assert sentence in README, sentence
