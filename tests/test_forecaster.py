@@ -302,6 +302,8 @@ def test_earlier_years_by_the_slow_loop():
         years = [np.nanmean(three) for three in about if not np.isnan(three).all()]
         expected = np.log((np.mean(years) + 0.5) / 3.5) if years else 0
         assert found[row, week, step] == pytest.approx(expected)
+    later = np.where(np.arange(130) >= 100, demand + 50, demand)  # a horizon of more than a year reads no later week
+    np.testing.assert_array_equal(*(earlier_years(d, level, 52, 55)[:, :100] for d in (demand, later)))
 
 
 def test_recent_moments_are_those_of_the_last_known_days():

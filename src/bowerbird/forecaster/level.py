@@ -117,10 +117,12 @@ def earlier_years(demand: np.ndarray, level: np.ndarray, season: int, horizon: i
     """
     n_weeks = demand.shape[1]
     three = moving(bottleneck.move_mean, np.pad(demand, ((0, 0), (0, 1)), constant_values=np.nan), 3)[:, 1:]
-    ahead = np.arange(n_weeks)[:, None] + np.arange(1, horizon + 1)  # (n_weeks, horizon)
+    weeks = np.arange(n_weeks)[:, None]
+    ahead = weeks + np.arange(1, horizon + 1)  # (n_weeks, horizon)
     total, years = np.zeros((2, len(demand), *ahead.shape))
     for place in (ahead - first for first in range(season, n_weeks + horizon, season)):
-        before = np.where(place >= 0, three[:, np.maximum(place, 0)], np.nan)
+        passed = (place >= 0) & (place < weeks)  # and so has the neighbour after it
+        before = np.where(passed, three[:, np.clip(place, 0, n_weeks - 1)], np.nan)
         total, years = total + np.nan_to_num(before), years + ~np.isnan(before)
     before = np.divide(total, years, out=np.full(total.shape, np.nan), where=years > 0)
     return np.clip(np.nan_to_num(np.log((before + 0.5) / (level[:, :, None] + 0.5))), -2, 2)
