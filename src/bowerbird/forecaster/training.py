@@ -22,7 +22,7 @@ from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_infl
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
 LARGEST_GRADIENT = 1.0  # norm at which a gradient is cut
-HALF_LIFE = {"day": 56, "week": 26}  # days, weeks after which a training origin weighs half
+HALF_LIFE = {"day": 56, "week": 26}  # days, weeks of age that halve a training origin's weight
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
 
 
@@ -105,6 +105,7 @@ def update(forecaster: Forecaster, panel: Panel, *, epochs: int = 1, seed: int =
     `predict` reads the new days without it: the networks' state goes on.
     """
     settings = forecaster.settings
+    check_days(panel, settings)
     slower = replace(forecaster, settings=replace(settings, learning_rate=settings.learning_rate / 10, epochs=epochs))
 
     def begun() -> Iterator[Network]:

@@ -87,6 +87,7 @@ def watch(demand: np.ndarray, *, shift_limit: float = SHIFT) -> Watch:
     is that of the CUSUM [h]. Source: Anscombe, Biometrika 35, 1948; Page, Biometrika 41, 1954 (CUSUM); Gelper, Fried &
     Croux, J. Forecasting 29, 2010 (smoothing of cut residuals).
     """
+    above("shift_limit", shift_limit)
     demand = np.asarray(demand, float)
     if demand.ndim != 2 or demand.shape[1] <= WARM_UP or (demand < 0).any() or np.isinf(demand).any():
         raise ParameterError(
@@ -239,7 +240,7 @@ def demand_alerts(
     """Demand anomalies, level shifts and ends of life on every day of demand (n_series, n_days), sorted by date.
 
     `series` holds seller_no, product_no and warehouse_no. NaN marks an unknown day, which raises no alert and ends no
-    episode.
+    episode. `shift_limit` is that of the CUSUM [h].
     """
     above("shortage_cost", shortage_cost)
     demand = np.asarray(demand, float)
