@@ -265,6 +265,7 @@ def test_many_items_may_take_longer_than_one_may(monkeypatch):
     costs = {"holding_cost": 1.0, "shortage_cost": 9.0}
     with monkeypatch.context() as limits:
         limits.setattr(checks, "MOST_STEPS", checks.MOST_STEPS / 100)
+        limits.setattr(policy, "MOST_STEPS_OF_ALL", policy.MOST_STEPS_OF_ALL / 100)
         assert len(exact_levels(poisson_demand(np.full(140, 50.0)), order_cost=64.0, **costs).s) == 140
     with pytest.raises(ParameterError, match=r"order_cost and holding_cost: a search over .* units would take"):
         exact_levels(poisson_demand(5.0), order_cost=1e8, **costs)
