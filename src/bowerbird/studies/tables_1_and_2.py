@@ -1,4 +1,4 @@
-"""Notebook 03: the K-means clusters of Tables 1 and 2, how they depend on start and choices, and their figures."""
+"""Notebook 03: the K-means clusters of Tables 1 and 2, and how they depend on start and choices."""
 
 from collections.abc import Sequence
 
