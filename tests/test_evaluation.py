@@ -405,7 +405,7 @@ def test_every_row_of_the_ladder_forecasts_weeks():
     pytest.importorskip("lightgbm")
     data, settings = weekly(), Settings(epochs=1, hidden_size=4, warm_up=8)
     methods = all_methods((0,), WEEKLY, 8) + flag_methods(data) + neural_methods(settings, (0,), frequency=WEEKLY)
-    some = [protocols(80, 8)["R"]]
+    some = [Protocol("last weeks", (72,), 8)]
     forecasts = with_ensembles(make_forecasts(data, methods, some), WEEKLY)
     names = {key.method for key in forecasts}
     assert names > {"median by flag", *vars(rows_of(WEEKLY)).values(), *ensembles(WEEKLY)}

@@ -56,9 +56,17 @@ def forecaster():
 
 @pytest.fixture
 def begun(forecaster, tmp_path):
+    """A new store, and the files of the first three days."""
     begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, RULES)
-    write_deliveries(PANEL, tmp_path / "in", PANEL.dates[KNOWN])
+    write_deliveries(PANEL.until(KNOWN + 3), tmp_path / "in", PANEL.dates[KNOWN])
     return tmp_path
+
+
+@pytest.fixture
+def begun_with_all(begun):
+    """The same, and the files of all days."""
+    write_deliveries(PANEL, begun / "in", PANEL.dates[KNOWN + 3])
+    return begun
 
 
 @pytest.fixture(scope="module")
@@ -169,13 +177,13 @@ def test_a_broken_file_is_set_aside_and_its_day_waited_for(begun):
     first.write_bytes(whole.replace(b",2023-04-30,", b",2023-04-31,", 1))
     with open_store(begun / "store") as store:
         outcomes = receive(store, begun / "in")
-        assert [o.status for o in outcomes] == ["quarantined"] + ["waits"] * 5
+        assert [o.status for o in outcomes] == ["quarantined"] + ["waits"] * 2
         assert outcomes[0].reason.startswith("2023-04-30.csv, row 2, column date: '2023-04-31' is no day")
         assert outcomes[1].reason == "2023-04-30 has not come yet"
         reason = next((begun / "in" / "quarantine").glob("*.reason.txt")).read_text(encoding="utf-8")
         assert reason.strip() == outcomes[0].reason == store.value("SELECT reason FROM quarantine")
         first.write_bytes(whole)
-        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] * 6
+        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] * 3
 
 
 def test_quarantine_broken_off_is_done_over_again(received, monkeypatch):
@@ -205,8 +213,6 @@ def test_a_week_is_the_longest_gap_closed(begun, days, status):
 
 
 def test_a_file_with_a_quantity_far_outside_waits_until_it_is_mended_or_confirmed(begun):
-    for path in sorted((begun / "in").iterdir())[3:]:
-        path.unlink()
     second = begun / "in" / "2023-05-01.csv"
     right, demand = second.read_bytes(), PANEL.demand.copy()
     demand[3, KNOWN + 1] = 10**8
@@ -243,23 +249,23 @@ def test_a_new_product_waits_or_is_left_out(begun):
     with_new(begun, PANEL.dates[KNOWN : KNOWN + 1])
     with open_store(begun / "store") as store:
         outcomes = receive(store, begun / "in")
-        assert [o.status for o in outcomes] == ["waits"] * 6
+        assert [o.status for o in outcomes] == ["waits"] * 3
         assert outcomes[0].reason == (
             "1 rows of series that the store does not know: seller_1/new/wh_1; give --unknown add to follow them from "
             "this day on, --unknown skip to take the day in without them, or mend the file"
         )
         outcomes = receive(store, begun / "in", unknown="skip")
         told = "1 rows left out, of series that the store does not know: seller_1/new/wh_1"
-        assert [o.status for o in outcomes] == ["taken in"] * 6 and outcomes[0].reason == told
-        np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
+        assert [o.status for o in outcomes] == ["taken in"] * 3 and outcomes[0].reason == told
+        np.testing.assert_array_equal(store.panel().demand, PANEL.demand[:, : KNOWN + 3])
 
 
-def test_a_new_product_is_followed_from_its_first_day_on(begun, forecaster):
-    with_new(begun, PANEL.dates[KNOWN + 1 :])
-    outcomes = take(begun, unknown="add")
+def test_a_new_product_is_followed_from_its_first_day_on(begun_with_all, forecaster):
+    with_new(begun_with_all, PANEL.dates[KNOWN + 1 :])
+    outcomes = take(begun_with_all, unknown="add")
     assert [o.status for o in outcomes] == ["taken in"] * 6
     assert [o.reason for o in outcomes] == ["", "1 new series: seller_1/new/wh_1"] + [""] * 4
-    with open_store(begun / "store") as store:
+    with open_store(begun_with_all / "store") as store:
         panel = store.panel()
         np.testing.assert_array_equal(panel.demand[:10], PANEL.demand)
         np.testing.assert_array_equal(panel.demand[10], [np.nan] * (KNOWN + 1) + [4] * 5)
@@ -279,7 +285,7 @@ def test_a_new_product_is_followed_from_its_first_day_on(begun, forecaster):
 def test_a_new_product_that_a_later_file_lacks_is_missed_like_any_other(begun):
     with_new(begun, PANEL.dates[KNOWN : KNOWN + 1])
     outcomes = take(begun, unknown="add")
-    assert [o.status for o in outcomes] == ["taken in"] + ["quarantined"] * 5
+    assert [o.status for o in outcomes] == ["taken in"] + ["quarantined"] * 2
     assert "ends without 'seller_1/new/wh_1' (1 series of 11" in outcomes[1].reason
 
 
@@ -298,27 +304,27 @@ def shelf(orders, demand, opening=5, lead_time=3):
     return closing
 
 
-def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun):
-    late = begun / "in" / "2023-05-01.csv"
-    late.rename(begun / "late")
-    last = begun / "in" / "2023-05-05.csv"
-    last.rename(begun / "last")
-    take(begun, close_gaps=True)
-    before = content(begun)
-    (begun / "late").rename(late)
-    outcome = next(o for o in take(begun) if o.file == late.name)
+def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun_with_all):
+    late = begun_with_all / "in" / "2023-05-01.csv"
+    late.rename(begun_with_all / "late")
+    last = begun_with_all / "in" / "2023-05-05.csv"
+    last.rename(begun_with_all / "last")
+    take(begun_with_all, close_gaps=True)
+    before = content(begun_with_all)
+    (begun_with_all / "late").rename(late)
+    outcome = next(o for o in take(begun_with_all) if o.file == late.name)
     assert outcome.status == "taken in" and outcome.reason == (
         "late: the day was closed as missing; its demand is recorded, and the stock of 2023-05-01 to 2023-05-04 booked "
         "anew; orders already made stay"
     )
-    after = content(begun)
+    after = content(begun_with_all)
     for table in ("orders", "forecasts", "simple_forecasts", "alerts", "steps"):
         pd.testing.assert_frame_equal(before[table], after[table])
     assert before["files"] == after["files"]
-    assert {o.status for o in take(begun)} == {"held already"}
-    (begun / "last").rename(last)
-    take(begun)
-    with open_store(begun / "store") as store:
+    assert {o.status for o in take(begun_with_all)} == {"held already"}
+    (begun_with_all / "last").rename(last)
+    take(begun_with_all)
+    with open_store(begun_with_all / "store") as store:
         np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
         orders = store.array("SELECT quantity FROM orders ORDER BY row, date").reshape(10, -1)
         closing = store.array("SELECT closing FROM stock ORDER BY row, date").reshape(10, -1)
@@ -327,22 +333,22 @@ def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun):
         position = store.array("SELECT position FROM orders WHERE date = ? ORDER BY row", PANEL.dates[-1] + DAY)
         np.testing.assert_array_equal(position, closing[:, -1] + orders[:, -4:-1].sum(axis=1))
     changed = pd.read_csv(late)
-    changed.assign(qty=changed["qty"] + 1).to_csv(begun / "in" / "changed.csv", index=False)
-    assert next(o for o in take(begun) if o.file == "changed.csv").status == "quarantined"
+    changed.assign(qty=changed["qty"] + 1).to_csv(begun_with_all / "in" / "changed.csv", index=False)
+    assert next(o for o in take(begun_with_all) if o.file == "changed.csv").status == "quarantined"
 
 
-def test_a_late_file_brings_no_new_series(begun):
-    with_new(begun, PANEL.dates[KNOWN + 1 :])
-    (begun / "in" / "2023-05-01.csv").rename(begun / "late")
-    take(begun, close_gaps=True, unknown="add")
-    (begun / "late").rename(begun / "in" / "2023-05-01.csv")
-    assert next(o for o in take(begun) if "05-01" in o.file).status == "waits"
-    outcome = next(o for o in take(begun, unknown="add") if "05-01" in o.file)
+def test_a_late_file_brings_no_new_series(begun_with_all):
+    with_new(begun_with_all, PANEL.dates[KNOWN + 1 :])
+    (begun_with_all / "in" / "2023-05-01.csv").rename(begun_with_all / "late")
+    take(begun_with_all, close_gaps=True, unknown="add")
+    (begun_with_all / "late").rename(begun_with_all / "in" / "2023-05-01.csv")
+    assert next(o for o in take(begun_with_all) if "05-01" in o.file).status == "waits"
+    outcome = next(o for o in take(begun_with_all, unknown="add") if "05-01" in o.file)
     assert outcome.status == "taken in"
     assert outcome.reason.startswith(
         "1 rows left out, of series that the store does not know: seller_1/new/wh_1; late:"
     )
-    with open_store(begun / "store") as store:
+    with open_store(begun_with_all / "store") as store:
         demand = store.panel().demand
         np.testing.assert_array_equal(demand[:10], PANEL.demand)
         np.testing.assert_array_equal(demand[10], [np.nan] * (KNOWN + 2) + [4] * 4)
@@ -383,16 +389,16 @@ def test_an_order_is_overridden_kept_and_shown(received):
     assert "Decided by a person" in page and "&lt;b&gt;fair&lt;/b&gt; in town" in page and "<b>" not in page
 
 
-def test_the_level_of_a_later_day_holds_when_it_comes(begun):
+def test_the_level_of_a_later_day_holds_when_it_comes(begun_with_all):
     day = PANEL.dates[KNOWN + 2]
-    with open_store(begun / "store") as store:
+    with open_store(begun_with_all / "store") as store:
         finish_day(store)
         assert override(store, day, ITEM, level=3, reason="too much").endswith("kept until its orders are made")
         override(store, day, ITEM, level=200, reason="a mistake of mine")  # the last one holds, both are kept
-    take(begun)
-    order = orders_of(begun, day).loc[7]
+    take(begun_with_all)
+    order = orders_of(begun_with_all, day).loc[7]
     assert order["order_up_to"] == 200 and order["quantity"] == 200 - order["position"]
-    with open_store(begun / "store") as store:
+    with open_store(begun_with_all / "store") as store:
         assert store.value("SELECT count(*) FROM overrides") == 2
         arrived = store.value("SELECT arrivals FROM stock WHERE row = 7 AND date = ?", day + 3 * DAY)
         assert arrived == order["quantity"]
@@ -594,12 +600,13 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tm
     assert not (tmp_path / "store").exists()
 
 
-def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_the_shelf(begun):
+def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_the_shelf(begun_with_all):
+    folder = begun_with_all
     for name in ("2023-05-01.csv", "2023-05-02.csv"):
-        (begun / "in" / name).unlink()
-    with open_store(begun / "store") as store:
-        assert [o.status for o in receive(store, begun / "in")] == ["taken in"] + ["waits"] * 3
-        assert [o.status for o in receive(store, begun / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
+        (folder / "in" / name).unlink()
+    with open_store(folder / "store") as store:
+        assert [o.status for o in receive(store, folder / "in")] == ["taken in"] + ["waits"] * 3
+        assert [o.status for o in receive(store, folder / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
         assert np.isnan(store.panel().demand[:, KNOWN + 1 : KNOWN + 3]).all()
         for day in PANEL.dates[KNOWN + 1 : KNOWN + 3]:
             booked = store.frame("FROM stock WHERE date = ? ORDER BY row", day)
@@ -609,7 +616,7 @@ def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_
             assert booked["sales"].isna().all() and booked["short"].isna().all() and (expected > 0.1).all()
         assert store.value("SELECT count(*) FROM orders WHERE quantity <> round(quantity)") == 0
         assert store.value("SELECT count(*) FROM alerts WHERE kind <> 'stockout risk' AND date = '2023-05-01'") == 0
-    page = (begun / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
+    page = (folder / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
     assert "<dt>units shipped</dt><dd>unknown</dd>" in page and "<dt>series unknown</dt><dd>10</dd>" in page
 
 
