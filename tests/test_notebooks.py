@@ -190,7 +190,6 @@ def test_nothing_runs_twice(smoke, capsys):
     assert capsys.readouterr().out.count("up to date") == len(NAMES)
 
 
-@pytest.mark.slow
 def test_one_notebook_alone_as_a_user_would(smoke, tmp_path):
     notebook = project_root() / "notebooks" / "05_bowerbird_search.ipynb"
     parameters = {"out": str(tmp_path), "seed": 3, "max_evaluations": 60, "n_bowers": 5, "n_seeds": 1}

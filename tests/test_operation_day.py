@@ -63,8 +63,8 @@ def begun(forecaster, tmp_path):
 
 
 @pytest.fixture
-def begun_with_all(begun):
-    """The same, and the files of all days."""
+def six_days(begun):
+    """A new store, and the files of all six days."""
     write_deliveries(PANEL, begun / "in", PANEL.dates[KNOWN + 3])
     return begun
 
@@ -260,12 +260,12 @@ def test_a_new_product_waits_or_is_left_out(begun):
         np.testing.assert_array_equal(store.panel().demand, PANEL.demand[:, : KNOWN + 3])
 
 
-def test_a_new_product_is_followed_from_its_first_day_on(begun_with_all, forecaster):
-    with_new(begun_with_all, PANEL.dates[KNOWN + 1 :])
-    outcomes = take(begun_with_all, unknown="add")
+def test_a_new_product_is_followed_from_its_first_day_on(six_days, forecaster):
+    with_new(six_days, PANEL.dates[KNOWN + 1 :])
+    outcomes = take(six_days, unknown="add")
     assert [o.status for o in outcomes] == ["taken in"] * 6
     assert [o.reason for o in outcomes] == ["", "1 new series: seller_1/new/wh_1"] + [""] * 4
-    with open_store(begun_with_all / "store") as store:
+    with open_store(six_days / "store") as store:
         panel = store.panel()
         np.testing.assert_array_equal(panel.demand[:10], PANEL.demand)
         np.testing.assert_array_equal(panel.demand[10], [np.nan] * (KNOWN + 1) + [4] * 5)
@@ -304,27 +304,27 @@ def shelf(orders, demand, opening=5, lead_time=3):
     return closing
 
 
-def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun_with_all):
-    late = begun_with_all / "in" / "2023-05-01.csv"
-    late.rename(begun_with_all / "late")
-    last = begun_with_all / "in" / "2023-05-05.csv"
-    last.rename(begun_with_all / "last")
-    take(begun_with_all, close_gaps=True)
-    before = content(begun_with_all)
-    (begun_with_all / "late").rename(late)
-    outcome = next(o for o in take(begun_with_all) if o.file == late.name)
+def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(six_days):
+    late = six_days / "in" / "2023-05-01.csv"
+    late.rename(six_days / "late")
+    last = six_days / "in" / "2023-05-05.csv"
+    last.rename(six_days / "last")
+    take(six_days, close_gaps=True)
+    before = content(six_days)
+    (six_days / "late").rename(late)
+    outcome = next(o for o in take(six_days) if o.file == late.name)
     assert outcome.status == "taken in" and outcome.reason == (
         "late: the day was closed as missing; its demand is recorded, and the stock of 2023-05-01 to 2023-05-04 booked "
         "anew; orders already made stay"
     )
-    after = content(begun_with_all)
+    after = content(six_days)
     for table in ("orders", "forecasts", "simple_forecasts", "alerts", "steps"):
         pd.testing.assert_frame_equal(before[table], after[table])
     assert before["files"] == after["files"]
-    assert {o.status for o in take(begun_with_all)} == {"held already"}
-    (begun_with_all / "last").rename(last)
-    take(begun_with_all)
-    with open_store(begun_with_all / "store") as store:
+    assert {o.status for o in take(six_days)} == {"held already"}
+    (six_days / "last").rename(last)
+    take(six_days)
+    with open_store(six_days / "store") as store:
         np.testing.assert_array_equal(store.panel().demand, PANEL.demand)
         orders = store.array("SELECT quantity FROM orders ORDER BY row, date").reshape(10, -1)
         closing = store.array("SELECT closing FROM stock ORDER BY row, date").reshape(10, -1)
@@ -333,22 +333,22 @@ def test_a_late_file_fills_its_day_and_no_decision_is_rewritten(begun_with_all):
         position = store.array("SELECT position FROM orders WHERE date = ? ORDER BY row", PANEL.dates[-1] + DAY)
         np.testing.assert_array_equal(position, closing[:, -1] + orders[:, -4:-1].sum(axis=1))
     changed = pd.read_csv(late)
-    changed.assign(qty=changed["qty"] + 1).to_csv(begun_with_all / "in" / "changed.csv", index=False)
-    assert next(o for o in take(begun_with_all) if o.file == "changed.csv").status == "quarantined"
+    changed.assign(qty=changed["qty"] + 1).to_csv(six_days / "in" / "changed.csv", index=False)
+    assert next(o for o in take(six_days) if o.file == "changed.csv").status == "quarantined"
 
 
-def test_a_late_file_brings_no_new_series(begun_with_all):
-    with_new(begun_with_all, PANEL.dates[KNOWN + 1 :])
-    (begun_with_all / "in" / "2023-05-01.csv").rename(begun_with_all / "late")
-    take(begun_with_all, close_gaps=True, unknown="add")
-    (begun_with_all / "late").rename(begun_with_all / "in" / "2023-05-01.csv")
-    assert next(o for o in take(begun_with_all) if "05-01" in o.file).status == "waits"
-    outcome = next(o for o in take(begun_with_all, unknown="add") if "05-01" in o.file)
+def test_a_late_file_brings_no_new_series(six_days):
+    with_new(six_days, PANEL.dates[KNOWN + 1 :])
+    (six_days / "in" / "2023-05-01.csv").rename(six_days / "late")
+    take(six_days, close_gaps=True, unknown="add")
+    (six_days / "late").rename(six_days / "in" / "2023-05-01.csv")
+    assert next(o for o in take(six_days) if "05-01" in o.file).status == "waits"
+    outcome = next(o for o in take(six_days, unknown="add") if "05-01" in o.file)
     assert outcome.status == "taken in"
     assert outcome.reason.startswith(
         "1 rows left out, of series that the store does not know: seller_1/new/wh_1; late:"
     )
-    with open_store(begun_with_all / "store") as store:
+    with open_store(six_days / "store") as store:
         demand = store.panel().demand
         np.testing.assert_array_equal(demand[:10], PANEL.demand)
         np.testing.assert_array_equal(demand[10], [np.nan] * (KNOWN + 2) + [4] * 4)
@@ -389,16 +389,16 @@ def test_an_order_is_overridden_kept_and_shown(received):
     assert "Decided by a person" in page and "&lt;b&gt;fair&lt;/b&gt; in town" in page and "<b>" not in page
 
 
-def test_the_level_of_a_later_day_holds_when_it_comes(begun_with_all):
+def test_the_level_of_a_later_day_holds_when_it_comes(six_days):
     day = PANEL.dates[KNOWN + 2]
-    with open_store(begun_with_all / "store") as store:
+    with open_store(six_days / "store") as store:
         finish_day(store)
         assert override(store, day, ITEM, level=3, reason="too much").endswith("kept until its orders are made")
         override(store, day, ITEM, level=200, reason="a mistake of mine")  # the last one holds, both are kept
-    take(begun_with_all)
-    order = orders_of(begun_with_all, day).loc[7]
+    take(six_days)
+    order = orders_of(six_days, day).loc[7]
     assert order["order_up_to"] == 200 and order["quantity"] == 200 - order["position"]
-    with open_store(begun_with_all / "store") as store:
+    with open_store(six_days / "store") as store:
         assert store.value("SELECT count(*) FROM overrides") == 2
         arrived = store.value("SELECT arrivals FROM stock WHERE row = 7 AND date = ?", day + 3 * DAY)
         assert arrived == order["quantity"]
@@ -600,13 +600,13 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(forecaster, tm
     assert not (tmp_path / "store").exists()
 
 
-def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_the_shelf(begun_with_all):
-    folder = begun_with_all
+def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_the_shelf(six_days):
     for name in ("2023-05-01.csv", "2023-05-02.csv"):
-        (folder / "in" / name).unlink()
-    with open_store(folder / "store") as store:
-        assert [o.status for o in receive(store, folder / "in")] == ["taken in"] + ["waits"] * 3
-        assert [o.status for o in receive(store, folder / "in", close_gaps=True)] == ["held already"] + ["taken in"] * 3
+        (six_days / "in" / name).unlink()
+    with open_store(six_days / "store") as store:
+        assert [o.status for o in receive(store, six_days / "in")] == ["taken in"] + ["waits"] * 3
+        closed = receive(store, six_days / "in", close_gaps=True)
+        assert [o.status for o in closed] == ["held already"] + ["taken in"] * 3
         assert np.isnan(store.panel().demand[:, KNOWN + 1 : KNOWN + 3]).all()
         for day in PANEL.dates[KNOWN + 1 : KNOWN + 3]:
             booked = store.frame("FROM stock WHERE date = ? ORDER BY row", day)
@@ -616,7 +616,7 @@ def test_a_day_that_never_came_is_closed_when_asked_and_takes_its_forecast_from_
             assert booked["sales"].isna().all() and booked["short"].isna().all() and (expected > 0.1).all()
         assert store.value("SELECT count(*) FROM orders WHERE quantity <> round(quantity)") == 0
         assert store.value("SELECT count(*) FROM alerts WHERE kind <> 'stockout risk' AND date = '2023-05-01'") == 0
-    page = (folder / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
+    page = (six_days / "store" / "days" / "2023-05-01" / "index.html").read_text(encoding="utf-8")
     assert "<dt>units shipped</dt><dd>unknown</dd>" in page and "<dt>series unknown</dt><dd>10</dd>" in page
 
 

@@ -84,7 +84,6 @@ WORKING = """
 """
 
 
-@pytest.mark.slow
 def test_a_killed_search_and_its_tables_go_on_to_the_same_bits(tmp_path, record_property):
     """kill -9 at a random moment of a search and its tables, then to the end: the bits of an undisturbed one."""
     command = [sys.executable, "-c", textwrap.dedent(WORKING)]
