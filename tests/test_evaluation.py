@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -99,7 +100,8 @@ def test_protocols_end_at_the_panels_end_for_any_horizon():
 
 def test_forecasters_see_the_past_alone_and_shared_origins_once():
     forecaster, data = Counting(), panel()
-    made = make_forecasts(data, [Method("last day", forecaster, seeds=(0, 7))], SHORT)
+    with ThreadPoolExecutor(2) as pool:
+        made = make_forecasts(data, [Method("last day", forecaster, seeds=(0, 7))], SHORT, executor=pool)
     assert sorted(forecaster.calls) == [(60, 10, 0), (60, 10, 7), (70, 10, 0), (70, 10, 7)]
     assert set(made) == {Key("last day", o, 10, s) for o in (60, 70) for s in (0, 7)}
 
