@@ -2,10 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import panel_of
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import nbinom, norm
 
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.forecaster.forecast import Forecast, residual_correlation
+from bowerbird.forecaster.forecast import Forecast, negative_binomial_quantile, residual_correlation
 from bowerbird.studies.lstm import calibrate
 
 
@@ -43,6 +45,15 @@ def test_quantiles_are_those_of_a_negative_binomial(probability):
         reached = nbinom.pmf(counts, 2.5, 2.5 / (2.5 + mean)).cumsum()
         assert reached[-1] >= probability - 1e-12
         assert quantile == 0 or reached[-2] < probability
+
+
+@given(st.floats(1e-3, 300), st.floats(1e-6, 20), st.floats(0, 0.999))
+def test_a_quantile_is_the_first_count_that_scipy_says_reaches_it(mean, dispersion, probability):
+    size = 1 / dispersion
+    chance = size / (size + mean)
+    (found,) = negative_binomial_quantile(np.array([size]), np.array([chance]), probability)
+    before, reached = nbinom.cdf([found - 1, found], size, chance)
+    assert reached >= probability - 1e-9 and (found == 0 or before < probability + 1e-9)
 
 
 def test_without_dispersion_a_day_is_poisson():

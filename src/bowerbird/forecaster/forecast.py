@@ -76,7 +76,7 @@ class Forecast:
         if self.mean is not None:
             # F(y) = pi + (1 - pi) F_nb(y)
             among = np.clip((probability - self.zero) / (1 - self.zero), 0, 1)
-            return np.maximum(nbinom(*self._size_and_chance()).ppf(among), 0)
+            return negative_binomial_quantile(*self._size_and_chance(), among)
         if not self.levels or not self.levels[0] <= probability <= self.levels[-1]:
             raise ParameterError(f"probability is {probability}; this forecast knows the levels {self.levels}")
         upper = int(np.searchsorted(self.levels, probability))
@@ -162,6 +162,31 @@ class Forecast:
         """The negative binomial's parameters, each (n_series, horizon)."""
         size = 1 / np.maximum(self.dispersion, 1e-6)
         return size, size / (size + np.maximum(self.mean / (1 - self.zero), 1e-9))
+
+
+def negative_binomial_quantile(size: np.ndarray, chance: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The smallest count with F(count) >= probability: the first 64 terms are summed, scipy finds the rest more slowly.
+
+    Two successes wanted, at one in two: no failure comes with 0.25, one at most with 0.5. A mean of 198 is scipy's.
+
+    >>> negative_binomial_quantile(np.array([2.0, 2.0]), np.array([0.5, 0.01]), 0.5)
+    array([  1., 166.])
+    """
+    shape = np.shape(size)
+    size, chance, probability = (np.ravel(part) for part in np.broadcast_arrays(size, chance, probability))
+    quantile = np.full(len(size), np.nan)
+    term = chance**size
+    total = term.copy()
+    left = np.flatnonzero(size * (1 - chance) < 64 * chance)  # a mean under 64
+    for count in range(64):
+        found = total[left] >= probability[left]
+        quantile[left[found]] = count
+        left = left[~found]
+        term[left] *= (1 - chance[left]) * (size[left] + count) / (count + 1)
+        total[left] += term[left]
+    far = np.isnan(quantile)
+    quantile[far] = np.maximum(nbinom.ppf(probability[far], size[far], chance[far]), 0)
+    return quantile.reshape(shape)
 
 
 def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:
