@@ -153,9 +153,6 @@ def test_missing_days_are_no_stock_out():
     [
         (lambda: fill_missing([1.0, NAN], "mean", 1), r"demand, shape \(2,\)"),
         (lambda: fill_missing([[1.0, np.inf]], "linear", 1), "demand holds inf"),
-        (lambda: fill_missing([["a", "b"]], "mean", 1), "demand must be"),
-        (lambda: fill_missing([[1.0, NAN]], "median", 2.5), "n_train is 2.5"),
-        (lambda: outlier_bounds(np.empty((2, 0)), "3 sigma", 1), r"demand, shape \(2, 0\)"),
         (lambda: treat_outliers([[1.0, 2.0]], "3 sigma", "cut", 0), "n_train is 0"),
         (lambda: fill_missing(ONES, "mode", 5), "how is 'mode'; choose 'mean', 'median', 'nearest' or 'linear'"),
         (lambda: outlier_bounds(ONES, "sigma", 5), "rule is 'sigma'; choose '3 sigma', 'box plot' or 'Hampel'"),

@@ -357,12 +357,11 @@ def test_every_spelling_of_a_day_is_the_same_day(day):  # 45047 is Excel's =DATE
     ("column", "value", "fault"),
     [
         ("qty", "-3", "is negative"), ("qty", "2.5", "is fractional"), ("qty", "nan", "is not a number"),
-        ("qty", "inf", "is infinite"), ("qty", "-inf", "is infinite"), ("qty", "abc", "is not a number"),
-        ("qty", "1,000", "is not a number"), ("qty", "", "is empty"), ("qty", "1e300", "is too large"),
+        ("qty", "inf", "is infinite"), ("qty", "1,000", "is not a number"), ("qty", "", "is empty"),
+        ("qty", "1e300", "is too large"),
         # What a float64 takes for a whole number, and is none; pandas' versions differ in what they make of some
-        ("qty", "12.0000000000000000001", "is fractional"), ("qty", "0.99999999999999999999", "is fractional"),
-        ("qty", "1e-400", "is "), ("qty", "-1e-400", "is "), ("qty", "1e-" + "9" * 30, "is "),
-        ("date", "", "is no day"), ("date", "2023-02-29", "is no day"), ("date", "1899-05-01", "is no day"),
+        ("qty", "12.0000000000000000001", "is fractional"), ("qty", "-1e-400", "is "),
+        ("qty", "1e-" + "9" * 30, "is "), ("date", "", "is no day"),
         ("seller_no", "seller_9", "is not in 附件3-商家信息表"), ("warehouse_no", "wh_9", "is not in 附件4-仓库信息表"),
         ("product_no", "product_9", "is not in 附件2-商品信息表"),
         ("warehouse_no", "", "is no id or label"), ("product_no", "nan", "is no id or label"),

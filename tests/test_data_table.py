@@ -198,10 +198,8 @@ def test_a_workbook_of_1904_with_day_numbers_and_parquet_with_typed_columns(tmp_
     [
         ("sku,date,units,quantity\na,2023-05-01,1,1\n", "row 1: columns 'units' and 'quantity' may both be the qty"),
         ("sku,date,amount\na,2023-05-01,1\n", "row 1: no column is recognised as the qty"),
-        ("Sales of May\nsku,date,qty\na,2023-05-01,1\n", "row 1: the header stands in row 2; delete the rows above"),
         ("sku,date,qty\n", "no rows below the header"),
         ("sku,date,qty\na,2023-05-01,1\n,2023-05-02,1\n", "row 3, column sku: '' is no id"),
-        ("sku,date,qty\n1.2E+15,2023-05-01,1\n", "row 2, column sku: '1.2E+15' is a rounded number"),
         ("sku,date,qty\na,2023-05-01,1\nTotal,,1\n", "row 3, column date: '' is no day"),
         ("sku,date,qty\na,2023-05-01,1\na,2023-05-02,2 pcs\n", "row 3, column qty: '2 pcs' is not a number"),
         ("sku,date,qty\na,2023-05-01,1e20\n", "row 2, column qty: '1e20' is too large"),

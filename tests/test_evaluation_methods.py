@@ -237,10 +237,8 @@ def test_each_series_by_itself_and_in_proportion(forecast):
     [
         (lambda: zero([1, 2, 3], 5), "demand, shape"),
         (lambda: recent_mean([[1, 2]], 0), "horizon is 0"),
-        (lambda: recent_mean([[1, 2]], 5, days=0), "days is 0"),
         (lambda: exponential_smoothing([[1, 2]], 5, alpha=0), "alpha is 0"),
         (lambda: Boosting(loss="L2"), "loss is 'L2'"),
-        (lambda: TreeRegression()(panel().until(20), 5), "first_origin is 28"),
         (lambda: Boosting()(panel().until(20), 5), "first_origin is 28"),
         (lambda: LinearLags()(panel().until(40), 15), "need 43"),
         (lambda: design_at(panel(), 0, 5), "origin is 0"),
