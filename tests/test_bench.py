@@ -1,5 +1,6 @@
 """The bench of a GPU, on the CPU and at its smallest: no test needs a GPU."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ def gpu(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent / "bench")
     import gpu
 
+    monkeypatch.setattr(gpu, "executor", ThreadPoolExecutor)  # processes start in test_cluster
     return gpu
 
 

@@ -54,26 +54,40 @@ def forecaster():
     return fit(PANEL.until(KNOWN), Settings(hidden_size=4, epochs=1, horizon=7, warm_up=10), seed=0)
 
 
-@pytest.fixture
-def begun(forecaster, tmp_path):
-    """A new store, and the files of the first three days."""
-    begin(tmp_path / "store", PANEL.until(KNOWN), forecaster, RULES)
-    write_deliveries(PANEL.until(KNOWN + 3), tmp_path / "in", PANEL.dates[KNOWN])
-    return tmp_path
-
-
-@pytest.fixture
-def six_days(begun):
+@pytest.fixture(scope="module")
+def new_store(forecaster, tmp_path_factory):
     """A new store, and the files of all six days."""
-    write_deliveries(PANEL, begun / "in", PANEL.dates[KNOWN + 3])
-    return begun
+    folder = tmp_path_factory.mktemp("new")
+    begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
+    write_deliveries(PANEL, folder / "in", PANEL.dates[KNOWN])
+    return folder
 
 
 @pytest.fixture(scope="module")
-def undisturbed(forecaster, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
-    write_deliveries(PANEL, folder / "in", PANEL.dates[KNOWN])
+def first_evening(new_store, tmp_path_factory):
+    """The same after its first forecast."""
+    folder = shutil.copytree(new_store, tmp_path_factory.mktemp("first") / "evening")
+    with open_store(folder / "store") as store:
+        finish_day(store)
+    return folder
+
+
+@pytest.fixture
+def six_days(first_evening, tmp_path):
+    return shutil.copytree(first_evening, tmp_path / "six days")
+
+
+@pytest.fixture
+def begun(six_days):
+    """The store with the files of the first three days."""
+    for later in sorted((six_days / "in").iterdir())[3:]:
+        later.unlink()
+    return six_days
+
+
+@pytest.fixture(scope="module")
+def undisturbed(new_store, tmp_path_factory):
+    folder = shutil.copytree(new_store, tmp_path_factory.mktemp("undisturbed") / "copy")
     outcomes = take(folder)
     return folder, outcomes
 
@@ -392,7 +406,6 @@ def test_an_order_is_overridden_kept_and_shown(received):
 def test_the_level_of_a_later_day_holds_when_it_comes(six_days):
     day = PANEL.dates[KNOWN + 2]
     with open_store(six_days / "store") as store:
-        finish_day(store)
         assert override(store, day, ITEM, level=3, reason="too much").endswith("kept until its orders are made")
         override(store, day, ITEM, level=200, reason="a mistake of mine")  # the last one holds, both are kept
     take(six_days)
@@ -425,7 +438,7 @@ def test_what_cannot_be_overridden_is_refused(received):
     assert_same(before, content(received))
 
 
-def test_days_new_item_override_and_late_file_survive_being_broken_off(forecaster, tmp_path, monkeypatch):
+def test_days_new_item_override_and_late_file_survive_being_broken_off(new_store, tmp_path, monkeypatch):
     """Killed before every step of the way, and after it with all written and nothing committed: the same content."""
 
     class Clock:
@@ -470,7 +483,7 @@ def test_days_new_item_override_and_late_file_survive_being_broken_off(forecaste
                     override(store, PANEL.dates[KNOWN + 4], ITEM, quantity=9, reason="why", who="ann")
                 finish_day(store)
 
-        begin(folder / "store", PANEL.until(KNOWN), forecaster, RULES)
+        shutil.copytree(new_store / "store", folder / "store")
         write_deliveries(PANEL.until(KNOWN + 4), folder / "in", PANEL.dates[KNOWN])
         with_new(folder, PANEL.dates[KNOWN + 2 : KNOWN + 4])
         late = (folder / "in" / "2023-05-01.csv").rename(folder / "late")
