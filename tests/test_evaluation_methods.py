@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import panel_of, promoted
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import QuantileRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 from bowerbird import metrics
 from bowerbird.checks import require
@@ -37,13 +39,14 @@ from bowerbird.evaluation.regressions import (
     Boosting,
     Design,
     ForgettingFactors,
-    LinearLags,
+    Linear,
+    Regression,
     Statsforecast,
-    TreeRegression,
     design_at,
     training_design,
 )
 from bowerbird.forecaster.level import weekday_effects, weekday_factors
+from bowerbird.seeds import stream
 
 NAN = np.nan
 BASELINES = {
@@ -54,9 +57,10 @@ BASELINES = {
 }  # fmt: skip
 QUICK = {"first_origin": 30, "every": 10}
 BOOSTING = Boosting(trees=40, smallest_leaf=20, **QUICK)
+TREE, LINEAR = (Regression(model, **QUICK) for model in (DecisionTreeRegressor(min_samples_leaf=50), Linear()))
 SEEDED = (
-    BOOSTING, replace(BOOSTING, loss="Tweedie"), TreeRegression(smallest_leaf=50, **QUICK),
-    TreeRegression(5, 20, **QUICK),
+    BOOSTING, replace(BOOSTING, loss="Tweedie"), TREE, LINEAR,
+    Regression(RandomForestRegressor(5, min_samples_leaf=20, max_features=0.33, max_samples=0.25), **QUICK),
 )  # fmt: skip
 
 all_baselines = pytest.mark.parametrize("forecast", BASELINES.values(), ids=BASELINES)
@@ -240,7 +244,6 @@ def test_each_series_by_itself_and_in_proportion(forecast):
         (lambda: exponential_smoothing([[1, 2]], 5, alpha=0), "alpha is 0"),
         (lambda: Boosting(loss="L2"), "loss is 'L2'"),
         (lambda: Boosting()(panel().until(20), 5), "first_origin is 28"),
-        (lambda: LinearLags()(panel().until(40), 15), "need 43"),
         (lambda: design_at(panel(), 0, 5), "origin is 0"),
     ],
 )
@@ -413,7 +416,7 @@ def test_missing_days_are_no_days_without_demand():
     assert np.isnan(features.iloc[3]["lag 1"])
 
 
-@pytest.mark.parametrize("model", [*SEEDED, LinearLags()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("model", SEEDED, ids=lambda m: type(getattr(m, "model", m)).__name__)
 def test_regressions_forecast_from_the_past_alone_with_the_seeds_own_bits(model):
     pytest.importorskip("lightgbm")
     data = panel()
@@ -425,8 +428,7 @@ def test_regressions_forecast_from_the_past_alone_with_the_seeds_own_bits(model)
     known, actual = data.demand[:, :85], data.demand[:, 85:]
     steady = metrics.one_minus_wmape(actual, recent_mean(known, 15, days=85))  # the best there is: demand is steady
     assert metrics.one_minus_wmape(actual, one) > steady - 0.05
-    if model != LinearLags():
-        assert not np.array_equal(one, model(data.until(85), 15, seed=0))
+    assert not np.array_equal(one, model(data.until(85), 15, seed=0))
 
 
 def test_l1_trees_aim_at_the_median_and_tweedie_trees_at_the_mean():
@@ -461,30 +463,26 @@ def test_a_training_origin_weighs_half_after_each_half_life():
     assert answer == {np.inf: pytest.approx(1), 40: pytest.approx(1), 25: pytest.approx(3)}
 
 
-def test_linear_lags_are_weighted_least_squares_day_by_day():
+def test_a_linear_regression_is_weighted_ridge_regression_of_relative_demand():
     data = panel(30, 60)
-    found = LinearLags(lags=5, every=7)(data, 2)
-    rows = [(row, origin) for row in range(30) for origin in range(58, 4, -7)]
-    scale = np.array([max(data.demand[r, o - 5 : o].mean(), 0.05) for r, o in rows])
-    inputs = np.array([[1, *data.demand[r, o - 5 : o] / s] for (r, o), s in zip(rows, scale, strict=True)])
-    now = np.maximum(data.demand[:, -5:].mean(axis=1), 0.05)
-    for day in range(2):
-        target = np.array([data.demand[r, o + day] / s for (r, o), s in zip(rows, scale, strict=True)])
-        root = np.sqrt(scale)
-        weights = np.linalg.lstsq(inputs * root[:, None], target * root, rcond=None)[0]
-        expected = now * (weights[0] + (data.demand[:, -5:] / now[:, None]) @ weights[1:])
-        np.testing.assert_allclose(found[:, day], np.maximum(expected, 0), atol=1e-8)
+    train = training_design(data, range(39, 60, 10), 5, stream(1, "trees/examples"), LINEAR.days_each)
+    ahead = design_at(data, 60, 5)
+    X, now = (np.column_stack([np.ones(len(d.scale)), d.features.fillna(0)]) for d in (train, ahead))
+    penalty = np.diag(np.arange(X.shape[1]) > 0)  # 1 on each coefficient, none on the constant
+    weights = np.linalg.solve(X.T * train.scale @ X + penalty, X.T @ train.target)  # X'W X, X'W (y / s), W = s
+    expected = np.maximum(ahead.scale * (now @ weights), 0).reshape(30, 5)
+    np.testing.assert_allclose(LINEAR(data, 5, seed=1), expected, rtol=1e-6, atol=1e-9)
 
 
-def test_linear_lags_learn_from_the_known_days_alone():
+def test_a_linear_regression_learns_from_the_known_days_alone():
     flat = np.where(np.random.default_rng(0).random((20, 120)) < 0.5, NAN, 10.0)
     quiet = flat.copy()
     quiet[:, -40:] = NAN  # no known day among the last 28
     for units in (flat, quiet):
-        np.testing.assert_allclose(LinearLags()(panel_of(units), 7), 10)  # every known day says so
+        np.testing.assert_allclose(LINEAR(panel_of(units), 7), 10)  # every known day says so
 
 
-@pytest.mark.parametrize("model", [BOOSTING, TreeRegression(smallest_leaf=50, **QUICK), LinearLags()])
+@pytest.mark.parametrize("model", [BOOSTING, TREE, LINEAR])
 def test_regressions_that_know_the_promotion_beat_themselves_without_it(model):
     pytest.importorskip("lightgbm")
     whole = promoted()

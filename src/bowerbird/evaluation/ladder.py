@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.tree import DecisionTreeRegressor
 from tqdm import tqdm
 
 from bowerbird.code import forecasters_digest
@@ -21,7 +23,7 @@ from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
 from bowerbird.denoise import paper_denoise
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation import baselines
-from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, LinearLags, Statsforecast, TreeRegression
+from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Linear, Regression, Statsforecast
 from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
@@ -326,23 +328,23 @@ def all_methods(seeds: tuple[int, ...] = SEEDS, frequency: Frequency = DAILY, ho
             "ARIMA(1,1,1)": arima,
             "SARIMA(1,0,1)(1,0,0)7": Statsforecast("ARIMA", seasonal, intervals=True),
         }
-        lags, boosting, trees = LinearLags(), {}, {}
+        boosting, every = {}, {}
     else:  # seasons of 52 are too long for ETS, and SARIMA would take minutes a series
         ets = Statsforecast("AutoETS", {"season_length": 1}, intervals=True)
         statistical = {"ADIDA": Statsforecast("ADIDA"), "ETS": ets, "ARIMA(1,1,1)": arima}
-        lags = LinearLags(lags=frequency.windows[3], every=1)
-        trees = {"first_origin": frequency.windows[3], "every": 1}
-        boosting = {**trees, "half_life": 2.0 * frequency.season}
+        every = {"first_origin": frequency.windows[3], "every": 1}
+        boosting = {**every, "half_life": 2.0 * frequency.season}
+    forest = RandomForestRegressor(30, min_samples_leaf=30, max_features=0.33, max_samples=0.25, n_jobs=1)
     learning = {
-        f"linear regression on {lags.lags} lags": lags,
-        "decision tree": TreeRegression(**trees),
-        "random forest": TreeRegression(trees=30, smallest_leaf=30, **({"every": 6} | trees)),
+        "linear regression": Regression(Linear(), days_each=4, **every),
+        "decision tree": Regression(DecisionTreeRegressor(min_samples_leaf=500), **every),
+        "random forest": Regression(forest, **({"every": 6} | every)),
         "LightGBM L1": Boosting(**boosting),
         "LightGBM Tweedie": Boosting(loss="Tweedie", **boosting),
     }
     rows = [Method(name, model, "statistical", version=repr(model)) for name, model in statistical.items()]
     for name, model in learning.items():
-        own = {lags: (0,), learning["LightGBM L1"]: seeds}.get(model, seeds[:FEW])  # no chance in a linear regression
+        own = seeds if name == "LightGBM L1" else seeds[:FEW]
         rows.append(Method(name, model, "learning", own, repr(model)))
     return [*simple_methods(frequency, horizon), *denoised_methods(frequency, horizon), *rows]
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.base import RegressorMixin, clone
+from sklearn.linear_model import Ridge
 
 from bowerbird.checks import require
 from bowerbird.data.panel import DAILY, Frequency, Panel, calendar_features
@@ -216,12 +215,26 @@ class Boosting:
         return model.fit(design.features, design.target / design.scale, recency * design.scale**power)
 
 
-@dataclass(frozen=True)
-class TreeRegression:
-    """A decision tree (`trees` = 1) or a random forest on the same features; it fits the mean."""
+class Linear(Ridge):
+    """Linear regression that takes an unknown feature as 0; a weak penalty, since some features are sums of others."""
 
-    trees: int = 1
-    smallest_leaf: int = 500  # rows
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients."""
+        return super().fit(np.nan_to_num(X), y, sample_weight)
+
+    def predict(self, X):
+        """The fitted mean of each row."""
+        return super().predict(np.nan_to_num(X))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regressor of scikit-learn on the same features; it fits the mean.
+
+    The target is relative demand y / s. Errors weigh s, for the variance of a count grows with its mean.
+    """
+
+    model: RegressorMixin
     first_origin: int = 28
     every: int = 3
     days_each: int = 2
@@ -230,64 +243,13 @@ class TreeRegression:
         """Train on the panel and forecast the days after it (n_series, horizon), units a day."""
         origins = training_origins(panel, self.first_origin, self.every)
         train = training_design(panel, origins, horizon, stream(seed, "trees/examples"), self.days_each)
-        options = {"min_samples_leaf": self.smallest_leaf, "random_state": seed}
-        if self.trees == 1:
-            model = DecisionTreeRegressor(**options)
-        else:
-            model = RandomForestRegressor(self.trees, max_features=0.33, max_samples=0.25, n_jobs=1, **options)
+        model = clone(self.model)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=seed)
         ahead = design_at(panel, panel.n_days, horizon)
-        model.fit(train.features.to_numpy(np.float32), train.target / train.scale, train.scale)  # weights: LinearLags
-        return (ahead.scale * model.predict(ahead.features.to_numpy(np.float32))).reshape(panel.n_series, horizon)
-
-
-@dataclass(frozen=True)
-class LinearLags:
-    """Linear regression of each day ahead on the last `lags` days, one set of coefficients for all series.
-
-    Demand is divided by the mean of the known days read, s; errors weigh s, for the variance of a count grows with its
-    mean. A missing day is read as s; a missing target is left out. Where columns are known ahead, demand is read
-    without their effects, the columns of the day forecast are regressors, and s is multiplied by their past effect.
-    """
-
-    lags: int = 28
-    every: int = 3  # one training origin in so many days
-
-    def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> np.ndarray:
-        """Forecast the days after the panel, never below zero; `seed` is not used."""
-        if panel.n_days < self.lags + horizon:
-            raise ParameterError(
-                f"the panel has {panel.n_days} days; {self.lags} lags and {horizon} days ahead need "
-                f"{self.lags + horizon}"
-            )
-        steps, effects = np.arange(1, horizon + 1), learn_effects(panel, horizon) if panel.ahead else None
-        demand = effects.without(panel.demand) if effects else panel.demand
-        origins = np.arange(panel.n_days - horizon, self.lags - 1, -self.every)
-        inputs = np.concatenate([demand[:, o - self.lags : o] for o in origins])  # (n_rows, lags)
-        targets = np.concatenate([panel.demand[:, o : o + horizon] for o in origins])  # (n_rows, horizon)
-        observed = ~np.isnan(inputs).all(axis=1)
-        (past, scale), targets = _relative(inputs[observed]), targets[observed]
-        now, level = _relative(last_days(demand, self.lags))
-        forecast = np.empty((panel.n_series, horizon))
-        if effects:
-            columns = np.concatenate([effects.seen_from(o - 1, steps) for o in origins])[observed]
-            expected = np.concatenate([effects.expected(o - 1, steps) for o in origins])[observed]
-            columns_now, expected_now = (of(panel.n_days - 1, steps) for of in (effects.seen_from, effects.expected))
-        for day in range(horizon):
-            known = ~np.isnan(targets[:, day])
-            x, s, x_now, s_now = past, scale, now, level
-            if effects:
-                x, x_now = np.hstack([x, columns[:, day]]), np.hstack([x_now, columns_now[:, day]])
-                s, s_now = s * expected[:, day], s_now * expected_now[:, day]
-            model = LinearRegression().fit(x[known], targets[known, day] / s[known], s[known])
-            forecast[:, day] = s_now * model.predict(x_now)
-        return np.maximum(forecast, 0)
-
-
-def _relative(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each row over the mean of its known days, s, missing days at s; and s (n_rows,), at least SMALLEST_SCALE."""
-    mean = recent_mean(window, 1, window.shape[1])  # (n_rows, 1)
-    scale = np.maximum(mean, SMALLEST_SCALE)
-    return np.where(np.isnan(window), mean, window) / scale, scale[:, 0]
+        model.fit(train.features.to_numpy(), train.target / train.scale, train.scale)
+        forecast = ahead.scale * model.predict(ahead.features.to_numpy())
+        return np.maximum(forecast, 0).reshape(panel.n_series, horizon)
 
 
 # ---- series by series -----------------------------------------------------------------------------------------------
