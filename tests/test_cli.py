@@ -29,7 +29,6 @@ def test_twin_then_check(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("check", "/no/such/folder"), "no such folder"),
         (("reproduce", "--data", "/no/such/folder"), "no such folder"),
         (("reproduce", "--profile", "quick"), "choose smoke, demo, full"),
         (("reproduce", "--set", "06_sbo_lstm.member=3"), "did you mean 'members'"),

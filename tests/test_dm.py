@@ -159,15 +159,6 @@ def joint_density(found, curves):
     )
 
 
-def test_the_posterior_is_bayes_rule_over_scipys_normal_density():
-    curves, _ = draw(0, n_curves=40, n_days=10, n_components=3, spread=0.5)
-    found = fit(curves, n_components=3)
-    joint = joint_density(found, curves)
-    np.testing.assert_allclose(found.predict_proba(curves), joint / joint.sum(axis=1, keepdims=True), rtol=1e-8)
-    np.testing.assert_allclose(found.predict_proba(curves), found.responsibilities_, atol=1e-9)
-    assert found.log_likelihood_ == pytest.approx(np.log(joint.sum(axis=1)).sum(), rel=1e-10)
-
-
 def test_one_cluster_is_least_squares():
     curves, _ = draw(1, n_curves=20, n_days=30)
     found = fit(curves, n_components=1, degree=2)

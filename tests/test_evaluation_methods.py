@@ -151,17 +151,6 @@ def test_seasonal_naive_is_the_slow_loop(n_days):
     np.testing.assert_allclose(seasonal_naive(series, 10), [seasonal_slow(row, 10, 7) for row in series], rtol=1e-12)
 
 
-def test_hand_worked_smoothing():
-    # level 2 -> 2.4 -> 2.16, the missing day skipped
-    assert exponential_smoothing([[2, 6, NAN, 0]], 2, 0.1).tolist() == [[pytest.approx(2.16)] * 2]
-    series = [[0, 4, 0, 0, 8, 0]]
-    # sizes 4 -> 4.4; intervals 2 -> 2.1; the last zero changes nothing
-    assert croston_sba(series, 1)[0, 0] == pytest.approx(0.95 * 4.4 / 2.1)
-    assert croston_sba([[*series[0], 0, 0]], 1) == croston_sba(series, 1)
-    # chances 0 -> .1 -> .09 -> .081 -> .1729 -> .15561
-    assert tsb(series, 1)[0, 0] == pytest.approx(4.4 * 0.15561)
-
-
 def test_hand_worked_averages():
     series = [[9, 1, 2, 3, NAN, 4, 11]]
     assert zero(series, 2).tolist() == [[0, 0]]

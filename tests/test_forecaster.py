@@ -579,13 +579,6 @@ def test_a_saved_forecaster_forecasts_the_same_bits(panel, cell, tmp_path):
     assert (again.settings, again.losses) == (forecaster.settings, forecaster.losses)
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path):
-    (tmp_path / "other.zip").write_bytes(b"not a zip file")
-    for name in ("other.zip", "missing.zip"):
-        with pytest.raises(BowerbirdError, match=f"{name} is no forecaster's checkpoint"):
-            load(tmp_path / name)
-
-
 def test_fine_tuning_goes_on_from_where_it_was(panel, trained):
     before = [p.clone() for p in trained.networks[0].parameters()]
     tuned = update(trained, panel, epochs=2)

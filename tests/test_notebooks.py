@@ -41,15 +41,6 @@ def suggestions(path):
     return re.findall(r"^\| `-p (\w+) (\S+)` \|", text.partition("## What would change if")[2], re.MULTILINE)
 
 
-def test_the_notebooks_are_there():
-    assert NAMES == [
-        "00_start_here", "01_data", "02_clustering", "03_tables_1_and_2", "04_denoising", "05_bowerbird_search",
-        "06_sbo_lstm", "07_table_3", "08_forecast", "09_new_items_and_618", "10_inventory", "11_how_much_and_when",
-        "12_shared_capacity_and_networks", "13_prices", "14_alerts", "15_learned_rule", "16_daily_operation",
-        "17_verdict", "18_weekly_challenge", "19_other_data",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_form(path):
     notebook = nbformat.read(path, as_version=4)

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import re
-from functools import partial
 from pathlib import Path
 
 import mistune
@@ -32,8 +31,6 @@ from bowerbird.runs.stage import notebook_paths
 from bowerbird.sbo import Float, minimize, one_by_one
 from bowerbird.studies import inventory
 from bowerbird.studies import lstm as forecasting
-from bowerbird.studies import search as study
-from bowerbird.studies.search import Problem
 
 pytestmark = pytest.mark.drill("Hostile ids, and files that would run code")
 
@@ -228,11 +225,13 @@ def test_a_forecaster_that_would_run_code_is_refused(tmp_path, harm):
             torch.save(spoilt, path)
         with pytest.raises(BowerbirdError, match=r"forecaster\.zip is no forecaster's checkpoint"):
             load(path)
+    with pytest.raises(BowerbirdError, match=r"missing\.zip is no forecaster's checkpoint"):
+        load(tmp_path / "missing.zip")
     assert not done()
 
 
 def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, harm):
-    """Pickles in the place of a kept forecast, a kept search (both are made again) and SBO's checkpoint."""
+    """Pickles in the place of a kept forecast (it is made again) and of SBO's checkpoint."""
     pickled, done = harm
     ask = [Method("last day", lambda known, horizon, seed: np.repeat(known.demand[:, -1:], horizon, axis=1))]
     asked = small_panel(), ask, [Protocol("R", (60,), 5)], tmp_path / "ladder"
@@ -244,13 +243,6 @@ def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, h
         kept.write_bytes(content)
         with pytest.warns(UserWarning, match=rf"{re.escape(kept.name)} is no kept forecast; it is made again"):
             np.testing.assert_array_equal(make_forecasts(*asked)[key].point, made.point)
-
-    problem = {"p": lambda seed: Problem("p", {"x": Float(0, 1)}, lambda x: x["x"])}
-    search = partial(study.compare, problem, {"random": study.run_random}, [0], 5, folder=tmp_path / "searches")
-    found, kept = search(), next((tmp_path / "searches").iterdir())
-    kept.write_bytes(pickled)
-    with pytest.warns(UserWarning, match=rf"{re.escape(kept.name)} is damaged; the search is made again"):
-        pd.testing.assert_frame_equal(search(), found)
 
     (tmp_path / "search.json").write_bytes(pickled)
     with pytest.raises(ParameterError, match=r"search\.json is not a search's"):

@@ -1,5 +1,6 @@
 """The comparison of notebook 05 is fair: same problems, same budgets, true losses, counts worked by hand."""
 
+import pickle
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -216,7 +217,7 @@ def test_a_damaged_kept_search_is_made_again(tmp_path):
     whole = kept(tmp_path, problem, method)
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
-    for damaged in (b"", b"[]", content[: len(content) // 2], content.replace(b"0.", b"1.", 1)):
+    for damaged in (b"", b"[]", pickle.dumps({}), content[: len(content) // 2], content.replace(b"0.", b"1.", 1)):
         path.write_bytes(damaged)
         with pytest.warns(UserWarning, match="is damaged; the search is made again"):
             pd.testing.assert_frame_equal(kept(tmp_path, problem, method), whole)
