@@ -108,9 +108,13 @@ class Forecast:
         if correlation == 0:
             return drawn
         common = rng.standard_normal((*shape[:2], 1))
-        normal = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * rng.standard_normal(shape)
-        ranks = normal.argsort(axis=1).argsort(axis=1)
-        return np.take_along_axis(np.sort(drawn, axis=1), ranks, axis=1)
+        normal = rng.standard_normal(shape)  # large arrays: changed in place
+        normal *= np.sqrt(1 - correlation)
+        normal += np.sqrt(correlation) * common
+        order = normal.argsort(axis=1)
+        drawn.sort(axis=1)
+        np.put_along_axis(normal, order, drawn, axis=1)  # the smallest demand where the smallest normal was
+        return normal
 
     def first(self, n_days: int) -> "Forecast":
         """The negative binomial forecast of the first days alone."""
