@@ -83,15 +83,6 @@ def test_simulation_equals_a_ledger_kept_item_by_item(problem):
             assert {name: getattr(run, name)[i, day] for name in row} == row
 
 
-@given(problems())
-def test_more_stock_never_means_fewer_sales(problem):
-    # Base stock with s = S only: for general (s, S), a higher s can shift orders to worse days.
-    demand, s, _, timing = problem
-    S = s.max(axis=1, keepdims=True)
-    fewer, more = (simulate(demand, level, level, **timing) for level in (S, S + 3))
-    assert fill_rate(more) >= fill_rate(fewer)
-
-
 def test_an_order_that_arrives_after_the_end_changes_nothing():
     run = simulate(np.ones((1, 5)), 3.0, 9.0, opening_stock=2, lead_time=10**9)
     assert run.sales.sum() == 2 and run.arrivals.sum() == 0 and run.orders.sum() == 7

@@ -57,11 +57,6 @@ def test_same_as_scikit_learn():
     assert metrics.weighted_quantile_loss(actual, [forecast], [0.8]) == pytest.approx(loss)
 
 
-def test_the_quantile_loss_of_the_median_is_wmape():
-    wmape = 1 - metrics.one_minus_wmape(ACTUAL, FORECAST)
-    assert metrics.weighted_quantile_loss(ACTUAL, [FORECAST], [0.5]) == pytest.approx(wmape)
-
-
 def test_anchors_of_the_scale():
     demand = np.array([[1.0, 4, 2]])
     assert metrics.one_minus_wmape(demand, demand) == 1
