@@ -8,7 +8,8 @@ from test_forecaster import random_panel
 
 from bowerbird.data.twin import write_twin
 from bowerbird.files import read_json
-from bowerbird.forecaster import Settings, fit
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit
 
 
 @pytest.fixture

@@ -45,9 +45,9 @@ from bowerbird.evaluation.scores import (
     ladder_table,
     paired_differences,
 )
-from bowerbird.forecaster import Settings
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.level import season_factors
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.seeds import stream
 
 

@@ -10,24 +10,21 @@ from torch import nn
 
 from bowerbird.data.panel import DAILY, WEEKLY, Panel
 from bowerbird.errors import BowerbirdError, ParameterError
-from bowerbird.forecaster import (
-    Forecaster,
-    Settings,
-    fit,
-    inputs,
-    load,
-    predict,
-    predict_rolling,
-    save,
-    training,
-    update,
+from bowerbird.forecaster import inputs, training
+from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs
+from bowerbird.forecaster.level import (
+    earlier_years,
+    fill_missing,
+    learn_effects,
+    running_level,
+    season_effects,
+    season_factors,
 )
-from bowerbird.forecaster.inputs import context_inputs, gather, own_inputs, running_level
-from bowerbird.forecaster.level import earlier_years, fill_missing, learn_effects, season_effects, season_factors
 from bowerbird.forecaster.lstm import (
     CELLS,
     LSTMCell,
     Network,
+    Settings,
     distribution,
     from_torch,
     negative_binomial_loss,
@@ -37,7 +34,7 @@ from bowerbird.forecaster.lstm import (
     unroll,
     zero_inflated_loss,
 )
-from bowerbird.forecaster.training import origin_weights
+from bowerbird.forecaster.training import Forecaster, fit, load, origin_weights, predict, predict_rolling, save, update
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.studies.lstm import explain
 

@@ -8,8 +8,9 @@ import torch
 from conftest import promoted
 from test_forecaster import random_panel
 
-from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.forecaster.population import StackedLSTM, fit_population, stacked_lstm, stacks
+from bowerbird.forecaster.training import fit, predict
 
 BASE = Settings(epochs=3, batch_size=16, horizon=5, warm_up=10, hidden_size=8, dropout=0.0)
 GENERATION = [  # differing in everything that a stack may differ in

@@ -10,9 +10,9 @@ from bowerbird.data.panel import DAILY, WEEKLY, Panel
 from bowerbird.data.summary import least_days
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.ladder import neural_methods, protocols
-from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster import tuning as module
-from bowerbird.forecaster.training import check_days
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import check_days, fit, predict
 from bowerbird.forecaster.tuning import SPACE, space_of, tune, validation_loss
 from bowerbird.sbo import Choice
 

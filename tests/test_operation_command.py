@@ -18,7 +18,8 @@ from bowerbird.data.panel import build_panel
 from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.errors import BowerbirdError
-from bowerbird.forecaster import Settings, fit, predict, save
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict, save
 from bowerbird.operation import store as storage
 from bowerbird.operation.store import Rules, open_store
 from bowerbird.runs import Stage

@@ -12,7 +12,8 @@ from bowerbird.data.panel import Panel
 from bowerbird.data.reader import ATTRIBUTES, SERIES_KEY
 from bowerbird.data.table import read_table
 from bowerbird.errors import DataError, ParameterError
-from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.operation import day as operation

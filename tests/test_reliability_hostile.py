@@ -22,8 +22,9 @@ from bowerbird.data.twin import make_twin
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.evaluation.ladder import Method, Protocol, make_forecasts
 from bowerbird.files import markdown_safe, neutralised
-from bowerbird.forecaster import Settings, fit, load, save
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, load, save
 from bowerbird.inventory.policy import Levels
 from bowerbird.inventory.simulate import simulate
 from bowerbird.runs import Stage, pages, project_root, runner

@@ -14,8 +14,9 @@ from conftest import panel_of
 from bowerbird.data.panel import Panel
 from bowerbird.errors import TrainingFailed
 from bowerbird.evaluation.ladder import Method, Neural, Protocol, make_forecasts
-from bowerbird.forecaster import Settings, fit, predict, training
-from bowerbird.forecaster.lstm import zero_inflated_loss
+from bowerbird.forecaster import training
+from bowerbird.forecaster.lstm import Settings, zero_inflated_loss
+from bowerbird.forecaster.training import fit, predict
 from bowerbird.forecaster.tuning import validation_loss
 from bowerbird.sbo import VARIANTS, Float, Integer, Variant, minimize, one_by_one, spread
 

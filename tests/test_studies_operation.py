@@ -9,7 +9,8 @@ from conftest import panel_of
 from bowerbird import metrics
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Settings, fit, predict, update
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict, update
 from bowerbird.operation.store import Rules
 from bowerbird.studies import operation as timing
 from bowerbird.studies.operation import NEVER, STATE, WEEKLY, by_evening, compare_updates, update_table

@@ -13,7 +13,7 @@ from scipy.optimize import rosen
 from scipy.stats import binomtest
 
 from bowerbird.data.panel import ATTRIBUTES
-from bowerbird.forecaster import Settings
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.forecaster.tuning import validation_loss
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, decode, limits, minimize, one_by_one
 from bowerbird.seeds import stream

@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from bowerbird.data.panel import Panel, build_panel
 from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Settings
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.metrics import bias, one_minus_wmape
 from bowerbird.paper import PAPER
 from bowerbird.studies.table_3 import prefix_denoising

@@ -22,8 +22,9 @@ from bowerbird.data.panel import Panel, build_panel
 from bowerbird.data.reader import ATTACHMENTS, find_file, read_attachments
 from bowerbird.dm.fast import Statistics
 from bowerbird.dm.mixture import design_matrix
-from bowerbird.forecaster import Settings, fit
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.forecaster.population import fit_population
+from bowerbird.forecaster.training import fit
 from bowerbird.forecaster.tuning import SPACE
 
 

@@ -27,8 +27,9 @@ from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import make_twin
 from bowerbird.device import choose_device, describe, gpu_fault
 from bowerbird.files import markdown_safe, write_json, write_text
-from bowerbird.forecaster import Forecaster, Settings, fit, predict
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.forecaster.population import fit_population
+from bowerbird.forecaster.training import Forecaster, fit, predict
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.runs import Stage, project_root
 from bowerbird.runs.runner import made_on, versions

@@ -6,7 +6,8 @@ from pathlib import Path
 from timing import row, seconds
 
 from bowerbird.data.panel import Panel
-from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict
 from bowerbird.operation.store import Rules
 from bowerbird.studies import operation as timing
 

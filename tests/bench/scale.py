@@ -17,7 +17,8 @@ from bowerbird.data.reader import read_attachments
 from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
 from bowerbird.files import atomic_path
-from bowerbird.forecaster import Settings, fit, predict
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict
 from bowerbird.inventory.demand import poisson_demand
 from bowerbird.inventory.policy import exact_levels
 from bowerbird.inventory.simulate import simulate_paths

@@ -24,10 +24,11 @@ from bowerbird.denoise import paper_denoise
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation import baselines
 from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Linear, Regression, Statsforecast
-from bowerbird.forecaster import Settings, fit, predict
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
 from bowerbird.forecaster.level import fill_missing, flags, season_factors, weekday_factors
+from bowerbird.forecaster.lstm import Settings
+from bowerbird.forecaster.training import fit, predict
 
 SEEDS = (0, 1, 2, 3, 4)
 FEW = 2  # seeds of rows that no claim rests on: their scores differ by .01 at most, a third of the interval over series

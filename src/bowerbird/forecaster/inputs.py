@@ -40,16 +40,6 @@ class Inputs:
     names: tuple[str, ...]  # the group of each daily input
 
 
-def cluster_curves(panel: Panel) -> np.ndarray:
-    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level (n_series, n_days).
-
-    >>> dates = pd.date_range("2023-03-01", periods=3)
-    >>> cluster_curves(Panel(pd.DataFrame({"product_no": ["p"]}), dates, np.array([[3, 3, np.nan]]))).round(3)
-    array([[1.386, 1.386, 1.386]])
-    """
-    return np.log1p(fill_missing(panel.demand, panel.frequency))
-
-
 def own_inputs(demand: np.ndarray, level: np.ndarray, frequency: Frequency = DAILY) -> dict[str, list[np.ndarray]]:
     """Each series' own known days relative to its level: name of the group -> arrays (n_series, n_days)."""
 

@@ -38,6 +38,16 @@ def fill_missing(demand: np.ndarray, frequency: Frequency = DAILY) -> np.ndarray
     return np.where(np.isnan(demand), running_level(demand, frequency), demand)
 
 
+def cluster_curves(panel: Panel) -> np.ndarray:
+    """The curves handed to the DM mixture, log(1 + demand), missing days at the running level (n_series, n_days).
+
+    >>> dates = pd.date_range("2023-03-01", periods=3)
+    >>> cluster_curves(Panel(pd.DataFrame({"product_no": ["p"]}), dates, np.array([[3, 3, np.nan]]))).round(3)
+    array([[1.386, 1.386, 1.386]])
+    """
+    return np.log1p(fill_missing(panel.demand, panel.frequency))
+
+
 def moving(statistic, values: np.ndarray, window: int) -> np.ndarray:
     """A statistic of bottleneck over the known days among each day and the `window` - 1 days before it."""
     return statistic(values, min(window, values.shape[1]), min_count=1, axis=1)

@@ -16,7 +16,8 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.errors import BowerbirdError, ParameterError, TrainingFailed
 from bowerbird.files import atomic_path
 from bowerbird.forecaster.forecast import Forecast
-from bowerbird.forecaster.inputs import Inputs, cluster_curves, gather
+from bowerbird.forecaster.inputs import Inputs, gather
+from bowerbird.forecaster.level import cluster_curves
 from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_inflated_loss
 
 LIKELIHOOD_EVERY = 3

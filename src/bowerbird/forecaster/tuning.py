@@ -10,9 +10,10 @@ import torch
 from bowerbird.code import forecasters_digest
 from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Forecaster, Settings, fit, predict_rolling
 from bowerbird.forecaster.inputs import panel_digest
+from bowerbird.forecaster.lstm import Settings
 from bowerbird.forecaster.population import fit_population
+from bowerbird.forecaster.training import Forecaster, fit, predict_rolling
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.sbo import VARIANTS, Choice, Float, Integer, Result, minimize, one_by_one, spread
 from bowerbird.seeds import stream

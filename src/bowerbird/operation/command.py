@@ -10,7 +10,7 @@ import pandas as pd
 
 from bowerbird.data.panel import Panel
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
-from bowerbird.forecaster import load
+from bowerbird.forecaster.training import load
 from bowerbird.operation.day import begin, finish_day
 from bowerbird.operation.delivery import write_deliveries
 from bowerbird.operation.intake import receive

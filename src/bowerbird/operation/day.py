@@ -12,7 +12,7 @@ import pandas as pd
 
 from bowerbird.data.panel import Panel, rows_of
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Forecaster
+from bowerbird.forecaster.training import Forecaster
 from bowerbird.inventory.policy import periodic_review_levels
 from bowerbird.inventory.simulate import Stock
 from bowerbird.operation import forecasts, overrides, page, pseudonyms

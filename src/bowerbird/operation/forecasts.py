@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bowerbird.evaluation.baselines import exponential_smoothing, recent_median, tsb
-from bowerbird.forecaster import Forecaster, load, predict, save, update
 from bowerbird.forecaster.forecast import Forecast
+from bowerbird.forecaster.training import Forecaster, load, predict, save, update
 from bowerbird.operation.store import Rules, Store
 
 PARTS = ("mean", "dispersion", "point", "zero")

@@ -10,7 +10,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation import bootstrap
 from bowerbird.evaluation.ladder import LEAST_KNOWN, Forecasts, actual_demand, mean_point
-from bowerbird.forecaster.inputs import running_level
+from bowerbird.forecaster.level import running_level
 from bowerbird.inventory.lost_sales import lost_sales_order
 from bowerbird.inventory.policy import Levels, periodic_review_levels
 from bowerbird.inventory.simulate import Costs, Simulation, Stock, assumed_costs, cost_parts, simulate, summary

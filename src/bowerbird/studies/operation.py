@@ -12,7 +12,7 @@ from bowerbird.data.panel import Panel
 from bowerbird.errors import ParameterError
 from bowerbird.evaluation.baselines import exponential_smoothing, recent_median, tsb
 from bowerbird.evaluation.bootstrap import estimate, samples
-from bowerbird.forecaster import Forecaster, predict, predict_rolling, update
+from bowerbird.forecaster.training import Forecaster, predict, predict_rolling, update
 from bowerbird.operation.day import STEPS, begin, finish_day
 from bowerbird.operation.delivery import Delivery, read_day, write_deliveries
 from bowerbird.operation.forecasts import days_run

@@ -474,7 +474,7 @@ LSTM_SERIES = 100
 
 def lstm_problem(panel: Panel, seed: int) -> Problem:
     """Validation WMAPE of the forecaster on some of a panel's series, trained for about a second."""
-    from bowerbird.forecaster import Settings  # torch is for those who train
+    from bowerbird.forecaster.lstm import Settings  # torch is for those who train
     from bowerbird.forecaster.tuning import validation_loss
 
     rows = stream(seed, "search/series").choice(panel.n_series, min(LSTM_SERIES, panel.n_series), replace=False)

@@ -14,7 +14,6 @@ from sklearn.linear_model import Ridge
 from bowerbird.data.panel import Panel
 from bowerbird.denoise import gaussian, symlet
 from bowerbird.errors import ParameterError
-from bowerbird.forecaster import Settings, fit, predict_rolling
 from bowerbird.seeds import stream
 
 TRAIN_SHARE = 0.85  # section 4.4
@@ -164,14 +163,14 @@ def make_forecasts(
     protocol: Protocol,
     *,
     series: np.ndarray | None = None,
-    settings: Settings = Settings(),
+    settings=None,
     seed: int = 0,
     device="cpu",
 ) -> Forecasts:
     """Fit the protocol's model on its training windows and forecast training and test days.
 
     The panel has no missing days. `series` is `filtered(panel, protocol)`, where it is known already; `settings` and
-    `device` are the LSTM's, whose horizon is the protocol's.
+    `device` are the LSTM's (`Settings()` unless given), whose horizon is the protocol's.
     """
     horizon, n_days = protocol.horizon, panel.n_days
     inputs = filtered(panel, protocol) if series is None else series
@@ -188,9 +187,13 @@ def make_forecasts(
         model = Ridge(1.0, solver="cholesky").fit(windows[train], target[train][:, :n_fitted])
         forecast = apply_ridge(model, windows[:, scored], horizon)
     else:
+        from bowerbird.forecaster.lstm import Settings  # torch is for those who train
+        from bowerbird.forecaster.training import fit, predict_rolling
+
+        settings = replace(settings or Settings(), horizon=horizon)
         seen = replace(panel, demand=np.maximum(target_days, 0.0))  # a likelihood of counts: filtered dips become 0
         n_train = n_train_days(n_days, horizon)
-        forecaster = fit(seen.until(n_train), replace(settings, horizon=horizon), seed=seed, device=device)
+        forecaster = fit(seen.until(n_train), settings, seed=seed, device=device)
         forecast = predict_rolling(forecaster, seen.until(n_days - horizon), LAGS).point[:, scored]
     return Forecasts(forecast, target[:, scored], raw[:, scored], train[:, scored], test[:, scored])
 
