@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import panel_of, promoted
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import QuantileRegressor
+from sklearn.linear_model import QuantileRegressor, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 from bowerbird import metrics
@@ -39,7 +39,6 @@ from bowerbird.evaluation.regressions import (
     Boosting,
     Design,
     ForgettingFactors,
-    Linear,
     Regression,
     Statsforecast,
     design_at,
@@ -57,7 +56,8 @@ BASELINES = {
 }  # fmt: skip
 QUICK = {"first_origin": 30, "every": 10}
 BOOSTING = Boosting(trees=40, smallest_leaf=20, **QUICK)
-TREE, LINEAR = (Regression(model, **QUICK) for model in (DecisionTreeRegressor(min_samples_leaf=50), Linear()))
+TREE = Regression(DecisionTreeRegressor(min_samples_leaf=50), **QUICK)
+LINEAR = Regression(Ridge(), unknown=1.0, **QUICK)
 SEEDED = (
     BOOSTING, replace(BOOSTING, loss="Tweedie"), TREE, LINEAR,
     Regression(RandomForestRegressor(5, min_samples_leaf=20, max_features=0.33, max_samples=0.25), **QUICK),
@@ -456,7 +456,7 @@ def test_a_linear_regression_is_weighted_ridge_regression_of_relative_demand():
     data = panel(30, 60)
     train = training_design(data, range(39, 60, 10), 5, stream(1, "trees/examples"), LINEAR.days_each)
     ahead = design_at(data, 60, 5)
-    X, now = (np.column_stack([np.ones(len(d.scale)), d.features.fillna(0)]) for d in (train, ahead))
+    X, now = (np.column_stack([np.ones(len(d.scale)), d.features.fillna(1)]) for d in (train, ahead))
     penalty = np.diag(np.arange(X.shape[1]) > 0)  # 1 on each coefficient, none on the constant
     weights = np.linalg.solve(X.T * train.scale @ X + penalty, X.T @ train.target)  # X'W X, X'W (y / s), W = s
     expected = np.maximum(ahead.scale * (now @ weights), 0).reshape(30, 5)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
 from tqdm import tqdm
 
@@ -23,7 +24,7 @@ from bowerbird.data.panel import DAILY, WEEKLY, Frequency, Panel
 from bowerbird.denoise import paper_denoise
 from bowerbird.errors import BowerbirdError, ParameterError
 from bowerbird.evaluation import baselines
-from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Linear, Regression, Statsforecast
+from bowerbird.evaluation.regressions import Boosting, ForgettingFactors, Regression, Statsforecast
 from bowerbird.forecaster.forecast import Forecast
 from bowerbird.forecaster.inputs import panel_digest
 from bowerbird.forecaster.level import fill_missing, flags, season_factors, weekday_factors
@@ -329,17 +330,17 @@ def all_methods(seeds: tuple[int, ...] = SEEDS, frequency: Frequency = DAILY, ho
             "ARIMA(1,1,1)": arima,
             "SARIMA(1,0,1)(1,0,0)7": Statsforecast("ARIMA", seasonal, intervals=True),
         }
-        boosting, every = {}, {}
+        boosting, origins = {}, {}
     else:  # seasons of 52 are too long for ETS, and SARIMA would take minutes a series
         ets = Statsforecast("AutoETS", {"season_length": 1}, intervals=True)
         statistical = {"ADIDA": Statsforecast("ADIDA"), "ETS": ets, "ARIMA(1,1,1)": arima}
-        every = {"first_origin": frequency.windows[3], "every": 1}
-        boosting = {**every, "half_life": 2.0 * frequency.season}
+        origins = {"first_origin": frequency.windows[3], "every": 1}
+        boosting = {**origins, "half_life": 2.0 * frequency.season}
     forest = RandomForestRegressor(30, min_samples_leaf=30, max_features=0.33, max_samples=0.25, n_jobs=1)
     learning = {
-        "linear regression": Regression(Linear(), days_each=4, **every),
-        "decision tree": Regression(DecisionTreeRegressor(min_samples_leaf=500), **every),
-        "random forest": Regression(forest, **({"every": 6} | every)),
+        "linear regression": Regression(Ridge(), days_each=4, unknown=1.0, **origins),  # some features sum up others
+        "decision tree": Regression(DecisionTreeRegressor(min_samples_leaf=500), **origins),
+        "random forest": Regression(forest, **({"every": 6} | origins)),
         "LightGBM L1": Boosting(**boosting),
         "LightGBM Tweedie": Boosting(loss="Tweedie", **boosting),
     }

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from sklearn.base import RegressorMixin, clone
-from sklearn.linear_model import Ridge
 
 from bowerbird.checks import require
 from bowerbird.data.panel import DAILY, Frequency, Panel, calendar_features
@@ -215,18 +214,6 @@ class Boosting:
         return model.fit(design.features, design.target / design.scale, recency * design.scale**power)
 
 
-class Linear(Ridge):
-    """Linear regression that takes an unknown feature as 0; a weak penalty, since some features are sums of others."""
-
-    def fit(self, X, y, sample_weight=None):
-        """Fit the coefficients."""
-        return super().fit(np.nan_to_num(X), y, sample_weight)
-
-    def predict(self, X):
-        """The fitted mean of each row."""
-        return super().predict(np.nan_to_num(X))
-
-
 @dataclass(frozen=True)
 class Regression:
     """A regressor of scikit-learn on the same features; it fits the mean.
@@ -235,20 +222,23 @@ class Regression:
     """
 
     model: RegressorMixin
-    first_origin: int = 28
-    every: int = 3
-    days_each: int = 2
+    first_origin: int = 28  # days known at the first training origin
+    every: int = 3  # one training origin in so many days
+    days_each: int = 2  # days ahead of each, drawn at random
+    unknown: float = np.nan  # what an unknown feature is read as: most are relative to the level, so 1; trees take NaN
 
     def __call__(self, panel: Panel, horizon: int, seed: int = 0) -> np.ndarray:
         """Train on the panel and forecast the days after it (n_series, horizon), units a day."""
         origins = training_origins(panel, self.first_origin, self.every)
-        train = training_design(panel, origins, horizon, stream(seed, "trees/examples"), self.days_each)
+        rng = stream(seed, "trees/examples")  # of every regressor
+        train = training_design(panel, origins, horizon, rng, self.days_each)
         model = clone(self.model)
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
         ahead = design_at(panel, panel.n_days, horizon)
-        model.fit(train.features.to_numpy(), train.target / train.scale, train.scale)
-        forecast = ahead.scale * model.predict(ahead.features.to_numpy())
+        past, now = (design.features.fillna(self.unknown).to_numpy() for design in (train, ahead))
+        model.fit(past, train.target / train.scale, train.scale)
+        forecast = ahead.scale * model.predict(now)
         return np.maximum(forecast, 0).reshape(panel.n_series, horizon)
 
 
