@@ -1,5 +1,6 @@
 """The bench of a GPU, on the CPU and at its smallest: no test needs a GPU."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def table_of(path: Path) -> list[str]:
 def test_other_bits_are_told(gpu):
     first, second = (fit(random_panel(), Settings(epochs=1), seed=seed) for seed in (0, 1))
     assert gpu.same_bits([first, second], [first, second]) == "yes" and gpu.same_bits([first], [second]) == "no"
+    assert gpu.same_bits([first], [pickle.loads(pickle.dumps(first))]) == "yes", "as it comes from another process"
 
 
 def test_what_was_measured_before_a_part_stops_is_kept(gpu):

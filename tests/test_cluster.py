@@ -102,6 +102,7 @@ class Workers:
     ("workers", "words"),
     [
         (Workers(torch="0.1"), "worker tcp://two: torch is 0.1, here "),
+        (Workers(**{"bowerbird's source": "abc"}), "worker tcp://two: bowerbird's source is abc, here "),
         (Workers(threads=8), "worker tcp://two: threads is 8, here 1; start it with OMP_NUM_THREADS=1"),
         (Workers(nthreads=4), "worker tcp://two works on 4 things at once"),
     ],

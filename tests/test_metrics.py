@@ -100,6 +100,7 @@ def test_no_known_day_is_nan_everywhere():
         (lambda: metrics.rmsse(ACTUAL, FORECAST, TRAIN[:1]), "train has shape"),
         (lambda: metrics.weighted_quantile_loss([1], [[1]], [1.0]), "quantile is 1.0"),
         (lambda: metrics.weighted_quantile_loss([1], [[1], [2]], [0.5]), "give one forecast for each quantile"),
+        (lambda: metrics.mae([np.inf], [1]), "actual holds inf; give numbers up to"),
     ],
 )
 def test_errors_name_the_cure(call, message):

@@ -14,7 +14,7 @@ from test_runs_pages import follow_links
 
 from bowerbird.errors import MissingResult, ParameterError
 from bowerbird.files import read_record, write_record
-from bowerbird.runs import Stage, read_tables, report, run_folder
+from bowerbird.runs import Stage, project_root, read_tables, report, run_folder
 from bowerbird.runs.parameters import Parameter, declared
 from bowerbird.runs.runner import PROFILES, load_profile, parse_setting, resolve
 from bowerbird.runs.stage import notebook_paths, one
@@ -371,3 +371,9 @@ def test_no_folder_is_left_in_the_command(finish):
     run = finish(command="python -m bowerbird reproduce --out /home/alice/my run --profile full --data=/home/alice/raw")
     command = json.loads((report.keep(str(run)) / "run.json").read_text())["command"]
     assert command == "python -m bowerbird reproduce --profile full"
+
+
+def test_the_full_report_has_all_pages_and_the_readme_names_them():
+    readme = (project_root() / "reports" / "README.md").read_text(encoding="utf-8")
+    for page in ("VERDICT.md", "DEVIATIONS.md", "ERRATA.md", "DOCUMENTS.md"):
+        assert (project_root() / "reports" / "full-attachments" / page).is_file() and page in readme, page
