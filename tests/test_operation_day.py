@@ -75,12 +75,13 @@ def first_evening(new_store, tmp_path_factory):
 
 @pytest.fixture
 def six_days(first_evening, tmp_path):
+    """A copy of the store after its first evening, with the files of all six days."""
     return shutil.copytree(first_evening, tmp_path / "six days")
 
 
 @pytest.fixture
 def begun(six_days):
-    """The store with the files of the first three days."""
+    """The same with the files of the first three days."""
     for later in sorted((six_days / "in").iterdir())[3:]:
         later.unlink()
     return six_days

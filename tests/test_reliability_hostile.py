@@ -231,7 +231,7 @@ def test_a_forecaster_that_would_run_code_is_refused(tmp_path, harm):
     assert not done()
 
 
-def test_kept_forecasts_and_searches_that_would_run_code_are_refused(tmp_path, harm):
+def test_kept_forecasts_and_checkpoints_that_would_run_code_are_refused(tmp_path, harm):
     """Pickles in the place of a kept forecast (it is made again) and of SBO's checkpoint."""
     pickled, done = harm
     ask = [Method("last day", lambda known, horizon, seed: np.repeat(known.demand[:, -1:], horizon, axis=1))]

@@ -45,7 +45,7 @@ over; SBO multiplies that row by its evaluations: 60 take {search:,.0f} core-hou
 
 Forecasts, levels and simulations of a series concern no other, once the daily totals of sellers, warehouses and
 categories are added up. `cluster.executor` spreads SBO's candidates, the ladder's forecasts and the simulation's paths
-over processes or a Dask cluster. Reading, EM and one training run in one process.
+over processes or a Dask cluster. Reading, EM and the training of a network each use one process.
 """
 
 

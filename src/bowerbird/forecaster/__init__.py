@@ -2,5 +2,6 @@
 
 Read in this order: `lstm` (eqs 11-17, the settings, the network), `level` and `inputs` (what it reads), `training`
 (fit, predict, update, save, load), `forecast` (the distribution that results), `tuning` (settings found by SBO).
-`population` trains many networks at once. Import from these modules: torch takes a second, and only training needs it.
+`population` trains many networks at once. Import from these modules: `level` and `forecast` do without torch, whose
+import takes a second.
 """

@@ -169,15 +169,16 @@ class Forecast:
 
 
 def negative_binomial_quantile(size: np.ndarray, chance: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """The smallest count with F(count) >= probability: the first 64 terms are summed, scipy finds the rest more slowly.
+    """The smallest count with F(count) >= probability, array by array.
 
-    Two successes wanted, at one in two: no failure comes with 0.25, one at most with 0.5. A mean of 198 is scipy's.
+    Counts below 64 are found by summing probabilities, which is several times faster than scipy; larger ones, where a
+    sum would take longer, are left to scipy. With size 2 and chance 0.5, F(0) = 0.25 and F(1) = 0.5.
 
     >>> negative_binomial_quantile(np.array([2.0, 2.0]), np.array([0.5, 0.01]), 0.5)
     array([  1., 166.])
     """
-    shape = np.shape(size)
-    size, chance, probability = (np.ravel(part) for part in np.broadcast_arrays(size, chance, probability))
+    given = np.broadcast_arrays(size, chance, probability)
+    size, chance, probability = (part.ravel() for part in given)
     quantile = np.full(len(size), np.nan)
     term = chance**size
     total = term.copy()
@@ -190,7 +191,7 @@ def negative_binomial_quantile(size: np.ndarray, chance: np.ndarray, probability
         total[left] += term[left]
     far = np.isnan(quantile)
     quantile[far] = np.maximum(nbinom.ppf(probability[far], size[far], chance[far]), 0)
-    return quantile.reshape(shape)
+    return quantile.reshape(given[0].shape)
 
 
 def residual_correlation(forecast: Forecast, actual: np.ndarray) -> float:

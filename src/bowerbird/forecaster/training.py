@@ -397,5 +397,5 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Forecaster:
         refused = isinstance(error, pickle.UnpicklingError)
         reason = "more than weights in it" if refused else str(error).partition("\n")[0]
         raise BowerbirdError(
-            f"{path} is no forecaster's checkpoint ({reason}); make one with forecaster.save"
+            f"{path} is no forecaster's checkpoint ({reason}); make one with bowerbird.forecaster.training.save"
         ) from error
