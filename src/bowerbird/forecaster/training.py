@@ -22,6 +22,7 @@ from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_infl
 
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
+SERIES_AT_ONCE = 256  # that are forecast: a transformer's attention takes memory
 LARGEST_GRADIENT = 1.0  # norm at which a gradient is cut
 HALF_LIFE = {"day": 56, "week": 26}  # days, weeks of age that halve a training origin's weight
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
@@ -305,11 +306,14 @@ def predict_rolling(forecaster: Forecaster, panel: Panel, first_origin: int) -> 
 
 def pooled(forecaster: Forecaster, data: Inputs, origins: slice) -> Forecast:
     """What all networks together forecast; arrays (n_series, n_origins, horizon)."""
+    batches = [x.split(SERIES_AT_ONCE) for x in (data.daily, data.level, data.ahead)]
+    outputs = []
     with torch.no_grad():
-        outputs = [
-            [x.double().cpu().numpy() for x in net(data.daily, data.level, data.calendar, data.ahead, origins)]
-            for net in forecaster.networks
-        ]
+        for net in forecaster.networks:
+            made = [
+                net(daily, level, data.calendar, ahead, origins) for daily, level, ahead in zip(*batches, strict=True)
+            ]
+            outputs.append([torch.cat(x).double().cpu().numpy() for x in zip(*made, strict=True)])
     mean, dispersion, point, zero = (np.stack(part) for part in zip(*outputs, strict=True))  # (members, n, origins, h)
     if not (np.isfinite(mean).all() and np.isfinite(point).all()):
         raise TrainingFailed(
