@@ -337,8 +337,8 @@ def all_methods(seeds: tuple[int, ...] = SEEDS, frequency: Frequency = DAILY, ho
         origins = {"first_origin": frequency.windows[3], "every": 1}
         boosting = {**origins, "half_life": 2.0 * frequency.season}
     forest = RandomForestRegressor(30, min_samples_leaf=30, max_features=0.33, max_samples=0.25, n_jobs=1)
-    learning = {
-        "linear regression": Regression(Ridge(), days_each=4, unknown=1.0, **origins),  # some features sum up others
+    learning = {  # Ridge, for some features are sums of others
+        "linear regression": Regression(Ridge(copy_X=False), days_each=4, unknown=1.0, **origins),
         "decision tree": Regression(DecisionTreeRegressor(min_samples_leaf=500), **origins),
         "random forest": Regression(forest, **({"every": 6} | origins)),
         "LightGBM L1": Boosting(**boosting),

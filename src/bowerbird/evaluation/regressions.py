@@ -91,13 +91,12 @@ def training_design(panel: Panel, origins, horizon: int, rng: np.random.Generato
     for origin in origins:
         n_known = min(horizon, panel.n_days - origin)
         steps = np.sort(rng.choice(n_known, min(days_each, n_known), replace=False)) + 1
-        parts.append(design_at(panel, origin, horizon, steps, effects))
-    known = ~np.isnan(np.concatenate([part.target for part in parts]))
-    features = pd.concat([part.features for part in parts], ignore_index=True)[known]
-    scale, target, origin = (
-        np.concatenate([getattr(part, name) for part in parts])[known] for name in ("scale", "target", "origin")
-    )
-    return Design(features, scale, target, origin)
+        part = design_at(panel, origin, horizon, steps, effects)
+        known = ~np.isnan(part.target)
+        parts.append(Design(part.features[known], *(x[known] for x in (part.scale, part.target, part.origin))))
+    features = pd.concat([part.features for part in parts], ignore_index=True)
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("scale", "target", "origin"))
+    return Design(features, *arrays)
 
 
 def training_origins(panel: Panel, first_origin: int, every: int) -> np.ndarray:
@@ -236,7 +235,7 @@ class Regression:
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
         ahead = design_at(panel, panel.n_days, horizon)
-        past, now = (design.features.fillna(self.unknown).to_numpy() for design in (train, ahead))
+        past, now = (np.nan_to_num(x.features.to_numpy(), copy=False, nan=self.unknown) for x in (train, ahead))
         model.fit(past, train.target / train.scale, train.scale)
         forecast = ahead.scale * model.predict(now)
         return np.maximum(forecast, 0).reshape(panel.n_series, horizon)
