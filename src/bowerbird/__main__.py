@@ -154,7 +154,7 @@ def forensics(recipes, out):
     """Print twin papers by sealed recipes, look for the recipes, and write the error rates to reports/."""
     from bowerbird.forensics.error_rates import report
     from bowerbird.runs import project_root
-    from bowerbird.runs.runner import made_on
+    from bowerbird.runs.circumstances import made_on
 
     root = project_root()
     click.echo(report(Path(out or root / "runs" / "forensics"), root / "reports", recipes, made_on()))

@@ -19,7 +19,7 @@ from bowerbird.data.twin import write_twin
 from bowerbird.device import describe
 from bowerbird.files import atomic_path
 from bowerbird.runs import project_root
-from bowerbird.runs.runner import versions
+from bowerbird.runs.circumstances import versions
 
 HEAD = """# Speed
 

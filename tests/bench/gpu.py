@@ -32,7 +32,7 @@ from bowerbird.forecaster.population import fit_population
 from bowerbird.forecaster.training import Forecaster, fit, predict
 from bowerbird.metrics import one_minus_wmape
 from bowerbird.runs import Stage, project_root
-from bowerbird.runs.runner import made_on, versions
+from bowerbird.runs.circumstances import made_on, versions
 from bowerbird.runs.stage import notebook_paths
 
 REPORT = project_root() / "reports" / "gpu"

@@ -23,7 +23,7 @@ from bowerbird.inventory.demand import poisson_demand
 from bowerbird.inventory.policy import exact_levels
 from bowerbird.inventory.simulate import simulate_paths
 from bowerbird.runs import project_root
-from bowerbird.runs.runner import versions
+from bowerbird.runs.circumstances import versions
 
 SERIES = 100_000_000
 SAMPLE = 1_000_000  # series the network learns from; it is one network for all, and the rest only forecast

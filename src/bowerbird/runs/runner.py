@@ -5,13 +5,11 @@ Parameters are checked before anything runs. A notebook is up to date while its 
 parameters, the data's files, the versions of the packages and every file that it read are those of its record.
 """
 
-import importlib.metadata
 import multiprocessing
 import os
 import platform
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,12 +35,12 @@ from bowerbird.data.summary import is_contest, skipped
 from bowerbird.errors import BowerbirdError, MissingResult, ParameterError
 from bowerbird.files import digest, only_run, sha256, write_record
 from bowerbird.runs import pages
+from bowerbird.runs.circumstances import commit, versions
 from bowerbird.runs.kernel import own_environment
 from bowerbird.runs.parameters import check, declared, nearest
 from bowerbird.runs.stage import Stage, notebook_paths, project_root, run_folder
 
 PROFILES = ("smoke", "demo", "full")
-PACKAGES = ("bowerbird", "numpy", "pandas", "scipy", "torch", "scikit-learn", "pywavelets", "matplotlib", "papermill")
 GO_ON = "Mend the cause and give the same command again; it goes on here."
 
 
@@ -260,11 +258,6 @@ def _called(name: str, notebooks: list[Path], source: str) -> str:
     return found
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that make the numbers."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
 def _fingerprint(path: Path, parameters: dict, manifest: dict) -> str:
     """Checksum of all that a stage depends on but the files it reads of other stages."""
     cells = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
@@ -381,29 +374,11 @@ def _circumstances(job: Job) -> dict:
         "seed": job.seed,
         "data": job.data,
         "data_files": manifest,
-        "commit": _commit(),
+        "commit": commit(),
         "versions": versions(),
         "device": job.hardware,
         "platform": f"{platform.system()} {platform.machine()}",
     }
-
-
-def made_on() -> str:
-    """The machine, the Python and the commit, in words."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return f"{machine}, commit {_commit()}"
-
-
-def _commit() -> str:
-    def git(*arguments) -> str:
-        call = subprocess.run(["git", *arguments], cwd=project_root(), capture_output=True, text=True, check=False)
-        return call.stdout.strip() if call.returncode == 0 else ""
-
-    try:
-        commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
-    except FileNotFoundError:
-        return "unknown"
-    return (commit or "unknown") + (" with uncommitted changes" if changed else "")
 
 
 def _write_pages(job: Job) -> None:

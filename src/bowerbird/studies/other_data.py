@@ -16,7 +16,7 @@ from bowerbird.dm import PolynomialRegressionMixture
 from bowerbird.dm.as_run import Records, k_means
 from bowerbird.errors import MissingResult
 from bowerbird.files import read_record, write_csv, write_text
-from bowerbird.runs.runner import made_on
+from bowerbird.runs.circumstances import made_on
 from bowerbird.runs.stage import Tables, project_root, read_tables
 from bowerbird.seeds import streams
 from bowerbird.studies.tables_1_and_2 import stability
