@@ -21,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 
 help:
 	@echo "make reproduce   set up, run all notebooks, print the paper's numbers beside ours"
-	@echo "make test        set up, run the tests (some five minutes on two cores)"
+	@echo "make test        set up, run the tests (some four minutes on two cores)"
 	@echo "make smoke       the notebooks at their smallest (about two minutes)"
 	@echo "make test-all    the slow tests too"
 	@echo "make bench       speed, as ratios against a named peer, to reports/benchmarks.md"
