@@ -29,7 +29,7 @@ SERIES = 100_000_000
 SAMPLE = 1_000_000  # series the network learns from; it is one network for all, and the rest only forecast
 EM_ITERATIONS, EPOCHS, PATHS = 100, 10, 1000
 CLUSTERS, DEGREE = 10, 3
-N_CURVES = 131_072
+N_CURVES = 131_072  # that EM is timed on
 
 TEXT = """# To 100 million series
 

@@ -215,7 +215,7 @@ class Boosting:
 
 @dataclass(frozen=True)
 class Regression:
-    """A regressor of scikit-learn on the same features; it fits the mean.
+    """A regressor of scikit-learn on the features that LightGBM reads; it fits the mean.
 
     The target is relative demand y / s. Errors weigh s, for the variance of a count grows with its mean.
     """

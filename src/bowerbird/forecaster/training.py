@@ -22,7 +22,7 @@ from bowerbird.forecaster.lstm import Network, Settings, pinball_loss, zero_infl
 
 LIKELIHOOD_EVERY = 3
 WEIGHT_DECAY = 1e-3
-SERIES_AT_ONCE = 256  # that are forecast: a transformer's attention takes memory
+SERIES_AT_ONCE = 256  # in a forecast; a transformer's attention over 2,000 series takes 1.7 GB
 LARGEST_GRADIENT = 1.0  # norm at which a gradient is cut
 HALF_LIFE = {"day": 56, "week": 26}  # days, weeks of age that halve a training origin's weight
 DISTURBED = (4, 9)  # days before and after the Spring Festival with demand like no other day's
